@@ -261,3 +261,21 @@ impl Ignored {
         }
     }
 }
+
+impl Delivery {
+    /// The delivery mode in an ICR, LVT or redirection entry: bits 10:8; INIT with level (14) clear and trigger (15)
+    /// set is a de-assert.
+    pub const fn from_bits(command: u32) -> Self {
+        match command >> 8 & 7 {
+            0 => Self::Fixed,
+            1 => Self::LowestPriority,
+            2 => Self::Smi,
+            4 => Self::Nmi,
+            5 if command & 1 << 14 == 0 && command & 1 << 15 != 0 => Self::InitDeassert,
+            5 => Self::Init,
+            6 => Self::Sipi,
+            7 => Self::ExtInt,
+            _ => Self::Reserved,
+        }
+    }
+}

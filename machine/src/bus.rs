@@ -1,0 +1,195 @@
+//! The system bus: RAM, memory-mapped devices, ports, the clock, and what a step left to be done after it.
+//!
+//! [`crate::mmu`] reads and writes physical memory through it, [`crate::execute`] its ports. What a step causes outside
+//! its own CPU collects in [`Outbox`]; [`crate::machine`] hands it on when the step is over ([`routing`]), so that a
+//! CPU never touches another one in the middle of an instruction.
+
+pub mod ports;
+pub mod ram;
+pub mod routing;
+
+use crate::cpu::Cpu;
+use crate::decode::CodeCache;
+use crate::device::Devices;
+use protocol::breakpoint::Breakpoint;
+use protocol::event::{Delivery, EventKind};
+use protocol::{CpuId, LinearAddr};
+use ram::Ram;
+
+/// Everything that the CPUs share.
+#[derive(Clone, Debug)]
+pub struct Bus {
+    /// Memory from physical address 0 up.
+    pub ram: Ram,
+    /// Devices other than local APICs.
+    pub devices: Devices,
+    /// Nanoseconds since power-on. Only [`crate::machine`] moves it.
+    pub clock_ns: u64,
+    /// Time that the running step takes beyond the fixed amount (PAUSE), in nanoseconds. Zeroed before each step.
+    pub extra_ns: u64,
+    /// What the running step caused.
+    pub out: Outbox,
+    /// Derived: decoded instructions by physical page.
+    pub code: CodeCache,
+    /// A debugger's watchpoints, looked at where [`Watch::active`]. Neither state nor hashed.
+    pub watch: Watch,
+}
+
+/// What a step caused outside its CPU, in the order it was caused. Emptied after each step; keeps its capacity.
+#[derive(Clone, Debug, Default)]
+pub struct Outbox {
+    /// For the event log.
+    pub events: Vec<(CpuId, EventKind)>,
+    /// Interprocessor interrupts, to be routed.
+    pub ipis: Vec<Ipi>,
+    /// Messages of the I/O APIC, to be routed.
+    pub interrupts: Vec<InterruptMessage>,
+    /// Vectors of level-triggered interrupts that a CPU ended, for the I/O APIC.
+    pub level_eois: Vec<u8>,
+    /// Bytes that the serial port sent.
+    pub console: Vec<u8>,
+    /// A CPU said that it is online (true) or offline.
+    pub online: Vec<(CpuId, bool)>,
+    /// The guest ended the run by port F4h.
+    pub exit: Option<u8>,
+    /// Somebody asked for a platform reset: who, in words.
+    pub reset: Option<&'static str>,
+    /// A local APIC timer was set or stopped: the next deadline must be looked up again.
+    pub timers_changed: bool,
+}
+
+impl Outbox {
+    /// Nothing is left to do. This is the hot path's only look at it.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+            && self.ipis.is_empty()
+            && self.interrupts.is_empty()
+            && self.level_eois.is_empty()
+            && self.console.is_empty()
+            && self.online.is_empty()
+            && self.exit.is_none()
+            && self.reset.is_none()
+            && !self.timers_changed
+    }
+}
+
+/// A write of an ICR, as it goes over the bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ipi {
+    /// Sender.
+    pub from: CpuId,
+    /// The whole register: destination 63:32 (xAPIC: 63:56), command 31:0.
+    pub icr: u64,
+    /// The sender is in x2APIC mode: 32-bit destination.
+    pub x2apic: bool,
+}
+
+/// An interrupt message of the I/O APIC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterruptMessage {
+    /// Destination field of the redirection entry.
+    pub destination: u8,
+    /// Logical destination mode.
+    pub logical: bool,
+    /// Delivery mode.
+    pub delivery: Delivery,
+    /// Vector.
+    pub vector: u8,
+    /// Level-triggered.
+    pub level: bool,
+}
+
+/// Watchpoints while a run looks for them.
+#[derive(Clone, Debug, Default)]
+pub struct Watch {
+    /// There is at least one; checked on each data access.
+    pub active: bool,
+    /// The watchpoints (conditions Write, Read, Access), as set by the timeline.
+    pub points: Vec<Breakpoint>,
+    /// The first one that the running step hit: its number.
+    pub hit: Option<u32>,
+}
+
+impl Watch {
+    /// Told by the MMU of each data access while [`Watch::active`].
+    #[cold]
+    pub fn note(&mut self, cpu: CpuId, linear: u64, len: u64, is_write: bool) {
+        use protocol::breakpoint::Condition;
+        let overlaps = |start: LinearAddr, bytes: u64| {
+            linear < start.0.saturating_add(bytes) && start.0 < linear.saturating_add(len)
+        };
+        let hit = self.points.iter().find(|point| {
+            point.cpu.is_none_or(|only| only == cpu)
+                && match point.condition {
+                    Condition::Write { linear, len } => is_write && overlaps(linear, len),
+                    Condition::Read { linear, len } => !is_write && overlaps(linear, len),
+                    Condition::Access { linear, len } => overlaps(linear, len),
+                    Condition::Execute(_) | Condition::Event(_) => false,
+                }
+        });
+        self.hit = self.hit.or(hit.map(|point| point.id));
+    }
+}
+
+impl Bus {
+    /// A bus with empty RAM.
+    pub fn new(memory_bytes: u64) -> Self {
+        Self {
+            ram: Ram::new(memory_bytes),
+            devices: Devices::default(),
+            clock_ns: 0,
+            extra_ns: 0,
+            out: Outbox::default(),
+            code: CodeCache::default(),
+            watch: Watch::default(),
+        }
+    }
+
+    /// Reads `N` bytes of physical memory with side effects. Nobody there: all ones, as on a PC.
+    #[inline]
+    pub fn read_phys<const N: usize>(&mut self, cpu: &mut Cpu, paddr: u64) -> [u8; N] {
+        match self.ram.read(paddr) {
+            Some(bytes) => bytes,
+            None => self.read_mmio(cpu, paddr),
+        }
+    }
+
+    /// Writes `N` bytes of physical memory, which must not cross a page. Nobody there: nothing happens.
+    #[inline]
+    pub fn write_phys<const N: usize>(&mut self, cpu: &mut Cpu, paddr: u64, value: [u8; N]) {
+        if !self.ram.write(paddr, value) {
+            self.write_mmio(cpu, paddr, &value);
+        }
+    }
+
+    #[cold]
+    fn read_mmio<const N: usize>(&mut self, cpu: &mut Cpu, paddr: u64) -> [u8; N] {
+        let mut bytes = [0xff; N];
+        let word = if let Some(offset) = cpu.lapic.mmio_offset(paddr) {
+            cpu.lapic.read(offset & !0xf, self.clock_ns)
+        } else if let Some(offset) = self.devices.ioapic.mmio_offset(paddr) {
+            self.devices.ioapic.read(offset & !0xf)
+        } else {
+            return bytes;
+        };
+        let skip = paddr as usize & 3;
+        for (byte, value) in bytes.iter_mut().zip(word.to_le_bytes().into_iter().skip(skip)) {
+            *byte = value;
+        }
+        bytes
+    }
+
+    #[cold]
+    fn write_mmio(&mut self, cpu: &mut Cpu, paddr: u64, value: &[u8]) {
+        // Both APICs define aligned 32-bit accesses only (SDM 3A, "Local APIC Register Address Map"); others are lost.
+        let Some(word) = value.first_chunk::<4>().filter(|_| paddr & 3 == 0) else { return };
+        let word = u32::from_le_bytes(*word);
+        if let Some(offset) = cpu.lapic.mmio_offset(paddr) {
+            let id = cpu.id;
+            cpu.lapic.write(id, offset, word, self.clock_ns, &mut self.out);
+        } else if let Some(offset) = self.devices.ioapic.mmio_offset(paddr) {
+            self.devices.ioapic.write(offset, word, &mut self.out);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Brings interrupts to local APICs after a step: interprocessor interrupts, with INIT and SIPI, and the I/O APIC's
+//! messages (SDM 3A, "Issuing Interprocessor Interrupts" and "MP Initialization Protocol").
+//!
+//! One event is logged for each receiver of an IPI, also for one that ignores it, with the reason.
+
+use super::{Bus, InterruptMessage, Ipi};
+use crate::cpu::Cpu;
+use protocol::event::{Delivery, EventKind, Ignored};
+use protocol::{Activity, CpuId};
+use std::sync::Arc;
+
+/// ICR bits 19:18.
+mod shorthand {
+    pub const NONE: u64 = 0;
+    pub const SELF: u64 = 1;
+    pub const ALL: u64 = 2;
+}
+
+/// Sends everything in the outbox on its way.
+pub fn deliver(cpus: &mut [Arc<Cpu>], bus: &mut Bus) {
+    for vector in std::mem::take(&mut bus.out.level_eois) {
+        bus.devices.ioapic.end_of_interrupt(vector, &mut bus.out);
+    }
+    for message in std::mem::take(&mut bus.out.interrupts) {
+        deliver_message(cpus, message);
+    }
+    for ipi in std::mem::take(&mut bus.out.ipis) {
+        deliver_ipi(cpus, bus, ipi);
+    }
+}
+
+fn deliver_message(cpus: &mut [Arc<Cpu>], message: InterruptMessage) {
+    let is_target = |cpu: &Cpu| {
+        if message.logical {
+            cpu.lapic.matches_logical(message.destination)
+        } else {
+            message.destination == 0xff || cpu.lapic.id() == u32::from(message.destination)
+        }
+    };
+    let lowest = message.delivery == Delivery::LowestPriority;
+    for cpu in cpus.iter_mut().filter(|cpu| is_target(cpu)).take(if lowest { 1 } else { usize::MAX }) {
+        signal(Arc::make_mut(cpu), message.delivery, message.vector, message.level);
+    }
+}
+
+fn deliver_ipi(cpus: &mut [Arc<Cpu>], bus: &mut Bus, ipi: Ipi) {
+    let command = ipi.icr as u32;
+    let (delivery, vector) = (Delivery::from_bits(command), ipi.icr as u8);
+    let destination = if ipi.x2apic { (ipi.icr >> 32) as u32 } else { (ipi.icr >> 56) as u32 };
+    let broadcast = if ipi.x2apic { u32::MAX } else { 0xff };
+    let logical = command & 1 << 11 != 0;
+    let is_target = |cpu: &Cpu| match ipi.icr >> 18 & 3 {
+        shorthand::NONE if logical => cpu.lapic.matches_logical(destination as u8),
+        shorthand::NONE => destination == broadcast || cpu.lapic.id() == destination,
+        shorthand::SELF => cpu.id == ipi.from,
+        shorthand::ALL => true,
+        _ => cpu.id != ipi.from,
+    };
+    let mut log = |to: Option<CpuId>, ignored: Option<Ignored>| {
+        bus.out.events.push((ipi.from, EventKind::Ipi { delivery, from: ipi.from, to, vector, ignored }));
+    };
+    let mut nobody = true;
+    for cpu in cpus.iter_mut().filter(|cpu| is_target(cpu)) {
+        nobody = false;
+        let ignored = signal(Arc::make_mut(cpu), delivery, vector, false);
+        log(Some(cpu.id), ignored);
+        if delivery == Delivery::LowestPriority {
+            break;
+        }
+    }
+    if nobody {
+        log(None, Some(Ignored::NoSuchApicId));
+    }
+}
+
+/// An interrupt arrives at a CPU's local APIC. Returns why it has no effect, if it has none.
+fn signal(cpu: &mut Cpu, delivery: Delivery, vector: u8, level: bool) -> Option<Ignored> {
+    match delivery {
+        Delivery::Init => {
+            // A new INIT also takes back a start-up that was not begun.
+            cpu.pending = crate::cpu::Pending { init: true, sipi: None, nmi: cpu.pending.nmi };
+            None
+        }
+        Delivery::InitDeassert => Some(Ignored::InitDeassert),
+        Delivery::Sipi => {
+            let waits = cpu.activity == Activity::WaitForSipi || cpu.pending.init && !cpu.is_bsp;
+            if waits && cpu.pending.sipi.is_none() {
+                cpu.pending.sipi = Some(vector);
+                None
+            } else {
+                Some(Ignored::NotInWaitForSipi)
+            }
+        }
+        Delivery::Smi => Some(Ignored::SmiNotModelled),
+        Delivery::Reserved => Some(Ignored::ReservedDelivery),
+        Delivery::Nmi if cpu.activity == Activity::WaitForSipi => Some(Ignored::InWaitForSipi),
+        Delivery::Nmi => {
+            cpu.pending.nmi = true;
+            None
+        }
+        Delivery::Fixed | Delivery::LowestPriority | Delivery::ExtInt => {
+            if !cpu.lapic.is_software_enabled() {
+                Some(Ignored::ApicSoftwareDisabled)
+            } else if !cpu.lapic.accept(vector, level) {
+                Some(Ignored::IllegalVector)
+            } else {
+                None
+            }
+        }
+    }
+}

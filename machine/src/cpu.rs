@@ -1,0 +1,321 @@
+//! The architectural state of one CPU. `mode` is derived, `tlb` and `lapic` are state, `derived` is neither hashed nor
+//! compared and may be thrown away at any time.
+//!
+//! Written by [`crate::execute`], [`crate::exception`] and the debugger's edits; read by all.
+
+pub mod segment;
+
+use crate::device::lapic::Lapic;
+use protocol::{Activity, CpuId, Mode};
+use segment::{Segment, TableRegister};
+
+/// Indices into [`Cpu::gpr`], the architecture's encoding order.
+pub mod gpr {
+    /// RAX.
+    pub const RAX: usize = 0;
+    /// RCX.
+    pub const RCX: usize = 1;
+    /// RDX.
+    pub const RDX: usize = 2;
+    /// RBX.
+    pub const RBX: usize = 3;
+    /// RSP.
+    pub const RSP: usize = 4;
+    /// RBP.
+    pub const RBP: usize = 5;
+    /// RSI.
+    pub const RSI: usize = 6;
+    /// RDI.
+    pub const RDI: usize = 7;
+}
+
+/// RFLAGS bits (SDM 1, "EFLAGS Register").
+pub mod flags {
+    /// Carry.
+    pub const CF: u64 = 1 << 0;
+    /// Always 1.
+    pub const RESERVED_ONE: u64 = 1 << 1;
+    /// Parity of the low byte.
+    pub const PF: u64 = 1 << 2;
+    /// Auxiliary carry.
+    pub const AF: u64 = 1 << 4;
+    /// Zero.
+    pub const ZF: u64 = 1 << 6;
+    /// Sign.
+    pub const SF: u64 = 1 << 7;
+    /// Trap: #DB after each instruction.
+    pub const TF: u64 = 1 << 8;
+    /// Interrupts enabled.
+    pub const IF: u64 = 1 << 9;
+    /// Direction of string instructions: 1 = down.
+    pub const DF: u64 = 1 << 10;
+    /// Overflow.
+    pub const OF: u64 = 1 << 11;
+    /// I/O privilege level.
+    pub const IOPL: u64 = 3 << 12;
+    /// Nested task.
+    pub const NT: u64 = 1 << 14;
+    /// Resume.
+    pub const RF: u64 = 1 << 16;
+    /// Virtual-8086 mode.
+    pub const VM: u64 = 1 << 17;
+    /// Alignment check, and access control for SMAP.
+    pub const AC: u64 = 1 << 18;
+    /// Virtual interrupt flag.
+    pub const VIF: u64 = 1 << 19;
+    /// Virtual interrupt pending.
+    pub const VIP: u64 = 1 << 20;
+    /// CPUID can be used.
+    pub const ID: u64 = 1 << 21;
+    /// The six that arithmetic changes.
+    pub const STATUS: u64 = CF | PF | AF | ZF | SF | OF;
+}
+
+/// CR0 bits (SDM 3A, "Control Registers").
+pub mod cr0 {
+    /// Protection enable.
+    pub const PE: u64 = 1 << 0;
+    /// Monitor coprocessor.
+    pub const MP: u64 = 1 << 1;
+    /// Emulation.
+    pub const EM: u64 = 1 << 2;
+    /// Task switched.
+    pub const TS: u64 = 1 << 3;
+    /// Extension type, always 1.
+    pub const ET: u64 = 1 << 4;
+    /// Numeric error.
+    pub const NE: u64 = 1 << 5;
+    /// Write protect.
+    pub const WP: u64 = 1 << 16;
+    /// Alignment mask.
+    pub const AM: u64 = 1 << 18;
+    /// Not write-through.
+    pub const NW: u64 = 1 << 29;
+    /// Cache disable.
+    pub const CD: u64 = 1 << 30;
+    /// Paging.
+    pub const PG: u64 = 1 << 31;
+}
+
+/// CR4 bits (SDM 3A, "Control Registers").
+pub mod cr4 {
+    /// Virtual-8086 extensions.
+    pub const VME: u64 = 1 << 0;
+    /// Protected-mode virtual interrupts.
+    pub const PVI: u64 = 1 << 1;
+    /// RDTSC only in ring 0.
+    pub const TSD: u64 = 1 << 2;
+    /// Debugging extensions.
+    pub const DE: u64 = 1 << 3;
+    /// 4 MiB pages.
+    pub const PSE: u64 = 1 << 4;
+    /// Physical-address extension.
+    pub const PAE: u64 = 1 << 5;
+    /// Machine-check enable.
+    pub const MCE: u64 = 1 << 6;
+    /// Global pages.
+    pub const PGE: u64 = 1 << 7;
+    /// RDPMC in any ring.
+    pub const PCE: u64 = 1 << 8;
+    /// FXSAVE and SSE.
+    pub const OSFXSR: u64 = 1 << 9;
+    /// SIMD floating-point exceptions.
+    pub const OSXMMEXCPT: u64 = 1 << 10;
+    /// SGDT, SIDT, SLDT, SMSW, STR only in ring 0.
+    pub const UMIP: u64 = 1 << 11;
+    /// 57-bit linear addresses.
+    pub const LA57: u64 = 1 << 12;
+    /// RDFSBASE and friends.
+    pub const FSGSBASE: u64 = 1 << 16;
+    /// Process-context identifiers.
+    pub const PCIDE: u64 = 1 << 17;
+    /// XSAVE.
+    pub const OSXSAVE: u64 = 1 << 18;
+    /// Supervisor-mode execution prevention.
+    pub const SMEP: u64 = 1 << 20;
+    /// Supervisor-mode access prevention.
+    pub const SMAP: u64 = 1 << 21;
+}
+
+/// EFER bits (SDM 3A, "Extended Feature Enable Register").
+pub mod efer {
+    /// SYSCALL enable.
+    pub const SCE: u64 = 1 << 0;
+    /// Long mode enable.
+    pub const LME: u64 = 1 << 8;
+    /// Long mode active, set by the processor.
+    pub const LMA: u64 = 1 << 10;
+    /// Execute-disable enable.
+    pub const NXE: u64 = 1 << 11;
+}
+
+/// One CPU.
+#[derive(Clone, Debug)]
+pub struct Cpu {
+    /// Index in the machine.
+    pub id: CpuId,
+    /// What it is doing. Never `Held`: that is the schedule's.
+    pub activity: Activity,
+    /// General registers, see [`gpr`].
+    pub gpr: [u64; 16],
+    /// Instruction pointer, offset in CS.
+    pub rip: u64,
+    /// RFLAGS, bit 1 always set.
+    pub rflags: u64,
+    /// ES, CS, SS, DS, FS, GS: selector and hidden part. FS and GS base are the FS_BASE and GS_BASE MSRs.
+    pub segments: [Segment; 6],
+    /// Local descriptor table register.
+    pub ldtr: Segment,
+    /// Task register.
+    pub tr: Segment,
+    /// Global descriptor table register.
+    pub gdtr: TableRegister,
+    /// Interrupt descriptor table register.
+    pub idtr: TableRegister,
+    /// CR0.
+    pub cr0: u64,
+    /// CR2.
+    pub cr2: u64,
+    /// CR3.
+    pub cr3: u64,
+    /// CR4.
+    pub cr4: u64,
+    /// EFER.
+    pub efer: u64,
+    /// DR0 to DR3, DR6, DR7.
+    pub dr: [u64; 6],
+    /// Model-specific registers other than EFER, APIC base, FS and GS base.
+    pub msr: Msrs,
+    /// XMM0 to XMM15.
+    pub xmm: [u128; 16],
+    /// SSE control and status.
+    pub mxcsr: u32,
+    /// x87 state, kept for FXSAVE and FXRSTOR.
+    pub x87: X87,
+    /// The local APIC.
+    pub lapic: Lapic,
+    /// The architectural TLB.
+    pub tlb: crate::mmu::tlb::Tlb,
+    /// Signals that wait for acceptance.
+    pub pending: Pending,
+    /// MOV SS, POP SS and STI hold interrupts back for one instruction.
+    pub interrupt_shadow: bool,
+    /// An NMI is being handled: others wait for IRET.
+    pub nmi_blocked: bool,
+    /// Cached [`Mode`], kept by [`Cpu::update_mode`] whenever CR0, EFER, RFLAGS.VM or CS change.
+    mode: Mode,
+    /// This is the bootstrap processor: INIT restarts it at the reset vector.
+    pub is_bsp: bool,
+    /// Steps made since power-on.
+    pub steps: u64,
+}
+
+/// Model-specific registers that have plain storage.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Msrs {
+    /// IA32_KERNEL_GS_BASE.
+    pub kernel_gs_base: u64,
+    /// IA32_STAR.
+    pub star: u64,
+    /// IA32_LSTAR.
+    pub lstar: u64,
+    /// IA32_CSTAR.
+    pub cstar: u64,
+    /// IA32_FMASK.
+    pub sfmask: u64,
+    /// IA32_TSC_AUX.
+    pub tsc_aux: u64,
+    /// Difference between this CPU's time-stamp counter and the machine's clock.
+    pub tsc_offset: u64,
+    /// IA32_SYSENTER_CS.
+    pub sysenter_cs: u64,
+    /// IA32_SYSENTER_ESP.
+    pub sysenter_esp: u64,
+    /// IA32_SYSENTER_EIP.
+    pub sysenter_eip: u64,
+    /// IA32_MISC_ENABLE.
+    pub misc_enable: u64,
+    /// IA32_PAT.
+    pub pat: u64,
+}
+
+/// x87 registers as FXSAVE lays them out. Instructions that compute with them are not there yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct X87 {
+    /// Control word.
+    pub fcw: u16,
+    /// Status word.
+    pub fsw: u16,
+    /// Abridged tag word of FXSAVE: a bit for each register, 1 = valid.
+    pub ftw: u8,
+    /// The eight 80-bit registers.
+    pub st: [u128; 8],
+}
+
+impl Default for X87 {
+    fn default() -> Self {
+        Self { fcw: 0x0040, fsw: 0, ftw: 0, st: [0; 8] }
+    }
+}
+
+/// Signals that a CPU takes between two instructions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// INIT arrived.
+    pub init: bool,
+    /// A start-up IPI arrived while waiting for one (or with INIT still to be taken); its vector.
+    pub sipi: Option<u8>,
+    /// A non-maskable interrupt arrived.
+    pub nmi: bool,
+}
+
+impl Pending {
+    /// Anything that [`crate::exception::service_pending`] must look at.
+    pub fn any(self) -> bool {
+        self.init || self.sipi.is_some() || self.nmi
+    }
+}
+
+impl Cpu {
+    /// The operating mode.
+    #[inline]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Derives the mode again; to be called after each change of CR0.PE, EFER.LMA, RFLAGS.VM or CS (SDM 3A 2.2).
+    pub fn update_mode(&mut self) {
+        let cs = &self.segments[segment::CS];
+        self.mode = if self.cr0 & cr0::PE == 0 {
+            Mode::Real
+        } else if self.efer & efer::LMA != 0 {
+            if cs.is_long() { Mode::Long } else { Mode::Compat }
+        } else if self.rflags & flags::VM != 0 {
+            Mode::V86
+        } else if cs.is_big() {
+            Mode::Protected32
+        } else {
+            Mode::Protected16
+        };
+    }
+
+    /// Current privilege level: CS's in protected mode is SS.DPL's twin; 0 in real mode, 3 in virtual-8086 mode.
+    #[inline]
+    pub fn cpl(&self) -> u8 {
+        match self.mode {
+            Mode::Real => 0,
+            Mode::V86 => 3,
+            _ => self.segments[segment::SS].dpl(),
+        }
+    }
+
+    /// Linear address of the next instruction.
+    #[inline]
+    pub fn linear_pc(&self) -> u64 {
+        if self.mode == Mode::Long {
+            self.rip
+        } else {
+            self.segments[segment::CS].base.wrapping_add(self.rip) & 0xffff_ffff
+        }
+    }
+}

@@ -1,0 +1,431 @@
+//! The local APIC of one CPU in xAPIC mode: registers, priorities, the timer (SDM 3A, "Advanced Programmable Interrupt
+//! Controller").
+//!
+//! Register writes that concern others (ICR, EOI of a level interrupt) go to the outbox; [`crate::bus::routing`] brings
+//! what others send. [`crate::exception`] asks [`Lapic::request`] before each instruction.
+
+use crate::bus::{Ipi, Outbox};
+use protocol::CpuId;
+
+/// IA32_APIC_BASE: this is the bootstrap processor.
+pub const BASE_BSP: u64 = 1 << 8;
+/// IA32_APIC_BASE: x2APIC mode.
+pub const BASE_EXTD: u64 = 1 << 10;
+/// IA32_APIC_BASE: enabled.
+pub const BASE_ENABLE: u64 = 1 << 11;
+/// Where the registers are after reset.
+const DEFAULT_BASE: u64 = 0xfee0_0000;
+
+/// SVR: software enable.
+const SVR_ENABLE: u32 = 1 << 8;
+/// LVT: masked.
+const LVT_MASKED: u32 = 1 << 16;
+/// Timer mode, bits 18:17 of its LVT entry: periodic.
+const TIMER_PERIODIC: u32 = 1;
+/// Number of LVT entries that the version register announces, less one.
+const MAX_LVT: u32 = 5;
+/// Integrated APIC version.
+const VERSION: u32 = 0x14;
+/// ICR: delivery status; never busy here.
+const ICR_PENDING: u32 = 1 << 12;
+/// ESR: illegal vector sent.
+const ESR_SEND_ILLEGAL: u32 = 1 << 5;
+/// ESR: illegal vector received.
+const ESR_RECEIVE_ILLEGAL: u32 = 1 << 6;
+/// ESR: illegal register address.
+const ESR_ILLEGAL_REGISTER: u32 = 1 << 7;
+
+/// Order of [`Lapic::lvt`].
+mod lvt {
+    pub const TIMER: usize = 0;
+    pub const ERROR: usize = 5;
+}
+
+/// A 256-bit vector map. Word 0 holds vectors 0 to 63.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VectorMap(pub [u64; 4]);
+
+impl VectorMap {
+    fn set(&mut self, vector: u8) {
+        self.0[usize::from(vector >> 6)] |= 1 << (vector & 63);
+    }
+
+    fn clear(&mut self, vector: u8) {
+        self.0[usize::from(vector >> 6)] &= !(1 << (vector & 63));
+    }
+
+    fn contains(&self, vector: u8) -> bool {
+        self.0[usize::from(vector >> 6)] & 1 << (vector & 63) != 0
+    }
+
+    fn highest(&self) -> Option<u8> {
+        (0..4).rev().find(|&word| self.0[word] != 0).map(|word| (word as u8) << 6 | self.0[word].ilog2() as u8)
+    }
+
+    fn word32(&self, index: u32) -> u32 {
+        (self.0[index as usize / 2] >> (32 * (index & 1))) as u32
+    }
+}
+
+/// Registers of one local APIC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lapic {
+    /// IA32_APIC_BASE.
+    pub base: u64,
+    /// The ID at power-on, as strapped.
+    pub initial_id: u32,
+    id: u32,
+    tpr: u32,
+    ldr: u32,
+    dfr: u32,
+    svr: u32,
+    icr: u64,
+    esr: u32,
+    esr_pending: u32,
+    lvt: [u32; 6],
+    divide: u32,
+    initial_count: u32,
+    /// Clock at which the timer count began.
+    timer_start_ns: u64,
+    /// Clock at which the timer next expires, None: stopped.
+    deadline_ns: Option<u64>,
+    isr: VectorMap,
+    irr: VectorMap,
+    tmr: VectorMap,
+    /// Cached: the highest request above the processor priority.
+    request: Option<u8>,
+}
+
+impl Lapic {
+    /// State after power-on.
+    pub fn new(apic_id: u32, is_bsp: bool) -> Self {
+        let mut lapic = Self {
+            base: DEFAULT_BASE | BASE_ENABLE | if is_bsp { BASE_BSP } else { 0 },
+            initial_id: apic_id,
+            id: apic_id,
+            tpr: 0,
+            ldr: 0,
+            dfr: 0xffff_ffff,
+            svr: 0xff,
+            icr: 0,
+            esr: 0,
+            esr_pending: 0,
+            lvt: [LVT_MASKED; 6],
+            divide: 0,
+            initial_count: 0,
+            timer_start_ns: 0,
+            deadline_ns: None,
+            isr: VectorMap::default(),
+            irr: VectorMap::default(),
+            tmr: VectorMap::default(),
+            request: None,
+        };
+        lapic.update_request();
+        lapic
+    }
+
+    /// INIT resets all but the base register and the ID (SDM 3A, "Local APIC State After It Receives an INIT Reset").
+    pub fn init(&mut self) {
+        *self = Self { base: self.base, id: self.id, ..Self::new(self.initial_id, false) };
+    }
+
+    /// Offset into the register page; None outside it or where MMIO is off (disabled or x2APIC).
+    #[inline]
+    pub fn mmio_offset(&self, paddr: u64) -> Option<u32> {
+        let enabled = self.base & (BASE_ENABLE | BASE_EXTD) == BASE_ENABLE;
+        (enabled && paddr & !0xfff == self.base & 0x000f_ffff_ffff_f000).then_some(paddr as u32 & 0xfff)
+    }
+
+    /// The ID by which others address it.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Accepts fixed interrupts at all: globally and by software enabled.
+    pub fn is_software_enabled(&self) -> bool {
+        self.base & BASE_ENABLE != 0 && self.svr & SVR_ENABLE != 0
+    }
+
+    /// A logical destination names it: flat model compares bits, cluster model cluster and bits.
+    pub fn matches_logical(&self, destination: u8) -> bool {
+        let ldr = (self.ldr >> 24) as u8;
+        if self.dfr >> 28 == 0xf {
+            ldr & destination != 0
+        } else {
+            (destination >> 4 == 0xf || destination >> 4 == ldr >> 4) && destination & ldr & 0xf != 0
+        }
+    }
+
+    /// Reads a register.
+    pub fn read(&mut self, offset: u32, now_ns: u64) -> u32 {
+        match offset {
+            0x020 => self.id << 24,
+            0x030 => VERSION | MAX_LVT << 16,
+            0x080 => self.tpr,
+            0x090 | 0x0a0 => u32::from(self.processor_priority()),
+            0x0d0 => self.ldr,
+            0x0e0 => self.dfr,
+            0x0f0 => self.svr,
+            0x100..=0x170 => self.isr.word32((offset - 0x100) >> 4),
+            0x180..=0x1f0 => self.tmr.word32((offset - 0x180) >> 4),
+            0x200..=0x270 => self.irr.word32((offset - 0x200) >> 4),
+            0x280 => self.esr,
+            0x300 => self.icr as u32,
+            0x310 => (self.icr >> 32) as u32,
+            0x320..=0x370 => self.lvt[Self::lvt_index(offset)],
+            0x380 => self.initial_count,
+            0x390 => self.current_count(now_ns),
+            0x3e0 => self.divide,
+            // EOI is write-only; the rest does not exist.
+            0x0b0 => 0,
+            _ => {
+                self.esr_pending |= ESR_ILLEGAL_REGISTER;
+                0
+            }
+        }
+    }
+
+    /// Writes a register.
+    pub fn write(&mut self, cpu: CpuId, offset: u32, value: u32, now_ns: u64, out: &mut Outbox) {
+        match offset {
+            0x020 => self.id = value >> 24,
+            0x080 => self.tpr = value & 0xff,
+            0x0b0 => self.end_of_interrupt(out),
+            0x0d0 => self.ldr = value & 0xff00_0000,
+            0x0e0 => self.dfr = value | 0x0fff_ffff,
+            0x0f0 => {
+                self.svr = value & 0x1ff;
+                if value & SVR_ENABLE == 0 {
+                    self.lvt.iter_mut().for_each(|entry| *entry |= LVT_MASKED);
+                }
+            }
+            0x280 => self.esr = std::mem::take(&mut self.esr_pending),
+            0x300 => {
+                self.icr = self.icr & !0xffff_ffff | u64::from(value & !ICR_PENDING);
+                if value >> 8 & 7 == 0 && value & 0xff < 16 {
+                    self.raise_error(ESR_SEND_ILLEGAL);
+                }
+                out.ipis.push(Ipi { from: cpu, icr: self.icr, x2apic: false });
+            }
+            0x310 => self.icr = self.icr & 0xffff_ffff | u64::from(value) << 32,
+            0x320..=0x370 => self.write_lvt(Self::lvt_index(offset), value, now_ns, out),
+            0x380 => {
+                self.initial_count = value;
+                self.start_timer(now_ns, out);
+            }
+            0x3e0 => {
+                self.divide = value & 0b1011;
+                self.start_timer(now_ns, out);
+            }
+            _ => self.esr_pending |= ESR_ILLEGAL_REGISTER,
+        }
+        self.update_request();
+    }
+
+    /// LVT registers stand at 320h (timer) to 370h (error).
+    fn lvt_index(offset: u32) -> usize {
+        ((offset - 0x320) >> 4) as usize
+    }
+
+    fn write_lvt(&mut self, index: usize, value: u32, now_ns: u64, out: &mut Outbox) {
+        let forced = if self.svr & SVR_ENABLE == 0 { LVT_MASKED } else { 0 };
+        let old = std::mem::replace(&mut self.lvt[index], value & 0x0007_e7ff | forced);
+        if index == lvt::TIMER && (old ^ value) >> 17 & 3 != 0 {
+            self.start_timer(now_ns, out);
+        }
+    }
+
+    fn end_of_interrupt(&mut self, out: &mut Outbox) {
+        if let Some(vector) = self.isr.highest() {
+            self.isr.clear(vector);
+            if self.tmr.contains(vector) {
+                out.level_eois.push(vector);
+            }
+        }
+    }
+
+    fn raise_error(&mut self, bit: u32) {
+        self.esr_pending |= bit;
+        let entry = self.lvt[lvt::ERROR];
+        if entry & LVT_MASKED == 0 && entry & 0xff >= 16 {
+            self.irr.set(entry as u8);
+        }
+    }
+
+    /// A fixed interrupt arrives. False: the APIC drops it (software-disabled, or an illegal vector).
+    pub fn accept(&mut self, vector: u8, level: bool) -> bool {
+        if !self.is_software_enabled() {
+            return false;
+        }
+        if vector < 16 {
+            self.raise_error(ESR_RECEIVE_ILLEGAL);
+            return false;
+        }
+        self.irr.set(vector);
+        if level {
+            self.tmr.set(vector);
+        } else {
+            self.tmr.clear(vector);
+        }
+        self.update_request();
+        true
+    }
+
+    /// The vector that the processor would take now if interrupts are enabled.
+    #[inline]
+    pub fn request(&self) -> Option<u8> {
+        self.request
+    }
+
+    /// The processor takes [`Lapic::request`]: it moves from requested to in service.
+    pub fn acknowledge(&mut self) -> Option<u8> {
+        let vector = self.request?;
+        self.irr.clear(vector);
+        self.isr.set(vector);
+        self.update_request();
+        Some(vector)
+    }
+
+    /// Task priority as CR8 shows it: bits 7:4 of the TPR.
+    pub fn cr8(&self) -> u64 {
+        u64::from(self.tpr >> 4)
+    }
+
+    /// A write of CR8.
+    pub fn set_cr8(&mut self, value: u64) {
+        self.tpr = (value as u32 & 0xf) << 4;
+        self.update_request();
+    }
+
+    fn processor_priority(&self) -> u8 {
+        let in_service = self.isr.highest().unwrap_or(0) & 0xf0;
+        let task = self.tpr as u8;
+        if task & 0xf0 >= in_service { task } else { in_service }
+    }
+
+    fn update_request(&mut self) {
+        let highest = self.irr.highest().filter(|vector| vector & 0xf0 > self.processor_priority() & 0xf0);
+        self.request = highest.filter(|_| self.base & BASE_ENABLE != 0);
+    }
+
+    /// Nanoseconds of one timer tick: the bus runs at 1 GHz, divided by 1 to 128.
+    fn tick_ns(&self) -> u64 {
+        let code = self.divide & 3 | self.divide >> 1 & 4;
+        if code == 7 { 1 } else { 2 << code }
+    }
+
+    fn start_timer(&mut self, now_ns: u64, out: &mut Outbox) {
+        self.timer_start_ns = now_ns;
+        let span_ns = u64::from(self.initial_count) * self.tick_ns();
+        self.deadline_ns = (self.initial_count != 0).then_some(now_ns + span_ns);
+        out.timers_changed = true;
+    }
+
+    fn current_count(&self, now_ns: u64) -> u32 {
+        let Some(deadline) = self.deadline_ns else { return 0 };
+        deadline.saturating_sub(now_ns).div_ceil(self.tick_ns()) as u32
+    }
+
+    /// When the timer expires next, in nanoseconds of the machine's clock.
+    pub fn deadline_ns(&self) -> Option<u64> {
+        self.deadline_ns
+    }
+
+    /// Expires the timer if its time has come: requests its interrupt, and counts again if periodic.
+    pub fn tick(&mut self, now_ns: u64) {
+        let Some(deadline) = self.deadline_ns.filter(|&deadline| deadline <= now_ns) else { return };
+        let entry = self.lvt[lvt::TIMER];
+        self.deadline_ns = None;
+        if entry >> 17 & 3 == TIMER_PERIODIC {
+            let period_ns = u64::from(self.initial_count) * self.tick_ns();
+            let missed = (now_ns - deadline) / period_ns;
+            self.timer_start_ns = deadline + missed * period_ns;
+            self.deadline_ns = Some(self.timer_start_ns + period_ns);
+        }
+        if entry & LVT_MASKED == 0 {
+            self.accept(entry as u8, false);
+        }
+    }
+
+    /// What a debugger shows.
+    pub fn snapshot(&self, now_ns: u64) -> protocol::cpu::LapicState {
+        protocol::cpu::LapicState {
+            svr: self.svr,
+            tpr: self.tpr,
+            icr: self.icr,
+            esr: self.esr,
+            lvt_timer: self.lvt[lvt::TIMER],
+            timer_initial: self.initial_count,
+            timer_current: self.current_count(now_ns),
+            isr: self.isr.0,
+            irr: self.irr.0,
+        }
+    }
+
+    /// Registers in a fixed order, for the state hash.
+    pub fn state(&self, mut put: impl FnMut(u64)) {
+        put(self.base);
+        put(self.icr);
+        put(u64::from(self.initial_id) | u64::from(self.id) << 32);
+        put(u64::from(self.tpr) | u64::from(self.svr) << 32);
+        put(u64::from(self.ldr) | u64::from(self.dfr) << 32);
+        put(u64::from(self.esr) | u64::from(self.esr_pending) << 32);
+        self.lvt.iter().for_each(|&entry| put(u64::from(entry)));
+        put(u64::from(self.divide) | u64::from(self.initial_count) << 32);
+        put(self.timer_start_ns);
+        put(self.deadline_ns.unwrap_or(u64::MAX));
+        for map in [&self.isr, &self.irr, &self.tmr] {
+            map.0.iter().for_each(|&word| put(word));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn enabled() -> Lapic {
+        let mut lapic = Lapic::new(0, true);
+        lapic.write(CpuId(0), 0x0f0, 0x1ff, 0, &mut Outbox::default());
+        lapic
+    }
+
+    /// Goal: priorities decide what is taken and when; method: two vectors, one in service, EOI.
+    #[test]
+    fn higher_class_first() {
+        let mut lapic = enabled();
+        lapic.accept(0x31, false);
+        lapic.accept(0x42, false);
+        assert_eq!(lapic.acknowledge(), Some(0x42));
+        assert_eq!(lapic.request(), None);
+        lapic.write(CpuId(0), 0x0b0, 0, 0, &mut Outbox::default());
+        assert_eq!(lapic.request(), Some(0x31));
+        lapic.set_cr8(3);
+        assert_eq!(lapic.request(), None);
+    }
+
+    /// Goal: after reset an APIC drops fixed interrupts; method: accept before and after the software enable.
+    #[test]
+    fn software_disabled_drops() {
+        let mut lapic = Lapic::new(1, false);
+        assert!(!lapic.accept(0x40, false));
+        assert!(enabled().accept(0x40, false));
+    }
+
+    /// Goal: the timer expires once or again and again; method: count 1000 at divide by 2.
+    #[test]
+    fn timer() {
+        let mut lapic = enabled();
+        let mut out = Outbox::default();
+        lapic.write(CpuId(0), 0x320, 0x50, 0, &mut out);
+        lapic.write(CpuId(0), 0x380, 1000, 0, &mut out);
+        assert_eq!(lapic.deadline_ns(), Some(2000));
+        assert_eq!(lapic.read(0x390, 1000), 500);
+        lapic.tick(2000);
+        assert_eq!((lapic.request(), lapic.deadline_ns()), (Some(0x50), None));
+        lapic.write(CpuId(0), 0x320, 0x2_0050, 3000, &mut out);
+        assert_eq!(lapic.deadline_ns(), Some(5000));
+        lapic.tick(5000);
+        assert_eq!(lapic.deadline_ns(), Some(7000));
+    }
+}

@@ -1,0 +1,3 @@
+//! Segmentation and paging. (Being built.)
+
+pub mod tlb;
