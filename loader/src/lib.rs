@@ -1,1 +1,38 @@
-//! Being built.
+//! Puts a kernel where bootloader_api promises it: segments, stack, boot information, page tables.
+//!
+//! The library knows no machine. Whoever calls it (the embedded machine's direct boot, a UEFI application) owns physical
+//! memory behind [`PhysMemory`] and says what else there is in a [`Platform`]; [`load`] answers with the register
+//! values at the kernel's first instruction.
+//!
+//! ```text
+//!   ELF bytes --[image]--> Image --[plan]--> linear addresses --[load]--> guest memory
+//!                                              ^ slots            | tables: paging
+//!                                                                 | BootInfo, MemoryRegions: boot_info
+//!                                                                 v
+//!                                                        Entry { cr3, rip, rsp, rdi }
+//! ```
+//!
+//! What the kernel may rely on is the documentation of `bootloader_api` 0.11: the mappings of its `.bootloader-config`
+//! section, one PML4 with rights as in the ELF segments, memory below 1 MiB left alone, a stack with a guard page.
+//! Addresses are always the first that are free: `aslr` is accepted and not applied, so that a run can be repeated.
+
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
+mod boot_info;
+mod error;
+mod image;
+mod load;
+mod memory;
+mod paging;
+mod plan;
+mod slots;
+#[cfg(test)]
+mod tests;
+
+pub use bootloader_api::info::{MemoryRegion, MemoryRegionKind};
+pub use error::LoadError;
+pub use image::{Image, Segment};
+pub use load::{Entry, KernelPages, Platform, load};
+pub use memory::{PhysMemory, RegionAllocator};

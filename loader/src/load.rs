@@ -1,0 +1,207 @@
+//! Takes frames, copies the kernel, builds its tables and its boot information.
+
+use crate::{
+    boot_info::{self, Contents},
+    error::LoadError,
+    image::{Image, PAGE, Segment},
+    memory::PhysMemory,
+    paging::{PageSize, Rights, map, map_recursively},
+    plan::Plan,
+};
+use alloc::vec::Vec;
+use bootloader_api::info::MemoryRegion;
+use core::ops::Range;
+
+/// What the loader cannot know by itself.
+#[derive(Clone, Debug)]
+pub struct Platform<'a> {
+    /// All of physical memory that the firmware tells of, before anything was taken; no two overlap.
+    pub regions: &'a [MemoryRegion],
+    /// Physical address of the ACPI Root System Description Pointer.
+    pub rsdp_paddr: Option<u64>,
+    /// Bytes for the kernel; empty: no ramdisk.
+    pub ramdisk: &'a [u8],
+    /// Physical memory that must be mapped at linear = physical, read-only and executable: the code that loads CR3 and
+    /// jumps to the kernel. None where the kernel is entered directly.
+    pub identity_map: Option<Range<u64>>,
+    /// The processor has 1 GiB pages (CPUID.80000001H:EDX bit 26): the physical map uses them.
+    pub huge_pages: bool,
+}
+
+/// The machine's state at the kernel's first instruction: long mode, CPL 0, interrupts off, CR0.WP and EFER.NXE set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Physical address of the PML4.
+    pub cr3: u64,
+    /// The kernel's entry point.
+    pub rip: u64,
+    /// Top of the stack as after a call: 8 below a multiple of 16, the return address is 0.
+    pub rsp: u64,
+    /// Linear address of the `BootInfo`.
+    pub rdi: u64,
+    /// A GDT at linear = physical, 3 entries: null, 64-bit code (selector 8), data (selector 10h).
+    pub gdt_paddr: u64,
+    /// Where the kernel's segments are, by linear address, ascending.
+    pub kernel_pages: Vec<KernelPages>,
+}
+
+/// Pages of the kernel that follow one another both in linear and in physical memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KernelPages {
+    /// Linear address of the first.
+    pub linear: u64,
+    /// Its physical address.
+    pub paddr: u64,
+    /// Size of all of them, a multiple of 4096.
+    pub bytes: u64,
+    /// The kernel may write them.
+    pub writable: bool,
+    /// The kernel may execute them.
+    pub executable: bool,
+}
+
+/// Memory with a list of what was taken.
+pub(crate) struct Frames<'a, M> {
+    pub memory: &'a mut M,
+    /// Start and end of each run.
+    taken: Vec<(u64, u64)>,
+    needed_bytes: u64,
+    available_bytes: u64,
+}
+
+impl<M: PhysMemory> Frames<'_, M> {
+    /// Adjacent frames, zeroed.
+    pub(crate) fn take(&mut self, frames: u64) -> Result<u64, LoadError> {
+        let none = LoadError::NotEnoughMemory { needed: self.needed_bytes, available: self.available_bytes };
+        let paddr = self.memory.allocate(frames).ok_or(none)?;
+        let end = paddr + frames * PAGE;
+        match self.taken.last_mut() {
+            Some(last) if last.1 == paddr => last.1 = end,
+            _ => self.taken.push((paddr, end)),
+        }
+        Ok(paddr)
+    }
+}
+
+/// Puts the kernel into memory.
+///
+/// # Errors
+/// The kernel's configuration cannot be honoured here, or there is too little memory; see [`LoadError`].
+pub fn load<M: PhysMemory>(image: &Image<'_>, platform: &Platform<'_>, memory: &mut M) -> Result<Entry, LoadError> {
+    let plan = Plan::new(image, platform)?;
+    let needed_bytes = plan.frames(image, platform).saturating_mul(PAGE);
+    let available_bytes = memory.available_frames().saturating_mul(PAGE);
+    if needed_bytes > available_bytes {
+        return Err(LoadError::NotEnoughMemory { needed: needed_bytes, available: available_bytes });
+    }
+    let mut frames = Frames { memory, taken: Vec::new(), needed_bytes, available_bytes };
+    let frames = &mut frames;
+    let root = frames.take(1)?;
+
+    let mut kernel_pages = Vec::new();
+    for segment in &image.segments {
+        kernel_pages.push(load_segment(frames, root, image, segment)?);
+    }
+    let elf_paddr = frames.take((image.bytes.len() as u64).div_ceil(PAGE))?;
+    frames.memory.write(elf_paddr, image.bytes);
+
+    let stack_bottom = plan.guard_page + PAGE;
+    map_new(frames, root, "kernel stack", stack_bottom, plan.stack_bytes)?;
+    let gdt_paddr = load_gdt(frames, root)?;
+    if let Some(range) = &platform.identity_map {
+        map_identity(frames, root, range)?;
+    }
+    let ramdisk_len = platform.ramdisk.len() as u64;
+    if let Some(linear) = plan.ramdisk {
+        let paddr = map_new(frames, root, "ramdisk", linear, ramdisk_len)?;
+        frames.memory.write(paddr, platform.ramdisk);
+    }
+    if let Some(physical) = plan.physical_map {
+        let what = "physical memory map";
+        for paddr in (0..physical.bytes).step_by(physical.page.bytes() as usize) {
+            map(frames, root, what, physical.offset + paddr, paddr, physical.page, Rights::DATA)?;
+        }
+    }
+    let info_bytes = boot_info::bytes(plan.regions_room);
+    let info_paddr = map_new(frames, root, "boot information", plan.boot_info, info_bytes)?;
+    if let Some(index) = plan.recursive_index {
+        map_recursively(frames, root, index)?;
+    }
+
+    // The last frame is taken: now the memory map can tell which are left.
+    let regions = boot_info::memory_map(platform.regions, &frames.taken, plan.regions_room)?;
+    let contents = Contents {
+        linear: plan.boot_info,
+        regions: &regions,
+        physical_memory_offset: plan.physical_map.map(|physical| physical.offset),
+        recursive_index: plan.recursive_index.map(|index| index as u16),
+        rsdp_paddr: platform.rsdp_paddr,
+        tls: image.tls,
+        ramdisk: plan.ramdisk.map(|linear| (linear, ramdisk_len)),
+        kernel: (elf_paddr, image.bytes.len() as u64),
+        stack: (stack_bottom, plan.stack_bytes),
+    };
+    boot_info::write(frames.memory, info_paddr, &contents);
+    // As after a call: the System V ABI wants RSP + 8 to be a multiple of 16 at a function's first instruction.
+    let rsp = ((stack_bottom + plan.stack_bytes) & !15) - 8;
+    Ok(Entry { cr3: root, rip: image.entry, rsp, rdi: plan.boot_info, gdt_paddr, kernel_pages })
+}
+
+fn load_segment<M: PhysMemory>(
+    frames: &mut Frames<'_, M>,
+    root: u64,
+    image: &Image<'_>,
+    segment: &Segment,
+) -> Result<KernelPages, LoadError> {
+    let linear = segment.first_page();
+    let paddr = frames.take(segment.pages())?;
+    let bytes = image.bytes.get(segment.file.clone()).unwrap_or_default();
+    frames.memory.write(paddr + (segment.linear - linear), bytes);
+    let rights = Rights { writable: segment.writable, executable: segment.executable };
+    for page in 0..segment.pages() {
+        let offset = page * PAGE;
+        map(frames, root, "kernel", linear + offset, paddr + offset, PageSize::Small, rights)?;
+    }
+    let Rights { writable, executable } = rights;
+    Ok(KernelPages { linear, paddr, bytes: segment.pages() * PAGE, writable, executable })
+}
+
+/// New data pages for `bytes` at `linear`; the physical address of the first.
+fn map_new<M: PhysMemory>(
+    frames: &mut Frames<'_, M>,
+    root: u64,
+    what: &'static str,
+    linear: u64,
+    bytes: u64,
+) -> Result<u64, LoadError> {
+    let pages = bytes.div_ceil(PAGE);
+    let paddr = frames.take(pages)?;
+    for page in 0..pages {
+        let offset = page * PAGE;
+        map(frames, root, what, linear + offset, paddr + offset, PageSize::Small, Rights::DATA)?;
+    }
+    Ok(paddr)
+}
+
+/// The GDT that the kernel starts with, at linear = physical as the `bootloader` crate leaves it.
+///
+/// It is written with the accessed and present bits set, so that no processor has to write to it.
+fn load_gdt<M: PhysMemory>(frames: &mut Frames<'_, M>, root: u64) -> Result<u64, LoadError> {
+    // Flat 4 GiB segments of privilege 0 (SDM 3A "Segment Descriptors"): code is 64-bit (L), data 32-bit (D/B).
+    const CODE: u64 = 0x00af_9b00_0000_ffff;
+    const DATA: u64 = 0x00cf_9300_0000_ffff;
+    let paddr = frames.take(1)?;
+    frames.memory.write(paddr + 8, &CODE.to_le_bytes());
+    frames.memory.write(paddr + 16, &DATA.to_le_bytes());
+    let read_only = Rights { writable: false, executable: false };
+    map(frames, root, "GDT", paddr, paddr, PageSize::Small, read_only)?;
+    Ok(paddr)
+}
+
+fn map_identity<M: PhysMemory>(frames: &mut Frames<'_, M>, root: u64, range: &Range<u64>) -> Result<(), LoadError> {
+    let code = Rights { writable: false, executable: true };
+    for paddr in (range.start & !(PAGE - 1)..range.end).step_by(PAGE as usize) {
+        map(frames, root, "identity mapping", paddr, paddr, PageSize::Small, code)?;
+    }
+    Ok(())
+}
