@@ -45,10 +45,8 @@ impl Bus {
         let devices = &mut self.devices;
         match port {
             0x40..=0x43 | 0x61 => devices.pit.write(port, value, self.clock_ns),
-            0x60 | 0x64 => {
-                if devices.i8042.write(port, value) {
-                    self.out.reset = Some("the keyboard controller (port 64h, command FEh)");
-                }
+            0x60 | 0x64 if devices.i8042.write(port, value) => {
+                self.out.reset = Some("the keyboard controller (port 64h, command FEh)");
             }
             0x70 | 0x71 => devices.cmos.write(port, value),
             0x3f8..=0x3ff => devices.uart.write(port - 0x3f8, value, &mut devices.ioapic, &mut self.out),
