@@ -12,4 +12,8 @@ pub mod cpu;
 pub mod decode;
 pub mod device;
 pub mod fault;
+pub mod inspect;
+pub mod machine;
 pub mod mmu;
+pub mod schedule;
+pub mod timeline;
