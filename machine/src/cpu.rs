@@ -3,6 +3,7 @@
 //!
 //! Written by [`crate::execute`], [`crate::exception`] and the debugger's edits; read by all.
 
+pub mod reset;
 pub mod segment;
 
 use crate::device::lapic::Lapic;
@@ -182,6 +183,8 @@ pub struct Cpu {
     pub cr4: u64,
     /// EFER.
     pub efer: u64,
+    /// The four PDPTEs of PAE paging: registers, loaded by MOV to CR3, CR0 and CR4 (SDM 3A, "PDPTE Registers").
+    pub pdptes: [u64; 4],
     /// DR0 to DR3, DR6, DR7.
     pub dr: [u64; 6],
     /// Model-specific registers other than EFER, APIC base, FS and GS base.
@@ -267,12 +270,14 @@ pub struct Pending {
     pub sipi: Option<u8>,
     /// A non-maskable interrupt arrived.
     pub nmi: bool,
+    /// The last instruction began with RFLAGS.TF set: #DB comes before the next one.
+    pub single_step: bool,
 }
 
 impl Pending {
     /// Anything that [`crate::exception::service_pending`] must look at.
     pub fn any(self) -> bool {
-        self.init || self.sipi.is_some() || self.nmi
+        self.init || self.sipi.is_some() || self.nmi || self.single_step
     }
 }
 

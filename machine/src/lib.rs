@@ -11,6 +11,8 @@ pub mod bus;
 pub mod cpu;
 pub mod decode;
 pub mod device;
+pub mod exception;
+pub mod execute;
 pub mod fault;
 pub mod inspect;
 pub mod machine;

@@ -78,7 +78,7 @@ fn signal(cpu: &mut Cpu, delivery: Delivery, vector: u8, level: bool) -> Option<
     match delivery {
         Delivery::Init => {
             // A new INIT also takes back a start-up that was not begun.
-            cpu.pending = crate::cpu::Pending { init: true, sipi: None, nmi: cpu.pending.nmi };
+            cpu.pending = crate::cpu::Pending { init: true, sipi: None, ..cpu.pending };
             None
         }
         Delivery::InitDeassert => Some(Ignored::InitDeassert),
