@@ -16,6 +16,7 @@ pub mod execute;
 pub mod fault;
 pub mod inspect;
 pub mod machine;
+pub mod firmware;
 pub mod mmu;
 pub mod schedule;
 pub mod timeline;
