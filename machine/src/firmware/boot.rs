@@ -1,15 +1,18 @@
 //! Direct boot: the machine at the kernel's first instruction, without a firmware having run.
 //!
-//! [`prepare`] fills RAM, [`enter`] gives the bootstrap processor its registers; [`crate::machine`] puts both together.
+//! [`machine`] is called by `firstlight-machine` and the window's server whenever power comes on. It checks the
+//! configuration, fills RAM and gives the bootstrap processor its registers.
 
 use crate::bus::{Bus, ram::Ram};
 use crate::cpu::segment::{self, Segment, TableRegister, attr};
 use crate::cpu::{Cpu, cr0, cr4, efer, flags, gpr};
 use crate::firmware::acpi;
 use crate::firmware::memory_map::{FIRMWARE_AREA, HIGH_MEMORY, MAX_MEMORY_BYTES, memory_map};
+use crate::machine::Machine;
+use crate::schedule::Schedule;
 use loader::{Entry, Image, LoadError, PhysMemory, Platform, RegionAllocator};
-use protocol::Activity;
 use protocol::request::MachineConfig;
+use protocol::{Activity, CpuId};
 use std::fmt;
 
 /// Most processors: APIC IDs are 8 bits wide, and FFh is the broadcast.
@@ -63,11 +66,8 @@ impl From<LoadError> for BootError {
     }
 }
 
-/// The APIC ID of each processor.
-///
-/// # Errors
-/// No or too many processors, IDs that are too few, too many or not unique.
-pub fn apic_ids(config: &MachineConfig) -> Result<Vec<u8>, BootError> {
+/// The APIC ID of each processor, unique.
+fn apic_ids(config: &MachineConfig) -> Result<Vec<u8>, BootError> {
     if config.cpus == 0 || config.cpus > MAX_CPUS {
         return Err(BootError::Cpus(config.cpus));
     }
@@ -89,12 +89,23 @@ pub fn apic_ids(config: &MachineConfig) -> Result<Vec<u8>, BootError> {
     Ok(config.apic_ids.clone())
 }
 
-/// RAM with the kernel and the firmware's tables in it, and how the kernel is to be entered.
+/// A machine at position 0 with the kernel (the bytes of its ELF file) about to run on CPU 0.
 ///
 /// # Errors
 /// The configuration makes no machine, the image is no kernel, or it needs more memory.
-pub fn prepare(kernel: &[u8], config: &MachineConfig) -> Result<(Bus, Entry), BootError> {
+pub fn machine(kernel: &[u8], config: &MachineConfig) -> Result<Machine, BootError> {
     let apic_ids = apic_ids(config)?;
+    let (bus, entry) = memory(kernel, config, &apic_ids)?;
+    let power_on = |(cpu, &apic_id)| Cpu::power_on(CpuId(cpu), u32::from(apic_id), cpu == 0);
+    let mut cpus: Vec<Cpu> = (0..).zip(&apic_ids).map(power_on).collect();
+    if let Some(bsp) = cpus.first_mut() {
+        enter(bsp, &entry);
+    }
+    Ok(Machine::new(cpus, bus, Schedule::new(config.quantum, config.seed)))
+}
+
+/// RAM with the kernel and the firmware's tables in it, and how the kernel is to be entered.
+fn memory(kernel: &[u8], config: &MachineConfig, apic_ids: &[u8]) -> Result<(Bus, Entry), BootError> {
     let bytes = config.memory_bytes;
     let bad = |why| BootError::Memory { bytes, why };
     if !bytes.is_multiple_of(4096) {
@@ -109,7 +120,7 @@ pub fn prepare(kernel: &[u8], config: &MachineConfig) -> Result<(Bus, Entry), Bo
     let image = Image::parse(kernel)?;
     let regions = memory_map(bytes);
     let mut bus = Bus::new(bytes);
-    bus.ram.write_slice(FIRMWARE_AREA, &acpi::tables(&apic_ids, FIRMWARE_AREA));
+    bus.ram.write_slice(FIRMWARE_AREA, &acpi::tables(apic_ids, FIRMWARE_AREA));
     let platform = Platform {
         regions: &regions,
         rsdp_paddr: Some(FIRMWARE_AREA),
@@ -124,7 +135,7 @@ pub fn prepare(kernel: &[u8], config: &MachineConfig) -> Result<(Bus, Entry), Bo
 
 /// The bootstrap processor, reset before, at the kernel's first instruction as a loader enters it: long mode with the
 /// loader's tables and flat segments, interrupts off, no interrupt descriptor table.
-pub fn enter(cpu: &mut Cpu, entry: &Entry) {
+fn enter(cpu: &mut Cpu, entry: &Entry) {
     /// As the descriptors in the loader's GDT say.
     const CODE: u32 = attr::ACCESSED | attr::WRITABLE | attr::CODE | attr::S | attr::P | attr::L | attr::G;
     const DATA: u32 = attr::ACCESSED | attr::WRITABLE | attr::S | attr::P | attr::DB | attr::G;
@@ -206,7 +217,7 @@ mod tests {
     /// Goal: RAM sizes that make no PC and files that are no kernel are refused; method: one of each.
     #[test]
     fn memory_and_image_are_checked() {
-        let check = |memory_bytes| prepare(b"no ELF", &MachineConfig { memory_bytes, ..config() }).map(|_| ());
+        let check = |memory_bytes| machine(b"no ELF", &MachineConfig { memory_bytes, ..config() }).map(|_| ());
         for bytes in [0, 1 << 20, (2 << 20) + 1, 4 << 30, !4095] {
             assert!(matches!(check(bytes), Err(BootError::Memory { .. })), "{bytes:#x}");
         }
