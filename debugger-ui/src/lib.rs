@@ -1,1 +1,8 @@
-//! Being built.
+//! The Firstlight window: an RSP client, models without egui, views, commands.
+//!
+//! Data flows one way. A view draws `&Model` and pushes [`command::Command`]s; [`command::apply`] changes the model and
+//! leaves what the machine must be asked in its outbox; [`session::Session`] carries that to the worker thread, which
+//! speaks RSP ([`rsp`]), and brings back events that [`model::Model::absorb`] takes in. Nothing else changes the model.
+
+pub mod command;
+pub mod model;

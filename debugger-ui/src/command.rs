@@ -1,0 +1,167 @@
+//! Everything a user can do, as data: views push [`Command`]s, [`apply`] carries them out.
+//!
+//! [`catalog`] gives each its name, key and words, for buttons, tooltips and the palette alike.
+
+pub mod catalog;
+
+use protocol::breakpoint::Condition;
+use protocol::request::{Direction, MachineConfig, Place};
+use protocol::{CpuId, LinearAddr, Position};
+
+pub use catalog::{Chord, Entry, catalog};
+
+/// One thing that a user does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Step the selected CPU: forwards the schedule runs until it has made one step; backwards that step is taken back.
+    StepCpu(Direction),
+    /// Step the machine: whichever CPU's turn it is.
+    StepMachine(Direction),
+    /// Over calls, REP and the closing jump of a loop, on the selected CPU.
+    Over(Direction),
+    /// Forwards to the return, backwards to the call, on the selected CPU.
+    Out(Direction),
+    /// To the next or previous event on the selected CPU.
+    Event(Direction),
+    /// To the next or previous event on any CPU.
+    AnyEvent(Direction),
+    /// Run until the selected CPU, which waits, is woken.
+    RunToWake,
+    /// Run until a breakpoint, or the end of what can run.
+    Run(Direction),
+    /// Stop running.
+    Pause,
+    /// Run until the CPU (or any) is about to execute there.
+    RunTo(Option<CpuId>, LinearAddr),
+    /// To position 0.
+    GoToStart,
+    /// To the last position that was run.
+    GoToEnd,
+    /// To a position.
+    Seek(Position),
+    /// To where the user was before, or after, a jump in time.
+    History(Direction),
+    /// Hold the other CPUs while the selected one runs, or let them run again.
+    ToggleHold,
+    /// Select a CPU.
+    SelectCpu(CpuId),
+    /// Select the next or previous CPU.
+    SelectNeighbour(Direction),
+    /// Set or clear a breakpoint at the instruction shown as current in the code view, on every CPU.
+    ToggleBreakpointHere,
+    /// Set or clear a breakpoint at an address, on every CPU.
+    ToggleBreakpoint(LinearAddr),
+    /// Set a breakpoint of any kind.
+    SetBreakpoint(Option<CpuId>, Condition),
+    /// Remove a breakpoint by its number.
+    ClearBreakpoint(u32),
+    /// Write a register, by gdb's name for it. The text is parsed as the user typed it.
+    EditRegister {
+        /// Whose.
+        cpu: CpuId,
+        /// gdb's name, lower case.
+        name: String,
+        /// As typed.
+        value: String,
+    },
+    /// Flip one bit of a register.
+    ToggleBit {
+        /// Whose.
+        cpu: CpuId,
+        /// gdb's name, lower case.
+        name: String,
+        /// 0 to 63.
+        bit: u8,
+    },
+    /// Write bytes.
+    EditMemory {
+        /// Where.
+        at: Place,
+        /// New bytes.
+        bytes: Vec<u8>,
+    },
+    /// Take the last edit back.
+    Undo,
+    /// Go where the text says: an address, seg:off, a symbol, or `step 1234`.
+    GoTo(String),
+    /// Show code from there on; stops following.
+    ShowCode(LinearAddr),
+    /// Follow the selected CPU's next instruction again, or stop following.
+    FollowCode(bool),
+    /// Show the page-table panel, or hide it: hidden trees are not read.
+    ShowPageTables(bool),
+    /// Choose the root in a slot of the page-table panel (0 left, 1 right).
+    SelectRoot(usize, crate::model::page_tables::RootKey),
+    /// Show a second root beside the first, or not.
+    SplitPageTables(bool),
+    /// Open or close a row of the tree.
+    ToggleTreeRow(usize, crate::model::page_tables::RowKey),
+    /// The address whose walk is shown, as typed: empty means the selected CPU's next instruction.
+    SetWalkAddress(String),
+    /// Type bytes into the guest's serial console.
+    TypeConsole(Vec<u8>),
+    /// Open the gdb socket on a free port (0) or the one named.
+    OpenGdb(u16),
+    /// Close the gdb socket.
+    CloseGdb,
+    /// Become the one that drives.
+    TakeOver,
+    /// Power off and on again with the configuration as it is.
+    Restart,
+    /// Power off and on again with another configuration.
+    RestartWith(MachineConfig),
+    /// Take the configuration as edited in the settings panel and restart with it.
+    ApplySettings,
+    /// Read the image from disk again and restart.
+    Reload,
+    /// Connect again after the connection was lost or the machine's thread ended.
+    Reconnect,
+    /// Read the disassembly in Intel syntax (true) or AT&T (false).
+    IntelSyntax(bool),
+    /// Dismiss the notice that is shown.
+    DismissNotice,
+    /// Something of the window alone that the model does not know: open a panel, copy a line, quit.
+    Ui(UiCommand),
+}
+
+/// Commands that concern the window only; the app carries them out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UiCommand {
+    /// Command palette.
+    Palette,
+    /// Put the focus on a panel.
+    Focus(Panel),
+    /// Explain the focused thing.
+    Explain,
+    /// Put the narrator's line on the clipboard.
+    CopyNarration,
+    /// Open the go-to field.
+    GoToField,
+    /// Larger or smaller text.
+    Zoom(Direction),
+    /// Machine settings.
+    Settings,
+    /// Leave.
+    Quit,
+}
+
+/// The panels that a key goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Panel {
+    /// The lesson.
+    Lesson,
+    /// The lanes.
+    Lanes,
+    /// The code.
+    Code,
+    /// The CPU card.
+    Cpu,
+    /// Page tables.
+    PageTables,
+    /// The guest's console.
+    Console,
+    /// Event list.
+    Events,
+    /// Breakpoints.
+    Breakpoints,
+}

@@ -1,0 +1,1 @@
+//! What users type, in the many ways they type it: numbers, addresses, seg:off, symbols, `step 1234`.
