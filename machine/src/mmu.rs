@@ -1,77 +1,69 @@
-//! Segmentation and paging. (Being built.)
+//! Segmentation and paging: from an instruction's `segment:offset` to the bytes, or to the fault.
+//!
+//! [`access`] has what instructions call (re-exported here), [`walk`] the pure page walk, [`tlb`] the architectural TLB,
+//! [`fault`] the error codes and words of page faults. Physical memory is reached through [`crate::bus`].
 
+pub mod access;
+pub mod fault;
 pub mod tlb;
+pub mod walk;
+
+#[cfg(test)]
+mod tests;
+
+pub use access::{
+    check_write, fetch, fetch_page, invlpg, read_u8, read_u16, read_u32, read_u64, read_u128, write_u8, write_u16,
+    write_u32, write_u64, write_u128,
+};
 
 use crate::bus::Bus;
-use crate::cpu::Cpu;
-use crate::fault::{Exec, Trap};
+use crate::cpu::{Cpu, cr4, efer};
+use crate::fault::{Exec, Fault};
+use protocol::page_table::{PagingKind, PagingMode};
+use walk::{Entry, Paging};
 
-/// Reads through a segment.
-pub fn read_u8(_cpu: &mut Cpu, _bus: &mut Bus, _seg: usize, _offset: u64) -> Exec<u8> {
-    Err(Trap::unsupported("read: being built"))
+/// What is done with memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Data is read.
+    Read,
+    /// Data is written.
+    Write,
+    /// An instruction is fetched.
+    Fetch,
 }
 
-/// Writes through a segment.
-pub fn write_u8(_cpu: &mut Cpu, _bus: &mut Bus, _seg: usize, _offset: u64, _value: u8) -> Exec<()> {
-    Err(Trap::unsupported("write: being built"))
+/// The process-context identifier that TLB entries are tagged with: CR3 bits 11:0 where CR4.PCIDE is set, else 0.
+#[inline]
+pub fn pcid(cpu: &Cpu) -> u16 {
+    if cpu.cr4 & cr4::PCIDE != 0 { cpu.cr3 as u16 & 0xfff } else { 0 }
 }
 
-/// Reads through a segment.
-pub fn read_u16(_cpu: &mut Cpu, _bus: &mut Bus, _seg: usize, _offset: u64) -> Exec<u16> {
-    Err(Trap::unsupported("read: being built"))
+/// Reads the four PDPTEs of PAE paging, as MOV to CR3, CR0 or CR4 does before it takes effect (SDM 3A, "PDPTE
+/// Registers"). #GP(0) where one is malformed.
+pub fn read_pdptes(bus: &Bus, cr3: u64) -> Exec<[u64; 4]> {
+    let mode = PagingMode { kind: PagingKind::Pae, ..PagingMode::default() };
+    let table = Paging { mode, root: cr3, pdptes: None }.root_table();
+    let mut pdptes = [0; 4];
+    for (index, pdpte) in pdptes.iter_mut().enumerate() {
+        let paddr = table + 8 * index as u64;
+        // Nobody there reads as all ones, which is malformed.
+        *pdpte = bus.ram.read(paddr).map_or(u64::MAX, u64::from_le_bytes);
+        if let Entry::Malformed(why) = walk::classify(mode, 3, *pdpte) {
+            return Err(Fault::gp(
+                0,
+                format!(
+                    "CR3 = {cr3:08x} is read as a table of PAE PDPTEs (EFER.LME = 0), and entry {index} = {pdpte:016x} \
+                     is malformed: {why}"
+                ),
+            )
+            .into());
+        }
+    }
+    Ok(pdptes)
 }
 
-/// Writes through a segment.
-pub fn write_u16(_cpu: &mut Cpu, _bus: &mut Bus, _seg: usize, _offset: u64, _value: u16) -> Exec<()> {
-    Err(Trap::unsupported("write: being built"))
-}
-
-/// Reads through a segment.
-pub fn read_u32(_cpu: &mut Cpu, _bus: &mut Bus, _seg: usize, _offset: u64) -> Exec<u32> {
-    Err(Trap::unsupported("read: being built"))
-}
-
-/// Writes through a segment.
-pub fn write_u32(_cpu: &mut Cpu, _bus: &mut Bus, _seg: usize, _offset: u64, _value: u32) -> Exec<()> {
-    Err(Trap::unsupported("write: being built"))
-}
-
-/// Reads through a segment.
-pub fn read_u64(_cpu: &mut Cpu, _bus: &mut Bus, _seg: usize, _offset: u64) -> Exec<u64> {
-    Err(Trap::unsupported("read: being built"))
-}
-
-/// Writes through a segment.
-pub fn write_u64(_cpu: &mut Cpu, _bus: &mut Bus, _seg: usize, _offset: u64, _value: u64) -> Exec<()> {
-    Err(Trap::unsupported("write: being built"))
-}
-
-/// Reads through a segment.
-pub fn read_u128(_cpu: &mut Cpu, _bus: &mut Bus, _seg: usize, _offset: u64) -> Exec<u128> {
-    Err(Trap::unsupported("read: being built"))
-}
-
-/// Writes through a segment.
-pub fn write_u128(_cpu: &mut Cpu, _bus: &mut Bus, _seg: usize, _offset: u64, _value: u128) -> Exec<()> {
-    Err(Trap::unsupported("write: being built"))
-}
-
-/// Raises what a write of `size` bytes would raise.
-pub fn check_write(_cpu: &mut Cpu, _bus: &mut Bus, _seg: usize, _offset: u64, _size: u64) -> Exec<()> {
-    Err(Trap::unsupported("check_write: being built"))
-}
-
-/// Fetches instruction bytes from a linear address on: as many as can be had without a fault, at least one.
-pub fn fetch(_cpu: &mut Cpu, _bus: &mut Bus, _linear: u64, _buf: &mut [u8]) -> Exec<usize> {
-    Err(Trap::unsupported("fetch: being built"))
-}
-
-/// Physical address of the page that holds this instruction byte. Checks CS limit, canonical form and rights to execute.
-pub fn fetch_page(_cpu: &mut Cpu, _bus: &mut Bus, _linear: u64) -> Exec<u64> {
-    Err(Trap::unsupported("fetch_page: being built"))
-}
-
-/// INVLPG.
-pub fn invlpg(_cpu: &mut Cpu, _bus: &mut Bus, _seg: usize, _offset: u64) -> Exec<()> {
-    Err(Trap::unsupported("invlpg: being built"))
+/// MOV CR0, CR3 and CR4 load PDPTEs where these values select PAE paging.
+pub fn uses_pdptes(cr0: u64, cr4: u64, efer: u64) -> bool {
+    cr0 & crate::cpu::cr0::PG != 0 && cr4 & cr4::PAE != 0 && efer & efer::LMA == 0
 }

@@ -1,5 +1,241 @@
-//! The architectural TLB. (Being built.)
+//! The architectural TLB: what a CPU remembers of its page walks, and goes on using until it is told to forget.
+//!
+//! Of fixed size, replaced in the order of filling and never by hits, so that it is the same on every run; it is state:
+//! hashed, in checkpoints, shown. [`Tlb::hints`] is derived: a guess of the entry for a page, checked before use.
+//! Filled by [`super::access`], flushed by `control_reg` and INVLPG (SDM 3A, "Caching Translation Information").
+
+use super::walk::Page;
+use protocol::LinearAddr;
+use protocol::PhysAddr;
+use protocol::page_table::{Rights, TlbEntry};
+
+/// Entries of a TLB.
+pub const TLB_ENTRIES: usize = 64;
+/// Guesses, by the low bits of the page number.
+const HINTS: usize = 256;
+
+/// What an entry allows, and what kind it is.
+pub mod right {
+    /// Writes.
+    pub const WRITE: u16 = 1 << 0;
+    /// User-mode accesses.
+    pub const USER: u16 = 1 << 1;
+    /// Fetches.
+    pub const EXECUTE: u16 = 1 << 2;
+    /// The leaf's D bit is known to be set.
+    pub const DIRTY: u16 = 1 << 3;
+    /// The leaf's G bit, with CR4.PGE set when it was filled.
+    pub const GLOBAL: u16 = 1 << 4;
+}
+
+/// A remembered translation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// First linear address of the page.
+    linear: u64,
+    /// First physical address.
+    phys: u64,
+    /// Bits that tell the page: all above its size.
+    mask: u64,
+    /// See [`right`].
+    flags: u16,
+    /// Process-context identifier at filling.
+    pcid: u16,
+}
+
+impl Slot {
+    /// An unused slot. It translates nothing: no page begins at an odd address.
+    const BLANK: Self = Self { linear: 1, phys: 0, mask: !0xfff, flags: 0, pcid: 0 };
+
+    #[inline]
+    fn translates(&self, linear: u64, pcid: u16) -> bool {
+        linear & self.mask == self.linear && (self.pcid == pcid || self.flags & right::GLOBAL != 0)
+    }
+
+    /// See [`right`].
+    #[inline]
+    pub fn flags(&self) -> u16 {
+        self.flags
+    }
+
+    /// Physical address of a linear address in this page.
+    #[inline]
+    pub fn physical(&self, linear: u64) -> u64 {
+        self.phys | linear & !self.mask
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        let coarser = self.mask & other.mask;
+        let same_context = self.pcid == other.pcid || (self.flags | other.flags) & right::GLOBAL != 0;
+        self.linear & coarser == other.linear & coarser && same_context
+    }
+
+    /// As a debugger shows it.
+    pub fn entry(&self) -> TlbEntry {
+        let has = |flag| self.flags & flag != 0;
+        TlbEntry {
+            linear: LinearAddr(self.linear),
+            phys: PhysAddr(self.phys),
+            size: (!self.mask).wrapping_add(1),
+            rights: Rights { write: has(right::WRITE), user: has(right::USER), execute: has(right::EXECUTE) },
+            global: has(right::GLOBAL),
+            dirty: has(right::DIRTY),
+            pcid: self.pcid,
+        }
+    }
+}
 
 /// One CPU's TLB.
-#[derive(Clone, Debug, Default)]
-pub struct Tlb {}
+#[derive(Clone, Debug)]
+pub struct Tlb {
+    /// The first `len` are in use.
+    slots: [Slot; TLB_ENTRIES],
+    len: u8,
+    /// Where the next one goes: `len` until the TLB is full, then the oldest.
+    next: u8,
+    /// Derived: which slot may translate a page. Always checked against the slot.
+    hints: [u8; HINTS],
+}
+
+impl Default for Tlb {
+    fn default() -> Self {
+        Self { slots: [Slot::BLANK; TLB_ENTRIES], len: 0, next: 0, hints: [0; HINTS] }
+    }
+}
+
+impl PartialEq for Tlb {
+    fn eq(&self, other: &Self) -> bool {
+        self.oldest_first().eq(other.oldest_first())
+    }
+}
+
+impl Eq for Tlb {}
+
+impl Tlb {
+    #[inline]
+    fn hint_index(linear: u64) -> usize {
+        ((linear >> 12) ^ (linear >> 20)) as usize % HINTS
+    }
+
+    /// The slot that translates a linear address.
+    #[inline]
+    pub fn lookup(&mut self, linear: u64, pcid: u16) -> Option<&Slot> {
+        let hint = self.hints[Self::hint_index(linear)] as usize % TLB_ENTRIES;
+        if self.slots[hint].translates(linear, pcid) {
+            return Some(&self.slots[hint]);
+        }
+        self.search(linear, pcid)
+    }
+
+    #[inline(never)]
+    fn search(&mut self, linear: u64, pcid: u16) -> Option<&Slot> {
+        let found = self.used().iter().position(|slot| slot.translates(linear, pcid))?;
+        self.hints[Self::hint_index(linear)] = found as u8;
+        Some(&self.slots[found])
+    }
+
+    /// The same for a debugger: nothing is touched.
+    pub fn lookup_quiet(&self, linear: u64, pcid: u16) -> Option<TlbEntry> {
+        self.used().iter().find(|slot| slot.translates(linear, pcid)).map(Slot::entry)
+    }
+
+    fn used(&self) -> &[Slot] {
+        &self.slots[..usize::from(self.len)]
+    }
+
+    fn oldest_first(&self) -> impl Iterator<Item = &Slot> {
+        let (newer, older) = self.used().split_at(usize::from(self.next).min(usize::from(self.len)));
+        older.iter().chain(newer)
+    }
+
+    /// What is in it, the oldest first.
+    pub fn entries(&self) -> impl Iterator<Item = TlbEntry> {
+        self.oldest_first().map(Slot::entry)
+    }
+
+    /// How many entries are in use.
+    pub fn len(&self) -> usize {
+        usize::from(self.len)
+    }
+
+    /// Nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Every bit of the state, oldest first, for the state hash.
+    pub fn state(&self, mut put: impl FnMut(u64)) {
+        put(u64::from(self.len));
+        for slot in self.oldest_first() {
+            put(slot.linear);
+            put(slot.phys);
+            put(slot.mask);
+            put(u64::from(slot.flags) | u64::from(slot.pcid) << 16);
+        }
+    }
+
+    /// Remembers a translation. It takes the place of the entry for the same page, if there is one, else that of the
+    /// oldest; entries that overlap it otherwise go, so that no address ever has two.
+    pub fn fill(&mut self, linear: u64, page: &Page, pcid: u16, dirty: bool, global: bool) -> &Slot {
+        let flag = |on: bool, bit: u16| if on { bit } else { 0 };
+        let mask = !(page.size - 1);
+        let new = Slot {
+            linear: linear & mask,
+            phys: page.phys,
+            mask,
+            flags: flag(page.rights.write, right::WRITE)
+                | flag(page.rights.user, right::USER)
+                | flag(page.rights.execute, right::EXECUTE)
+                | flag(dirty, right::DIRTY)
+                | flag(global, right::GLOBAL),
+            pcid,
+        };
+        let same = self.used().iter().position(|slot| slot.overlaps(&new) && slot.mask == mask);
+        let place = match same {
+            Some(place) if self.used().iter().filter(|slot| slot.overlaps(&new)).count() == 1 => place,
+            _ => {
+                self.remove(|slot| slot.overlaps(&new));
+                let place = usize::from(self.next);
+                self.len = self.len.max(self.next + 1);
+                self.next = (self.next + 1) % TLB_ENTRIES as u8;
+                place
+            }
+        };
+        self.slots[place] = new;
+        self.hints[Self::hint_index(linear)] = place as u8;
+        &self.slots[place]
+    }
+
+    /// Drops the entries that `goes` names; the others keep their order.
+    fn remove(&mut self, goes: impl Fn(&Slot) -> bool) {
+        if !self.used().iter().any(&goes) {
+            return;
+        }
+        let mut kept = [Slot::BLANK; TLB_ENTRIES];
+        let mut len = 0;
+        for slot in self.oldest_first().filter(|slot| !goes(slot)) {
+            kept[len] = *slot;
+            len += 1;
+        }
+        self.slots = kept;
+        self.len = len as u8;
+        self.next = len as u8;
+    }
+
+    /// Forgets everything, global entries too.
+    pub fn flush_all(&mut self) {
+        self.slots = [Slot::BLANK; TLB_ENTRIES];
+        self.len = 0;
+        self.next = 0;
+    }
+
+    /// MOV CR3: forgets what is not global, of this process context.
+    pub fn flush_context(&mut self, pcid: u16) {
+        self.remove(|slot| slot.flags & right::GLOBAL == 0 && slot.pcid == pcid);
+    }
+
+    /// INVLPG: forgets the page, also if global.
+    pub fn flush_page(&mut self, linear: u64, pcid: u16) {
+        self.remove(|slot| slot.translates(linear, pcid));
+    }
+}
