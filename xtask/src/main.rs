@@ -1,2 +1,52 @@
-//! Being built.
-fn main() {}
+//! Everything that is done to Firstlight from outside: set up, build, run, debug, test, measure.
+//!
+//! One file per command. Commands call each other as functions, never as processes; whatever they start is printed.
+
+mod bench;
+mod build;
+mod cmd;
+mod gdb;
+mod guest;
+mod project;
+mod run;
+mod setup;
+mod test;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Builds, runs and tests Firstlight.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Setup(setup::Args),
+    Build(build::Args),
+    Run(run::Args),
+    Gdb(gdb::Args),
+    Test(test::Args),
+    Bench(bench::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Setup(args) => setup::main(&args),
+        Command::Build(args) => build::main(&args),
+        Command::Run(args) => run::main(&args),
+        Command::Gdb(args) => gdb::main(&args),
+        Command::Test(args) => test::main(&args),
+        Command::Bench(args) => bench::main(&args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Builds the guest images: blob, kernel, profile. `docs/DEVELOPING.md`, "How the guest is built", tells why so.
+//!
+//! Guest and host share one target triple. What makes a guest is in [`flags`], given to cargo in the environment of this
+//! one build, with a target folder of its own.
+
+mod listing;
+mod profile;
+mod red_zone;
+pub mod symbols;
+
+use crate::{cmd, project};
+use anyhow::{Context, Result};
+use listing::Listings;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use symbols::Linked;
+
+/// The one target of the toolchain; its prebuilt `core` serves the guest as well.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+pub use profile::BLOB_BASE;
+
+/// Builds everything under `target/guest/`.
+pub fn build() -> Result<()> {
+    let blob = link("trampoline", &flags("trampoline/blob.ld", BLOB_FLAGS), None)?;
+    copy_if_newer(&blob, &project::blob())?;
+    let kernel = link("kernel", &flags("kernel/kernel.ld", KERNEL_FLAGS), Some(&project::blob()))?;
+    copy_if_newer(&kernel, &project::kernel())?;
+
+    let profile = project::profile();
+    if is_newer(&profile, &[&project::kernel(), &project::blob(), &std::env::current_exe()?])? {
+        return Ok(());
+    }
+    let blob = Linked::read(&project::blob(), 16)?;
+    let kernel = Linked::read(&project::kernel(), 64)?;
+    red_zone::check("the blob", &blob)?;
+    red_zone::check("the kernel", &kernel)?;
+    profile::write(&project::kernel(), &kernel, &blob, &listings()?, &profile)
+}
+
+fn listings() -> Result<Listings> {
+    let mut listings = Listings::new();
+    for folder in ["trampoline/asm", "kernel/asm"] {
+        listings.append(&mut listing::read_folder(&project::root().join(folder))?);
+    }
+    Ok(listings)
+}
+
+/// rustc's flags for code that runs on the bare machine, linked by `script`.
+fn flags(script: &str, more: &[&str]) -> Vec<String> {
+    let script = project::root().join(script);
+    let common = [
+        // The linker that comes with Rust: no other is needed.
+        "-Clinker=rust-lld",
+        "-Clinker-flavor=ld.lld",
+        "-Cpanic=abort",
+        "-Crelocation-model=static",
+        "-Clink-arg=-nostdlib",
+        "-Clink-arg=--no-eh-frame-hdr",
+    ];
+    let flags = common.iter().chain(more).map(|flag| flag.to_string());
+    flags.chain([format!("-Clink-arg=-T{}", script.display())]).collect()
+}
+
+/// The blob: the kernel relocates it, so the linker must leave the relocations in.
+const BLOB_FLAGS: &[&str] = &["-Clink-arg=--emit-relocs"];
+
+const KERNEL_FLAGS: &[&str] = &[
+    // Linked into the top 2 GiB of the address space.
+    "-Ccode-model=kernel",
+    // An interrupt may come on the same stack at any time.
+    "-Cno-redzone=yes",
+    "-Cforce-frame-pointers=no",
+];
+
+/// Builds the guest binary of a package; the path of what was linked.
+fn link(package: &str, flags: &[String], blob: Option<&Path>) -> Result<PathBuf> {
+    let mut cargo: Command = cmd::cargo();
+    let folder = project::guest();
+    cargo.args(["build", "--quiet", "--package", package, "--bin", package, "--features", "guest"]);
+    cargo.args(["--profile", "guest", "--target", TARGET, "--target-dir"]).arg(&folder);
+    // The separator of this variable cannot be part of a path, as a space could.
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")).env_remove("RUSTFLAGS");
+    if let Some(blob) = blob {
+        cargo.env("FIRSTLIGHT_BLOB", blob);
+    }
+    cmd::run(&mut cargo).with_context(|| format!("the guest image `{package}` cannot be built"))?;
+    Ok(folder.join(TARGET).join("guest").join(package))
+}
+
+/// Copies where the contents differ, so that what is made from the copy need not be made again.
+fn copy_if_newer(from: &Path, to: &Path) -> Result<()> {
+    let new = fs::read(from).with_context(|| format!("{} was not linked", from.display()))?;
+    if fs::read(to).is_ok_and(|old| old == new) {
+        return Ok(());
+    }
+    fs::write(to, new).with_context(|| format!("{} cannot be written", to.display()))
+}
+
+/// `file` is there and not older than any of `sources`.
+fn is_newer(file: &Path, sources: &[&Path]) -> Result<bool> {
+    let Ok(written) = fs::metadata(file).and_then(|metadata| metadata.modified()) else { return Ok(false) };
+    for source in sources {
+        let modified = fs::metadata(source).and_then(|metadata| metadata.modified());
+        if modified.with_context(|| format!("{} is gone", source.display()))? > written {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
