@@ -1,0 +1,20 @@
+# The two writes that send an interrupt to another processor.
+
+.section .text, "ax"
+.code64
+
+# lapic_write_icr: sends what EDI and ESI say.
+#   Called from: lapic::send, EDI = ICR high (APIC ID in bits 31:24), ESI = ICR low
+#   Mode:        64-bit mode      Stack: the caller's      Paging: init_top_pgt      Interrupts: off
+.globl lapic_write_icr
+lapic_write_icr:
+    mov rdx, offset LOCAL_APIC_LINEAR # this CPU's local APIC
+    mov eax, edi                    # to whom: APIC ID in bits 31:24
+.globl icr_write_high
+icr_write_high:
+    mov dword ptr [rdx + LOCAL_APIC_ICR_HIGH], eax # nothing is sent yet
+    mov eax, esi                    # what: mode in 10:8, vector in 7:0
+.globl icr_write_low
+icr_write_low:
+    mov dword ptr [rdx + LOCAL_APIC_ICR_LOW], eax # this write sends it
+    ret                             # back to Rust

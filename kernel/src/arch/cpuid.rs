@@ -1,0 +1,25 @@
+//! What CPUID says about this processor (SDM volume 2A, CPUID).
+
+use core::arch::x86_64::__cpuid;
+
+/// Family, as Linux computes it: base family, plus the extended family where the base is 15.
+pub fn family() -> u32 {
+    let signature = __cpuid(1).eax;
+    let base = signature >> 8 & 0xf;
+    if base == 0xf { base + (signature >> 20 & 0xff) } else { base }
+}
+
+/// The twelve characters that name the maker.
+pub fn vendor() -> [u8; 12] {
+    let leaf = __cpuid(0);
+    let mut name = [0; 12];
+    for (part, register) in name.chunks_exact_mut(4).zip([leaf.ebx, leaf.edx, leaf.ecx]) {
+        part.copy_from_slice(&register.to_le_bytes());
+    }
+    name
+}
+
+/// The local APIC ID that this processor got at reset: bits 31:24 of leaf 1's EBX.
+pub fn initial_apic_id() -> u32 {
+    __cpuid(1).ebx >> 24
+}

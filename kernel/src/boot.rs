@@ -1,0 +1,139 @@
+//! What the loader hands over, copied to where it stays: the loader's own memory is not mapped in `init_top_pgt`.
+#![allow(unsafe_code)]
+
+use crate::memlayout::DIRECT_MAP_BASE;
+use crate::mm::frame::{Region, RegionKind};
+use bootloader_api::{
+    BootInfo, BootloaderConfig,
+    config::Mapping,
+    info::{MemoryRegion, MemoryRegionKind},
+};
+use spin::Once;
+
+/// What the kernel asks of the loader: all physical memory at [`DIRECT_MAP_BASE`].
+pub const CONFIG: BootloaderConfig = {
+    let mut config = BootloaderConfig::new_default();
+    config.mappings.physical_memory = Some(Mapping::FixedAddress(DIRECT_MAP_BASE));
+    config.kernel_stack_size = 64 * 1024;
+    config
+};
+
+/// The most regions that are kept; small ones at the end are lost beyond that, and the kernel says so.
+pub const MAX_REGIONS: usize = 256;
+/// The longest options text in bytes.
+pub const MAX_OPTIONS: usize = 4096;
+
+/// The copy.
+#[derive(Debug)]
+pub struct Boot {
+    regions: [Region; MAX_REGIONS],
+    region_count: usize,
+    /// Regions that did not fit.
+    pub regions_lost: usize,
+    options: [u8; MAX_OPTIONS],
+    options_len: usize,
+    /// Length of the options text as handed over.
+    pub options_given: u64,
+    /// Physical address of the ACPI RSDP.
+    pub rsdp: Option<u64>,
+}
+
+static BOOT: Once<Boot> = Once::new();
+
+impl Boot {
+    /// The memory map, sorted by address.
+    pub fn regions(&self) -> &[Region] {
+        &self.regions[..self.region_count]
+    }
+
+    /// The options text up to its first byte that is not UTF-8.
+    pub fn options(&self) -> &str {
+        let bytes = &self.options[..self.options_len];
+        match core::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => core::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
+        }
+    }
+}
+
+/// The copy, once [`copy`] made it.
+///
+/// # Panics
+/// Before that.
+pub fn info() -> &'static Boot {
+    BOOT.get().expect("boot::copy is the first thing that the kernel does")
+}
+
+/// Copies what the loader handed over.
+///
+/// # Panics
+/// If the loader did not map physical memory where [`CONFIG`] asks for it.
+pub fn copy(handed_over: &BootInfo) -> &'static Boot {
+    let offset = handed_over.physical_memory_offset.into_option();
+    assert!(
+        offset == Some(DIRECT_MAP_BASE),
+        "the loader mapped physical memory at {offset:x?}, not at {DIRECT_MAP_BASE:x} as the kernel's configuration asks"
+    );
+    BOOT.call_once(|| {
+        let mut boot = Boot {
+            regions: [Region { start: 0, end: 0, kind: RegionKind::Loader }; MAX_REGIONS],
+            region_count: 0,
+            regions_lost: handed_over.memory_regions.len().saturating_sub(MAX_REGIONS),
+            options: [0; MAX_OPTIONS],
+            options_len: 0,
+            options_given: 0,
+            rsdp: handed_over.rsdp_addr.into_option(),
+        };
+        for region in handed_over.memory_regions.iter().take(MAX_REGIONS) {
+            boot.regions[boot.region_count] = region_of(region);
+            boot.region_count += 1;
+        }
+        boot.regions[..boot.region_count].sort_unstable_by_key(|region| region.start);
+        if let Some(linear) = handed_over.ramdisk_addr.into_option() {
+            boot.options_given = handed_over.ramdisk_len;
+            boot.options_len = handed_over.ramdisk_len.min(MAX_OPTIONS as u64) as usize;
+            // SAFETY: the loader mapped `ramdisk_len` bytes at this linear address and nobody writes them.
+            let text = unsafe { core::slice::from_raw_parts(linear as *const u8, boot.options_len) };
+            boot.options[..boot.options_len].copy_from_slice(text);
+        }
+        boot
+    })
+}
+
+/// Whole pages: usable memory shrinks to them, other memory grows.
+fn region_of(region: &MemoryRegion) -> Region {
+    let kind = match region.kind {
+        MemoryRegionKind::Usable => RegionKind::Usable,
+        MemoryRegionKind::Bootloader => RegionKind::Loader,
+        // UEFI specification, "EFI_MEMORY_TYPE": loader, boot and runtime services, conventional; ACPI reclaim and NVS.
+        MemoryRegionKind::UnknownUefi(kind @ (1..=7 | 9 | 10)) => RegionKind::Firmware(kind),
+        // ACPI specification, "System Address Map": ACPI reclaim and NVS.
+        MemoryRegionKind::UnknownBios(kind @ (3 | 4)) => RegionKind::Firmware(kind),
+        MemoryRegionKind::UnknownUefi(kind) | MemoryRegionKind::UnknownBios(kind) => RegionKind::Reserved(kind),
+        _ => RegionKind::Reserved(u32::MAX),
+    };
+    let (up, down) = (|a: u64| a.saturating_add(4095) & !4095, |a: u64| a & !4095);
+    if kind == RegionKind::Usable {
+        let start = up(region.start);
+        Region { start, end: down(region.end).max(start), kind }
+    } else {
+        Region { start: down(region.start), end: up(region.end), kind }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: usable memory never grows, other memory never shrinks. Method: regions that are not whole pages.
+    #[test]
+    fn regions_become_whole_pages() {
+        let region = |start, end, kind| region_of(&MemoryRegion { start, end, kind });
+        let usable = region(0x1001, 0x3fff, MemoryRegionKind::Usable);
+        assert_eq!((usable.start, usable.end), (0x2000, 0x3000));
+        let tiny = region(0x1001, 0x1fff, MemoryRegionKind::Usable);
+        assert_eq!((tiny.start, tiny.end), (0x2000, 0x2000));
+        let firmware = region(0x1001, 0x3001, MemoryRegionKind::UnknownUefi(10));
+        assert_eq!((firmware.start, firmware.end, firmware.kind), (0x1000, 0x4000, RegionKind::Firmware(10)));
+    }
+}

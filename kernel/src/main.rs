@@ -1,0 +1,160 @@
+//! The kernel's binary: its assembly, the real-mode blob, and the boot order as a list of calls. Everything that the calls
+//! do is in the library.
+#![no_std]
+#![no_main]
+
+use bootloader_api::{BootInfo, BootloaderConfig, entry_point};
+use core::arch::global_asm;
+use core::mem::{offset_of, size_of};
+use kernel::arch::{cpu, idt, lapic, percpu, port};
+use kernel::mm::{direct_map, kernel_pgd};
+use kernel::options::{self, Options};
+use kernel::smp::{acpi_tables, ap_start, bringup, cpus, irq, madt::Madt, realmode};
+use kernel::{boot, console, memlayout, println, time};
+use spin::Once;
+use trampoline::{RealModeHeader, TrampolineHeader};
+
+/// The real-mode blob, from the build script. It names all symbols; few are needed here.
+#[allow(dead_code)]
+mod blob {
+    include!(concat!(env!("OUT_DIR"), "/blob.rs"));
+}
+
+global_asm!(
+    ".set PERCPU_STACK_TOP, {stack_top}",
+    ".set PERCPU_GDTR, {gdtr}",
+    ".set MAX_CPUS, {max_cpus}",
+    stack_top = const percpu::STACK_TOP_OFFSET,
+    gdtr = const percpu::GDTR_OFFSET,
+    max_cpus = const memlayout::MAX_CPUS,
+);
+global_asm!(include_str!("../asm/defs.S"), options(raw));
+global_asm!(include_str!("../asm/entry.S"), options(raw));
+global_asm!(include_str!("../asm/head_64.S"), options(raw));
+global_asm!(include_str!("../asm/lapic.S"), options(raw));
+global_asm!(include_str!("../asm/traps.S"), options(raw));
+global_asm!(include_str!("../asm/mem.S"), options(raw));
+
+// The structures in Rust and the labels in the blob's assembly name the same bytes.
+const _: () = {
+    use blob::symbol as at;
+    assert!(at::REAL_MODE_HEADER == 0);
+    assert!(at::RMH_TEXT_START == offset_of!(RealModeHeader, text_start));
+    assert!(at::RMH_RO_END == offset_of!(RealModeHeader, ro_end));
+    assert!(at::RMH_TRAMPOLINE_START == offset_of!(RealModeHeader, trampoline_start));
+    assert!(at::RMH_TRAMPOLINE_HEADER == offset_of!(RealModeHeader, trampoline_header));
+    assert!(at::RMH_TRAMPOLINE_PGD == offset_of!(RealModeHeader, trampoline_pgd));
+    assert!(at::RMH_END == RealModeHeader::SIZE);
+    assert!(at::TR_START - at::TRAMPOLINE_HEADER == offset_of!(TrampolineHeader, start));
+    assert!(at::TR_EFER - at::TRAMPOLINE_HEADER == offset_of!(TrampolineHeader, efer));
+    assert!(at::TR_CR4 - at::TRAMPOLINE_HEADER == offset_of!(TrampolineHeader, cr4));
+    assert!(at::TR_FLAGS - at::TRAMPOLINE_HEADER == offset_of!(TrampolineHeader, flags));
+    assert!(at::TR_LOCK - at::TRAMPOLINE_HEADER == offset_of!(TrampolineHeader, lock));
+    assert!(at::TRAMPOLINE_HEADER % 8 == 0 && at::TRAMPOLINE_PGD % 4096 == 0 && at::TRAMPOLINE_START == 0x1000);
+    assert!(size_of::<TrampolineHeader>() <= at::RM_STACK - at::TRAMPOLINE_HEADER);
+    assert!(blob::BYTES.len() % 4096 == 0);
+};
+
+static BLOB: realmode::Blob = realmode::Blob {
+    bytes: &blob::BYTES,
+    segments: blob::SEGMENTS,
+    linears: blob::LINEARS,
+    end_signature: blob::symbol::END_SIGNATURE,
+};
+
+static CONFIG: BootloaderConfig = boot::CONFIG;
+entry_point!(start_kernel, config = &CONFIG);
+
+/// What the first half finds out and the second half, on another stack, needs.
+struct Found {
+    options: Options,
+    madt: Madt,
+}
+
+static FOUND: Once<Found> = Once::new();
+
+/// The first half: on the loader's tables and stack, up to the switch to the kernel's own.
+fn start_kernel(boot_info: &'static mut BootInfo) -> ! {
+    cpu::init_boot_cpu();
+    console::init();
+    println!("Firstlight kernel {}", env!("CARGO_PKG_VERSION"));
+    let boot = boot::copy(boot_info);
+    let options = read_options(boot);
+    let madt = acpi_tables::read_madt(boot.rsdp).unwrap_or_else(|error| panic!("acpi: {error}"));
+    direct_map::init(boot.regions());
+    idt::init();
+    let boot_cpu = percpu::create(0, kernel::arch::cpuid::initial_apic_id());
+    percpu::load_boot_cpu(boot_cpu);
+    let devices =
+        kernel_pgd::Devices { local_apic: madt.local_apic, io_apic: madt.io_apic.map(|io_apic| io_apic.physical) };
+    let init_top_pgt = kernel_pgd::build(boot.regions(), devices);
+    FOUND.call_once(|| Found { options, madt });
+    // SAFETY: the tables were just built; the stack is the boot CPU's own, in the direct map, and unused so far.
+    unsafe { kernel_pgd::switch_to(init_top_pgt, boot_cpu.stack_top(), start_kernel_on_own_tables) }
+}
+
+/// The second half: on `init_top_pgt` and the boot CPU's stack. Nothing of the loader is left.
+extern "C" fn start_kernel_on_own_tables() -> ! {
+    let Found { options, madt } = FOUND.get().expect("the first half stored it");
+    let boot_cpu = percpu::current();
+    println!("mm: init_top_pgt loaded: kernel, direct map, no identity map");
+    lapic::check_mode().unwrap_or_else(|error| panic!("{error}"));
+    lapic::enable();
+    println!("time: TSC runs at {} kHz, measured with PIT channel 2", time::calibrate());
+    create_other_cpus(madt);
+    irq::init(madt, boot_cpu.apic_id);
+    for mask in [&cpus::INITIALIZED, &cpus::CALLOUT, &cpus::CALLIN, &cpus::ONLINE] {
+        mask.set(0);
+    }
+    port::announce_online();
+    let real_mode = realmode::reserve_real_mode(&BLOB, boot::info().regions(), options.trampoline)
+        .and_then(|base| realmode::setup_real_mode(&BLOB, base, ap_start::entry_point()));
+    match real_mode {
+        Ok(real_mode) => bringup::smp_init(&real_mode, options),
+        Err(error) => println!("smp: no other CPU can be started: {error}"),
+    }
+    cpu::idle()
+}
+
+fn read_options(boot: &boot::Boot) -> Options {
+    if boot.options_given > boot::MAX_OPTIONS as u64 {
+        println!("options: only the first {} of {} bytes are read", boot::MAX_OPTIONS, boot.options_given);
+    }
+    if boot.regions_lost > 0 {
+        println!("mm: the memory map has {} regions too many; they are not used", boot.regions_lost);
+    }
+    options::parse(boot.options(), |word, why| {
+        println!("options: {word:?} ignored: {why}; known are {}", options::KNOWN);
+    })
+}
+
+/// Numbers the processors: the boot CPU is 0, the others follow in the MADT's order.
+fn create_other_cpus(madt: &Madt) {
+    let boot_apic_id = lapic::id();
+    let mut number = 1;
+    for &apic_id in madt.apic_ids().iter().filter(|id| u32::from(**id) != boot_apic_id) {
+        if (number as usize) < memlayout::MAX_CPUS {
+            percpu::create(number, apic_id.into());
+            number += 1;
+        }
+    }
+    cpus::set_possible(number as usize);
+    println!("acpi: {number} CPUs; CPU 0 has APIC ID {boot_apic_id}");
+    if madt.left_out > 0 {
+        println!("acpi: {} more CPUs have APIC IDs that xAPIC cannot name; they are left out", madt.left_out);
+    }
+}
+
+/// A bug in the kernel: says where and ends.
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    match percpu::try_current() {
+        Some(cpu) => println!("\nCPU {}: kernel panic: {info}", cpu.number),
+        None => println!("\nkernel panic: {info}"),
+    }
+    port::exit(port::ExitCode::Panic)
+}
+
+/// The prebuilt `core` was compiled with unwinding and refers to this symbol.
+#[unsafe(no_mangle)]
+extern "C" fn rust_eh_personality() {}

@@ -1,0 +1,41 @@
+//! The kernel's address space: every fixed linear address, all in the upper half, as in Linux
+//! (Documentation/arch/x86/x86_64/mm.rst).
+//!
+//! ```text
+//! slot 273   ffff_8880_0000_0000   direct map: all RAM, linear = physical + DIRECT_MAP_BASE      RW NX global
+//! slot 511   ffff_ffff_8000_0000   the kernel's image: text RX, rodata R, data RW                global
+//!            ffff_ffff_ff5f_b000   I/O APIC                                                      RW NX uncached
+//!            ffff_ffff_ff5f_c000   local APIC (every CPU sees its own)                           RW NX uncached
+//! ```
+//!
+//! The lower half is empty in `init_top_pgt`: there is no identity map.
+
+use x86_64::{PhysAddr, VirtAddr};
+
+/// Start of the direct map, as `PAGE_OFFSET` in Linux without KASLR. The loader maps all memory here as well.
+pub const DIRECT_MAP_BASE: u64 = 0xffff_8880_0000_0000;
+
+/// Where the kernel is linked, as `__START_KERNEL_map` in Linux.
+pub const KERNEL_IMAGE_BASE: u64 = 0xffff_ffff_8000_0000;
+
+/// The I/O APIC's registers.
+pub const IO_APIC_LINEAR: u64 = 0xffff_ffff_ff5f_b000;
+
+/// The local APIC's registers.
+pub const LOCAL_APIC_LINEAR: u64 = 0xffff_ffff_ff5f_c000;
+
+/// The first megabyte is kept for real mode and firmware; frames come from above it.
+pub const LOW_MEMORY_END: u64 = 1 << 20;
+
+/// The most CPUs that xAPIC can name: APIC ID FFh is the broadcast.
+pub const MAX_CPUS: usize = 255;
+
+/// PML4 slot of a linear address.
+pub const fn pgd_index(linear: u64) -> usize {
+    (linear >> 39) as usize & 0x1ff
+}
+
+/// The direct map's linear address of a physical one.
+pub fn phys_to_virt(physical: PhysAddr) -> VirtAddr {
+    VirtAddr::new(DIRECT_MAP_BASE + physical.as_u64())
+}

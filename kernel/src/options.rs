@@ -1,0 +1,83 @@
+//! The kernel's options: words separated by white space, `key=value`, handed over as the loader's ramdisk.
+
+/// How application processors are started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bringup {
+    /// One after the other, each until it is online (Linux before 6.5).
+    #[default]
+    Serial,
+    /// INIT and SIPI to all first, then each is let on (Linux since 6.5).
+    Parallel,
+}
+
+/// What the options say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// `bringup=serial|parallel`
+    pub bringup: Bringup,
+    /// `trampoline=0x9a000`: physical page for the real-mode blob; the highest that is free if not given.
+    pub trampoline: Option<u64>,
+    /// `cpu_init_udelay=N`: microseconds between INIT and SIPI, as in Linux; by processor family if not given.
+    pub cpu_init_udelay: Option<u32>,
+    /// `cpu_timeout_ms=N`: how long to wait for each step of a processor's handshake.
+    pub cpu_timeout_ms: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { bringup: Bringup::Serial, trampoline: None, cpu_init_udelay: None, cpu_timeout_ms: 1000 }
+    }
+}
+
+/// The words that `help` and error messages name.
+pub const KNOWN: &str = "bringup=serial|parallel, trampoline=ADDRESS, cpu_init_udelay=N, cpu_timeout_ms=N";
+
+/// Reads the options; `complain` is called with each word that is not understood and why. Such words change nothing.
+pub fn parse<'a>(text: &'a str, mut complain: impl FnMut(&'a str, &'static str)) -> Options {
+    let mut options = Options::default();
+    for word in text.split_ascii_whitespace() {
+        if let Err(why) = apply(&mut options, word) {
+            complain(word, why);
+        }
+    }
+    options
+}
+
+fn apply(options: &mut Options, word: &str) -> Result<(), &'static str> {
+    let (key, value) = word.split_once('=').ok_or("not of the form key=value")?;
+    match key {
+        "bringup" => {
+            options.bringup = match value {
+                "serial" => Bringup::Serial,
+                "parallel" => Bringup::Parallel,
+                _ => return Err("bringup is serial or parallel"),
+            };
+        }
+        "trampoline" => {
+            let page = number(value).ok_or("not a number")?;
+            if page % 4096 != 0 || page >= crate::memlayout::LOW_MEMORY_END {
+                return Err("the trampoline needs a 4 KiB page below 1 MiB");
+            }
+            options.trampoline = Some(page);
+        }
+        "cpu_init_udelay" => options.cpu_init_udelay = Some(small(value)?),
+        "cpu_timeout_ms" => options.cpu_timeout_ms = small(value)?,
+        _ => return Err("no such option"),
+    }
+    Ok(())
+}
+
+fn small(value: &str) -> Result<u32, &'static str> {
+    number(value).and_then(|n| u32::try_from(n).ok()).ok_or("not a number of 32 bits")
+}
+
+/// Decimal, or hexadecimal after `0x`.
+fn number(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(hex) => u64::from_str_radix(hex, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,38 @@
+//! Options, good and bad.
+
+extern crate std;
+use super::*;
+use std::{vec, vec::Vec};
+
+fn check(text: &str, expected: Options, expected_complaints: &[&str]) {
+    let mut complaints = Vec::new();
+    let options = parse(text, |word, _| complaints.push(word));
+    assert_eq!(options, expected, "{text:?}");
+    assert_eq!(complaints, expected_complaints, "{text:?}");
+}
+
+/// Goal: every option is understood, in any order and spacing. Method: one text with all of them.
+#[test]
+fn reads_every_option() {
+    check(
+        "  bringup=parallel\ttrampoline=0x9a000\n cpu_init_udelay=10000 cpu_timeout_ms=50 ",
+        Options {
+            bringup: Bringup::Parallel,
+            trampoline: Some(0x9_a000),
+            cpu_init_udelay: Some(10_000),
+            cpu_timeout_ms: 50,
+        },
+        &[],
+    );
+    check("", Options::default(), &[]);
+}
+
+/// Goal: what is not understood is named and changes nothing. Method: bad words between good ones.
+#[test]
+fn names_what_it_does_not_understand() {
+    check(
+        "quiet bringup=both trampoline=0x9a800 trampoline=0x100000 cpu_timeout_ms=-1 colour=red cpu_init_udelay=7",
+        Options { cpu_init_udelay: Some(7), ..Options::default() },
+        &vec!["quiet", "bringup=both", "trampoline=0x9a800", "trampoline=0x100000", "cpu_timeout_ms=-1", "colour=red"],
+    );
+}

@@ -1,0 +1,10 @@
+//! Many processors: which there are, how they start, how they talk to each other.
+
+pub mod acpi_tables;
+pub mod ap_start;
+pub mod bringup;
+pub mod cpus;
+pub mod ipi;
+pub mod irq;
+pub mod madt;
+pub mod realmode;

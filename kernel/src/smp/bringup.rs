@@ -1,0 +1,168 @@
+//! Starting the application processors: INIT-SIPI-SIPI and the handshake (Linux: arch/x86/kernel/smpboot.c; SDM volume
+//! 3A, "MP Initialization Protocol").
+//!
+//! Handshake, per CPU: the AP sets *initialized* and spins; the boot CPU sets *callout*; the AP finishes its early set-up
+//! and sets *callin*, then *online*. Serial bring-up goes through all of that for one CPU after the other. Parallel
+//! bring-up sends INIT and SIPIs to all first, so that many are in the trampoline at once (its lock keeps them apart on
+//! the one real-mode stack), and lets them on one by one.
+
+use super::cpus::{self, CALLIN, CALLOUT, INITIALIZED, ONLINE};
+use super::realmode::RealMode;
+use crate::arch::lapic::{self, Message};
+use crate::arch::percpu::PerCpu;
+use crate::arch::{cpuid, percpu};
+use crate::options::{Bringup, Options};
+use crate::{println, time};
+
+/// Pauses around INIT and SIPI, in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delays {
+    /// Between INIT assert and deassert.
+    pub init: u32,
+    /// After a SIPI, before the APIC is asked whether it has left.
+    pub sipi_accept: u32,
+    /// Then, before the next SIPI.
+    pub between_sipis: u32,
+}
+
+impl Delays {
+    /// Linux's rule: processors since Intel family 6, AMD family 0Fh and Hygon family 18h need no 10 ms after INIT, and
+    /// with that gone the pauses after SIPI shrink too. `cpu_init_udelay=N` sets the first by hand.
+    pub fn new(option: Option<u32>, vendor: &[u8; 12], family: u32) -> Self {
+        let modern = match vendor {
+            b"GenuineIntel" => family == 6,
+            b"AuthenticAMD" => family >= 0xf,
+            b"HygonGenuine" => family >= 0x18,
+            _ => false,
+        };
+        let init = option.unwrap_or(if modern { 0 } else { 10_000 });
+        if init == 0 {
+            Self { init, sipi_accept: 10, between_sipis: 10 }
+        } else {
+            Self { init, sipi_accept: 300, between_sipis: 200 }
+        }
+    }
+}
+
+/// How often and how long the APIC is asked whether a message has left, as in Linux: 1000 times 100 us.
+const SEND_TIMEOUT_US: u64 = 100_000;
+
+/// Where a start failed, for the boot CPU's report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failure {
+    /// The local APIC's error status after a SIPI.
+    Apic(u32),
+    /// The AP did not reach `start_secondary`.
+    NotInitialized,
+    /// It did not finish its early set-up.
+    NotCalledIn,
+    /// It did not come online.
+    NotOnline,
+}
+
+impl core::fmt::Display for Failure {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Apic(errors) => write!(f, "the local APIC reports error {errors:#04x} after the SIPI"),
+            Self::NotInitialized => write!(f, "it did not answer: start_secondary was not reached"),
+            Self::NotCalledIn => write!(f, "it reached start_secondary, but did not finish its set-up"),
+            Self::NotOnline => write!(f, "it finished its set-up, but did not come online"),
+        }
+    }
+}
+
+/// Starts all CPUs but the boot CPU, which has number 0. One that does not come is reported and left out.
+pub fn smp_init(real_mode: &RealMode, options: &Options) {
+    let delays = Delays::new(options.cpu_init_udelay, &cpuid::vendor(), cpuid::family());
+    let timeout_us = u64::from(options.cpu_timeout_ms) * 1000;
+    let vector = real_mode.sipi_vector();
+    let (_, possible) = cpus::count();
+    let others = || (1..possible as u32).filter_map(percpu::of);
+    match options.bringup {
+        Bringup::Serial => {
+            for cpu in others() {
+                let start = time::tsc();
+                let result = wakeup_secondary_cpu_via_init(cpu, vector, delays).and_then(|()| let_on(cpu, timeout_us));
+                report(cpu, vector, start, result);
+            }
+        }
+        Bringup::Parallel => {
+            println!("smp: parallel bring-up: INIT, SIPI vector {vector:02x}h, SIPI to every CPU first");
+            let start = time::tsc();
+            let mut failed = [None; crate::memlayout::MAX_CPUS];
+            for cpu in others() {
+                failed[cpu.number as usize] = wakeup_secondary_cpu_via_init(cpu, vector, delays).err();
+            }
+            for cpu in others() {
+                let result = failed[cpu.number as usize].map_or_else(|| let_on(cpu, timeout_us), Err);
+                report(cpu, vector, start, result);
+            }
+        }
+    }
+    let (online, possible) = cpus::count();
+    println!("smp: {online} of {possible} CPUs online");
+}
+
+/// Sends INIT and two SIPIs. The second SIPI goes out even if the AP runs already: it is then ignored.
+fn wakeup_secondary_cpu_via_init(cpu: &PerCpu, vector: u8, delays: Delays) -> Result<(), Failure> {
+    lapic::clear_errors();
+    lapic::send(cpu.apic_id, Message::Init);
+    time::wait_for(SEND_TIMEOUT_US, lapic::is_idle);
+    time::udelay(delays.init.into());
+    lapic::send(cpu.apic_id, Message::InitDeassert);
+    time::wait_for(SEND_TIMEOUT_US, lapic::is_idle);
+    for _ in 0..2 {
+        lapic::clear_errors();
+        lapic::send(cpu.apic_id, Message::Startup(vector));
+        time::udelay(delays.sipi_accept.into());
+        time::wait_for(SEND_TIMEOUT_US, lapic::is_idle);
+        time::udelay(delays.between_sipis.into());
+        let errors = lapic::errors();
+        if errors != 0 {
+            return Err(Failure::Apic(errors));
+        }
+    }
+    Ok(())
+}
+
+/// The boot CPU's side of the handshake.
+fn let_on(cpu: &PerCpu, timeout_us: u64) -> Result<(), Failure> {
+    let number = cpu.number;
+    let reached = |mask: &cpus::CpuMask, failure| {
+        if time::wait_for(timeout_us, || mask.contains(number)) { Ok(()) } else { Err(failure) }
+    };
+    reached(&INITIALIZED, Failure::NotInitialized)?;
+    CALLOUT.set(number);
+    reached(&CALLIN, Failure::NotCalledIn)?;
+    reached(&ONLINE, Failure::NotOnline)
+}
+
+fn report(cpu: &PerCpu, vector: u8, start: u64, result: Result<(), Failure>) {
+    let (number, apic_id, micros) = (cpu.number, cpu.apic_id, time::micros_since(start));
+    match result {
+        Ok(()) => println!(
+            "smp: CPU {number} (APIC ID {apic_id}): INIT, SIPI vector {vector:02x}h, SIPI; online after {micros} us"
+        ),
+        Err(failure) => println!(
+            "smp: CPU {number} (APIC ID {apic_id}): INIT, SIPI vector {vector:02x}h, SIPI; left out after {micros} us: {failure}"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Delays;
+
+    /// Goal: the pauses are those that Linux would make. Method: processors old and new, with and without the option.
+    #[test]
+    fn delays_follow_linux() {
+        let short = Delays { init: 0, sipi_accept: 10, between_sipis: 10 };
+        let long = |init| Delays { init, sipi_accept: 300, between_sipis: 200 };
+        assert_eq!(Delays::new(None, b"GenuineIntel", 6), short);
+        assert_eq!(Delays::new(None, b"GenuineIntel", 5), long(10_000));
+        assert_eq!(Delays::new(None, b"AuthenticAMD", 0x19), short);
+        assert_eq!(Delays::new(None, b"SomebodyElse", 6), long(10_000));
+        assert_eq!(Delays::new(Some(500), b"GenuineIntel", 6), long(500));
+        assert_eq!(Delays::new(Some(0), b"GenuineIntel", 5), short);
+    }
+}

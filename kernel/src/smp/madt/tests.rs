@@ -1,0 +1,61 @@
+//! MADTs, made by hand.
+
+extern crate std;
+use super::*;
+use std::vec::Vec;
+
+fn table(flags: u32, entries: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = Vec::from(*b"APIC");
+    bytes.resize(36, 0);
+    bytes.extend(0xfee0_0000_u32.to_le_bytes());
+    bytes.extend(flags.to_le_bytes());
+    entries.iter().for_each(|entry| bytes.extend(*entry));
+    bytes
+}
+
+const CPU_0: &[u8] = &[0, 8, 0, 0, 1, 0, 0, 0];
+const CPU_4: &[u8] = &[0, 8, 1, 4, 1, 0, 0, 0];
+const DISABLED_6: &[u8] = &[0, 8, 2, 6, 0, 0, 0, 0];
+const IO_APIC: &[u8] = &[1, 12, 9, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0];
+const COM1_TO_20: &[u8] = &[2, 10, 0, 4, 20, 0, 0, 0, 0, 0];
+const TIMER_TO_2: &[u8] = &[2, 10, 0, 0, 2, 0, 0, 0, 0, 0];
+const X2APIC_300: &[u8] = &[9, 16, 0, 0, 0x2c, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0];
+const UNKNOWN: &[u8] = &[0x80, 3, 0xff];
+
+/// Goal: processors, controllers and the override are found, what is disabled or unknown is not. Method: all at once.
+#[test]
+fn reads_what_the_kernel_needs() {
+    let bytes = table(1, &[CPU_0, DISABLED_6, UNKNOWN, IO_APIC, TIMER_TO_2, COM1_TO_20, X2APIC_300, CPU_4]);
+    let madt = Madt::parse(&bytes).expect("a good table");
+    assert_eq!(madt.apic_ids(), [0, 4]);
+    assert_eq!((madt.local_apic, madt.has_8259, madt.com1_gsi, madt.left_out), (0xfee0_0000, true, 20, 1));
+    assert_eq!(madt.io_apic, Some(IoApic { physical: 0xfec0_0000, gsi_base: 0 }));
+}
+
+/// Goal: as many processors as xAPIC can name. Method: 255 of them, and the broadcast ID, which nobody may have.
+#[test]
+fn takes_255_processors() {
+    let entries: Vec<[u8; 8]> = (0..=255).map(|id| [0, 8, id, id, 1, 0, 0, 0]).collect();
+    let entries: Vec<&[u8]> = entries.iter().map(|e| &e[..]).collect();
+    let madt = Madt::parse(&table(0, &entries)).expect("a good table");
+    assert_eq!((madt.apic_ids().len(), madt.left_out, madt.has_8259), (255, 1, false));
+}
+
+/// Goal: no table can hang or crash the kernel. Method: lengths that are zero, too short, too long; every truncation.
+#[test]
+fn names_what_is_wrong() {
+    let bad = |offset, kind, length| Err(MadtError::BadEntry { offset, kind, length });
+    assert_eq!(Madt::parse(&table(0, &[CPU_0, &[0, 0]])), bad(52, 0, 0));
+    assert_eq!(Madt::parse(&table(0, &[&[0, 4, 0, 0]])), bad(44, 0, 4));
+    assert_eq!(Madt::parse(&table(0, &[CPU_0, &[7, 200, 0]])), bad(52, 7, 200));
+    assert_eq!(Madt::parse(&table(0, &[CPU_0, &[7]])), bad(52, 7, 0));
+    assert_eq!(Madt::parse(&table(0, &[DISABLED_6])), Err(MadtError::NoProcessors));
+    let whole = table(0, &[CPU_0, IO_APIC, COM1_TO_20]);
+    for length in 0..44 {
+        assert_eq!(Madt::parse(&whole[..length]), Err(MadtError::TooShort { length }));
+    }
+    for length in 45..whole.len() {
+        let whole_entries = [52, 64].contains(&length);
+        assert_eq!(Madt::parse(&whole[..length]).is_ok(), whole_entries, "{length}");
+    }
+}

@@ -1,0 +1,169 @@
+//! The real-mode blob: a place for it, its copy, its relocation, its rights (Linux: arch/x86/realmode/init.c).
+#![allow(unsafe_code)]
+
+use crate::memlayout::{DIRECT_MAP_BASE, LOW_MEMORY_END, pgd_index, phys_to_virt};
+use crate::mm::frame::{FRAME_SIZE, Region, find_below, is_usable};
+use crate::mm::page_table::{MapError, TableMemory, protect_page, split};
+use crate::mm::{direct_map::DirectMap, kernel_pgd, roots};
+use crate::{arch::cpu, println};
+use core::mem::offset_of;
+use core::sync::atomic::{AtomicU64, Ordering};
+use trampoline::{END_SIGNATURE, RealModeHeader, RelocError, TrampolineHeader};
+use x86_64::{PhysAddr, structures::paging::PageTableFlags};
+
+/// The blob as it was linked, from the build script.
+#[derive(Clone, Copy, Debug)]
+pub struct Blob {
+    /// Its bytes, whole pages.
+    pub bytes: &'static [u8],
+    /// Offsets of 16-bit segment words.
+    pub segments: &'static [u32],
+    /// Offsets of 32-bit linear addresses.
+    pub linears: &'static [u32],
+    /// Offset of the word that must be [`END_SIGNATURE`].
+    pub end_signature: usize,
+}
+
+/// Physical address of the blob; 0 while it has no place.
+// SAFETY: no other symbol has this name.
+#[unsafe(no_mangle)]
+static real_mode_base: AtomicU64 = AtomicU64::new(0);
+
+/// Linear address of the lock on the real-mode stack, in the direct map: `secondary_startup_64` opens it. Linux's name.
+// SAFETY: no other symbol has this name.
+#[unsafe(no_mangle)]
+static trampoline_lock: AtomicU64 = AtomicU64::new(0);
+
+/// Why the blob could not be put in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RealModeError {
+    /// No usable memory below 1 MiB is large enough (bytes).
+    NoLowMemory(usize),
+    /// The blob does not end with its signature.
+    Incomplete,
+    /// It could not be relocated.
+    Relocation(RelocError),
+    /// Its pages could not get their rights.
+    Permissions(MapError),
+}
+
+impl core::fmt::Display for RealModeError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::NoLowMemory(size) => write!(f, "no {size:#x} bytes of usable memory below 1 MiB for the trampoline"),
+            Self::Incomplete => write!(f, "the real-mode blob in the kernel's image does not end with its signature"),
+            Self::Relocation(error) => write!(f, "{error}"),
+            Self::Permissions(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl core::error::Error for RealModeError {}
+
+/// Chooses the blob's place: the page that the options name if it is usable, else the highest below 1 MiB. The frame
+/// allocator takes nothing from there.
+///
+/// # Errors
+/// [`RealModeError::NoLowMemory`]
+pub fn reserve_real_mode(blob: &Blob, regions: &[Region], wanted: Option<u64>) -> Result<PhysAddr, RealModeError> {
+    let size = blob.bytes.len() as u64;
+    if let Some(page) = wanted {
+        if is_usable(regions, page, size) && page + size <= LOW_MEMORY_END {
+            return Ok(PhysAddr::new(page));
+        }
+        println!("realmode: {size:#x} bytes at {page:#x} are not usable memory; looking for another place");
+    }
+    let page = find_below(regions, size, LOW_MEMORY_END).ok_or(RealModeError::NoLowMemory(blob.bytes.len()))?;
+    Ok(PhysAddr::new(page))
+}
+
+/// The blob in its place.
+#[derive(Clone, Copy, Debug)]
+pub struct RealMode {
+    /// Its physical address.
+    pub base: PhysAddr,
+    /// Its relocated header.
+    pub header: RealModeHeader,
+}
+
+impl RealMode {
+    /// The SIPI vector that starts at `trampoline_start`.
+    pub fn sipi_vector(&self) -> u8 {
+        // The page lies below 1 MiB, so its number has 8 bits.
+        (self.header.trampoline_start >> 12) as u8
+    }
+}
+
+/// Copies the blob, relocates it, fills its header and its page table, and sets its rights.
+///
+/// # Errors
+/// [`RealModeError`]
+pub fn setup_real_mode(blob: &Blob, base: PhysAddr, start: u64) -> Result<RealMode, RealModeError> {
+    let signature = blob.bytes.get(blob.end_signature..blob.end_signature + 4);
+    if signature != Some(&END_SIGNATURE.to_le_bytes()) {
+        return Err(RealModeError::Incomplete);
+    }
+    // SAFETY: reserve_real_mode chose usable memory of this size that nobody else uses; the direct map covers it.
+    let copy = unsafe { core::slice::from_raw_parts_mut(phys_to_virt(base).as_mut_ptr::<u8>(), blob.bytes.len()) };
+    copy.copy_from_slice(blob.bytes);
+    trampoline::relocate(copy, base.as_u64() as u32, blob.segments, blob.linears).map_err(RealModeError::Relocation)?;
+    let header = RealModeHeader::from_bytes(copy).ok_or(RealModeError::Incomplete)?;
+
+    let (efer, cr4) = cpu::trampoline_state();
+    let tr = phys_to_virt(PhysAddr::new(header.trampoline_header.into()));
+    // SAFETY: relocation made it the address of `trampoline_header` in the copy, whose layout main.rs checks at compile
+    // time; it is 8-byte aligned.
+    unsafe { tr.as_mut_ptr::<TrampolineHeader>().write(TrampolineHeader { start, efer, cr4, flags: 0, lock: 0 }) };
+    trampoline_lock.store((tr + offset_of!(TrampolineHeader, lock) as u64).as_u64(), Ordering::Release);
+
+    fill_trampoline_pgd(PhysAddr::new(header.trampoline_pgd.into()));
+    let real_mode = RealMode { base, header };
+    set_real_mode_permissions(&real_mode, blob.bytes.len() as u64).map_err(RealModeError::Permissions)?;
+    real_mode_base.store(base.as_u64(), Ordering::Release);
+    println!(
+        "realmode: {} KiB at {:05x}-{:05x}, SIPI vector {:02x}h, trampoline_pgd at {:05x}",
+        blob.bytes.len() / 1024,
+        base,
+        base.as_u64() + blob.bytes.len() as u64 - 1,
+        real_mode.sipi_vector(),
+        header.trampoline_pgd,
+    );
+    Ok(real_mode)
+}
+
+/// Slot 0 becomes what the direct map's slot is, so that low memory appears at linear = physical through the same lower
+/// tables; the kernel's half is copied whole (Linux since 5.16), so that the kernel can be reached.
+fn fill_trampoline_pgd(trampoline_pgd: PhysAddr) {
+    let memory = &mut DirectMap;
+    let init_top_pgt = roots::by_name("init_top_pgt").expect("the kernel's tables are made first");
+    let direct_map_slot = pgd_index(DIRECT_MAP_BASE);
+    let entry = memory.read_entry(init_top_pgt, direct_map_slot);
+    memory.write_entry(trampoline_pgd, 0, entry);
+    for slot in direct_map_slot..512 {
+        let entry = memory.read_entry(init_top_pgt, slot);
+        memory.write_entry(trampoline_pgd, slot, entry);
+    }
+    roots::trampoline_pgd_paddr.store(trampoline_pgd.as_u64(), Ordering::Release);
+}
+
+/// The blob's pages in the direct map: all NX, then read-only up to `ro_end`, then executable where the text is. The
+/// trampoline's slot 0 shares these tables, and with NX there the AP's first fetch with paging would be its last.
+fn set_real_mode_permissions(real_mode: &RealMode, size: u64) -> Result<(), MapError> {
+    use PageTableFlags as Flags;
+    let memory = &mut DirectMap;
+    let root = roots::by_name("init_top_pgt").expect("the kernel's tables are made first");
+    let (base, header) = (real_mode.base.as_u64(), real_mode.header);
+    for page in (base..base + size).step_by(FRAME_SIZE as usize) {
+        let linear = phys_to_virt(PhysAddr::new(page)).as_u64();
+        split(memory, root, linear)?;
+        protect_page(memory, root, linear, |flags| flags | Flags::NO_EXECUTE)?;
+        if page < u64::from(header.ro_end) {
+            protect_page(memory, root, linear, |flags| flags - Flags::WRITABLE)?;
+        }
+        if (u64::from(header.text_start)..u64::from(header.ro_end)).contains(&page) {
+            protect_page(memory, root, linear, |flags| flags - Flags::NO_EXECUTE)?;
+        }
+    }
+    kernel_pgd::flush_all();
+    Ok(())
+}
