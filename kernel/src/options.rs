@@ -55,7 +55,7 @@ fn apply(options: &mut Options, word: &str) -> Result<(), &'static str> {
         }
         "trampoline" => {
             let page = number(value).ok_or("not a number")?;
-            if page % 4096 != 0 || page >= crate::memlayout::LOW_MEMORY_END {
+            if !page.is_multiple_of(4096) || page >= crate::memlayout::LOW_MEMORY_END {
                 return Err("the trampoline needs a 4 KiB page below 1 MiB");
             }
             options.trampoline = Some(page);

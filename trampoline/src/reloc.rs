@@ -46,7 +46,7 @@ const ONE_MIB: u64 = 1 << 20;
 /// [`RelocError`] if the base or an offset is out of range; the blob is then unchanged.
 pub fn relocate(blob: &mut [u8], base: u32, segments: &[u32], linears: &[u32]) -> Result<(), RelocError> {
     let size = blob.len();
-    if base % 4096 != 0 || u64::from(base) + size as u64 > ONE_MIB {
+    if !base.is_multiple_of(4096) || u64::from(base) + size as u64 > ONE_MIB {
         return Err(RelocError::Base { base, size });
     }
     let fits = |offset: u32, width: usize| (offset as usize).checked_add(width).is_some_and(|end| end <= size);

@@ -2,7 +2,7 @@
 
 extern crate std;
 use super::*;
-use std::{vec, vec::Vec};
+use std::vec::Vec;
 
 fn check(text: &str, expected: Options, expected_complaints: &[&str]) {
     let mut complaints = Vec::new();
@@ -33,6 +33,6 @@ fn names_what_it_does_not_understand() {
     check(
         "quiet bringup=both trampoline=0x9a800 trampoline=0x100000 cpu_timeout_ms=-1 colour=red cpu_init_udelay=7",
         Options { cpu_init_udelay: Some(7), ..Options::default() },
-        &vec!["quiet", "bringup=both", "trampoline=0x9a800", "trampoline=0x100000", "cpu_timeout_ms=-1", "colour=red"],
+        &["quiet", "bringup=both", "trampoline=0x9a800", "trampoline=0x100000", "cpu_timeout_ms=-1", "colour=red"],
     );
 }

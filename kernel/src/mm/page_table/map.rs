@@ -65,7 +65,7 @@ pub fn map_page(
     size: PageSize,
     flags: PageTableFlags,
 ) -> Result<(), MapError> {
-    if (linear | physical) % size.bytes() != 0 {
+    if !(linear | physical).is_multiple_of(size.bytes()) {
         return Err(MapError::Misaligned { linear, physical });
     }
     let mut table = root;
@@ -106,7 +106,7 @@ pub fn map_range(
     while done < bytes {
         let fits = |size: &PageSize| {
             *size <= largest
-                && ((linear + done) | (physical + done)) % size.bytes() == 0
+                && ((linear + done) | (physical + done)).is_multiple_of(size.bytes())
                 && bytes - done >= size.bytes()
         };
         let size = [PageSize::Size1G, PageSize::Size2M].into_iter().find(fits).unwrap_or(PageSize::Size4K);
