@@ -11,6 +11,7 @@ pub mod bus;
 pub mod cpu;
 pub mod decode;
 pub mod device;
+pub mod disasm;
 pub mod exception;
 pub mod execute;
 pub mod fault;

@@ -1,0 +1,98 @@
+//! The operations that this machine executes, named as iced-x86 and the SDM name them. Made by [`super::translate`],
+//! matched by [`crate::execute`].
+
+use iced_x86::Mnemonic;
+
+/// Declares [`Op`]: operations of our own first, then those that correspond to one mnemonic.
+macro_rules! operations {
+    (own { $($(#[$doc:meta])* $own:ident,)* } mnemonics { $($name:ident)* }) => {
+        /// What an instruction does. Variants without comment are the mnemonic of that name.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs)]
+        #[repr(u16)]
+        pub enum Op {
+            $($(#[$doc])* $own,)*
+            $($name,)*
+        }
+
+        impl Op {
+            /// The operation of that very name, None where there is none.
+            pub(super) fn from_mnemonic(mnemonic: Mnemonic) -> Option<Self> {
+                match mnemonic {
+                    $(Mnemonic::$name => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+operations! {
+    own {
+        /// An encoding that the architecture does not define, or UD0, UD1, UD2: #UD.
+        Invalid,
+        /// Longer than 15 bytes: #GP(0).
+        TooLong,
+        /// Defined by the architecture, absent here.
+        Unsupported,
+        /// Jump if [`super::Insn::cond`].
+        Jcc,
+        /// Move if the condition holds.
+        Cmovcc,
+        /// Set byte to the condition.
+        Setcc,
+        /// Jump to another code segment.
+        JmpFar,
+        /// Call into another code segment.
+        CallFar,
+        /// MOVSB, MOVSW, MOVSD, MOVSQ.
+        Movs,
+        /// CMPSB to CMPSQ.
+        Cmps,
+        /// SCASB to SCASQ.
+        Scas,
+        /// LODSB to LODSQ.
+        Lods,
+        /// STOSB to STOSQ.
+        Stos,
+        /// INSB, INSW, INSD.
+        Ins,
+        /// OUTSB, OUTSW, OUTSD.
+        Outs,
+        /// Hints that change nothing here: NOP, ENDBR, prefetches.
+        Hint,
+        /// LFENCE, MFENCE, SFENCE: every access here is already in order.
+        Fence,
+        /// Loads a segment register and a general one: LDS, LES, LFS, LGS, LSS.
+        LoadFarPointer,
+    }
+    mnemonics {
+        Add Adc Sub Sbb Cmp Neg Inc Dec Mul Imul Div Idiv Cbw Cwde Cdqe Cwd Cdq Cqo
+        Xadd Cmpxchg Cmpxchg8b Cmpxchg16b Aaa Aas Aam Aad Daa Das
+        And Or Xor Not Test
+        Rol Ror Rcl Rcr Shl Shr Sar Shld Shrd
+        Bt Bts Btr Btc Bsf Bsr Bswap
+        Mov Movzx Movsx Movsxd Movnti Lea Xchg Xlatb Lahf Sahf
+        Push Pop Pusha Pushad Popa Popad Pushf Pushfd Pushfq Popf Popfd Popfq Enter Leave
+        Jmp Call Ret Retf Iret Iretd Iretq Loop Loope Loopne Jcxz Jecxz Jrcxz
+        Int Int1 Int3 Into Bound Syscall Sysret Sysretq
+        In Out
+        Clc Stc Cmc Cld Std Cli Sti Clac Stac Salc
+        Hlt Pause Wbinvd Invd Clflush Rdtsc Rdtscp Cpuid Rdmsr Wrmsr Swapgs
+        Lgdt Lidt Sgdt Sidt Lldt Sldt Ltr Str Lar Lsl Verr Verw Arpl Lmsw Smsw Clts Invlpg
+        Rdfsbase Rdgsbase Wrfsbase Wrgsbase
+        Wait Fninit Fnclex Fnstcw Fnstsw Fldcw
+        Fxsave Fxsave64 Fxrstor Fxrstor64 Ldmxcsr Stmxcsr
+        Movaps Movapd Movups Movupd Movdqa Movdqu Movd Movq Movss Movsd
+        Movhps Movhpd Movlps Movlpd Movhlps Movlhps Movntps Movntpd Movntdq Movmskps Movmskpd Pmovmskb
+        Andps Andpd Andnps Andnpd Orps Orpd Xorps Xorpd Pand Pandn Por Pxor
+        Paddb Paddw Paddd Paddq Psubb Psubw Psubd Psubq
+        Paddsb Paddsw Paddusb Paddusw Psubsb Psubsw Psubusb Psubusw
+        Pmullw Pmulhw Pmulhuw Pmuludq Pmaddwd Psadbw Pavgb Pavgw Pmaxub Pmaxsw Pminub Pminsw
+        Pcmpeqb Pcmpeqw Pcmpeqd Pcmpgtb Pcmpgtw Pcmpgtd
+        Psllw Pslld Psllq Pslldq Psrlw Psrld Psrlq Psrldq Psraw Psrad
+        Pshufd Pshufhw Pshuflw Shufps Shufpd Unpcklps Unpckhps Unpcklpd Unpckhpd
+        Punpcklbw Punpcklwd Punpckldq Punpcklqdq Punpckhbw Punpckhwd Punpckhdq Punpckhqdq
+        Packsswb Packssdw Packuswb Pextrw Pinsrw
+    }
+}

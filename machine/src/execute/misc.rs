@@ -1,0 +1,97 @@
+//! Instructions that belong to no family: HLT, PAUSE, caches, time-stamp counter, segment bases, the x87's control
+//! instructions that a kernel uses.
+
+use super::operand::{gpr, offset, read_dst, segment_of, set_gpr, write_dst};
+use crate::bus::Bus;
+use crate::cpu::gpr::{RAX, RCX, RDX};
+use crate::cpu::segment::{FS, GS};
+use crate::cpu::{Cpu, X87, cr0, cr4};
+use crate::decode::{Insn, Op};
+use crate::fault::{Exec, Fault, vector};
+use crate::mmu;
+use protocol::{Activity, Mode};
+
+/// What PAUSE adds to the 10 ns of a step: it takes 1 us, so that spinning does not make time stand still.
+const PAUSE_EXTRA_NS: u64 = 990;
+
+/// HLT: waits for an interrupt.
+pub fn hlt(cpu: &mut Cpu) -> Exec<()> {
+    super::require_ring0(cpu, "hlt")?;
+    cpu.activity = Activity::Halted;
+    Ok(())
+}
+
+/// PAUSE.
+pub fn pause(bus: &mut Bus) {
+    bus.extra_ns = PAUSE_EXTRA_NS;
+}
+
+/// WBINVD, INVD: memory has no caches here.
+pub fn flush_caches(cpu: &Cpu) -> Exec<()> {
+    super::require_ring0(cpu, "wbinvd, invd")
+}
+
+/// CLFLUSH: only the checks of a byte's read.
+pub fn clflush(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
+    let offset = offset(cpu, insn);
+    mmu::read_u8(cpu, bus, segment_of(insn), offset).map(drop)
+}
+
+/// RDTSC, RDTSCP: EDX:EAX = the machine's clock in nanoseconds + this CPU's offset; ECX = IA32_TSC_AUX.
+pub fn rdtsc(cpu: &mut Cpu, bus: &Bus, op: Op) -> Exec<()> {
+    if cpu.cr4 & cr4::TSD != 0 && cpu.cpl() != 0 {
+        return Err(Fault::gp(0, "rdtsc needs ring 0 while CR4.TSD is set").into());
+    }
+    let now = bus.clock_ns.wrapping_add(cpu.msr.tsc_offset);
+    set_gpr(cpu, RAX, 4, now);
+    set_gpr(cpu, RDX, 4, now >> 32);
+    if op == Op::Rdtscp {
+        set_gpr(cpu, RCX, 4, cpu.msr.tsc_aux);
+    }
+    Ok(())
+}
+
+/// SWAPGS: exchanges the GS base with IA32_KERNEL_GS_BASE.
+pub fn swapgs(cpu: &mut Cpu) -> Exec<()> {
+    super::require_ring0(cpu, "swapgs")?;
+    std::mem::swap(&mut cpu.segments[GS].base, &mut cpu.msr.kernel_gs_base);
+    Ok(())
+}
+
+/// RDFSBASE, RDGSBASE, WRFSBASE, WRGSBASE.
+pub fn segment_base(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
+    if cpu.cr4 & cr4::FSGSBASE == 0 {
+        return Err(Fault::ud("the FS and GS base instructions need CR4.FSGSBASE").into());
+    }
+    let seg = if matches!(insn.op, Op::Rdfsbase | Op::Wrfsbase) { FS } else { GS };
+    if matches!(insn.op, Op::Rdfsbase | Op::Rdgsbase) {
+        return write_dst(cpu, bus, insn, cpu.segments[seg].base);
+    }
+    let base = gpr(cpu, usize::from(insn.dst.reg), insn.size);
+    let unused = if cpu.cr4 & cr4::LA57 != 0 { 7 } else { 16 };
+    if cpu.mode() == Mode::Long && (base << unused) as i64 >> unused != base as i64 {
+        return Err(Fault::gp(0, "the segment base is not canonical").into());
+    }
+    cpu.segments[seg].base = base;
+    Ok(())
+}
+
+/// WAIT, FNINIT, FNCLEX, FNSTCW, FNSTSW, FLDCW. #NM while CR0.EM or TS is set (WAIT: while MP and TS are).
+pub fn x87_control(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
+    let absent = match insn.op {
+        Op::Wait => cpu.cr0 & cr0::MP != 0 && cpu.cr0 & cr0::TS != 0,
+        _ => cpu.cr0 & (cr0::EM | cr0::TS) != 0,
+    };
+    if absent {
+        return Err(Fault::plain(vector::DEVICE_NOT_AVAILABLE, "CR0 says that the x87 is not available").into());
+    }
+    match insn.op {
+        Op::Fninit => cpu.x87 = X87 { fcw: 0x037f, fsw: 0, ftw: 0, st: cpu.x87.st },
+        Op::Fnclex => cpu.x87.fsw &= 0x7f00,
+        Op::Fnstcw => return write_dst(cpu, bus, insn, u64::from(cpu.x87.fcw)),
+        Op::Fnstsw => return write_dst(cpu, bus, insn, u64::from(cpu.x87.fsw)),
+        Op::Fldcw => cpu.x87.fcw = read_dst(cpu, bus, insn)? as u16,
+        _ => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! SSE and SSE2 as compiled code uses them: moves ([`moves`]), integer arithmetic ([`integer`]), shuffles
+//! ([`shuffle`]), the state's save and restore ([`state`]). No flags.
+
+mod integer;
+mod lanes;
+mod moves;
+mod shuffle;
+mod state;
+
+use super::operand::{check_aligned, load, offset, segment_of};
+use crate::bus::Bus;
+use crate::cpu::{Cpu, cr0, cr4};
+use crate::decode::{Insn, Kind, Op};
+use crate::fault::{Exec, Fault, Trap, vector};
+use crate::mmu;
+
+/// Executes an instruction on XMM registers or MXCSR.
+pub fn execute(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
+    match insn.op {
+        Op::Fxsave | Op::Fxsave64 => return state::fxsave(cpu, bus, insn),
+        Op::Fxrstor | Op::Fxrstor64 => return state::fxrstor(cpu, bus, insn),
+        _ => check_available(cpu)?,
+    }
+    match insn.op {
+        Op::Ldmxcsr => return state::ldmxcsr(cpu, bus, insn),
+        Op::Stmxcsr => return state::stmxcsr(cpu, bus, insn),
+        _ => {}
+    }
+    if moves::execute(cpu, bus, insn)? {
+        return Ok(());
+    }
+    let dst = usize::from(insn.dst.reg & 15);
+    let old = cpu.xmm[dst];
+    if insn.src.kind == Kind::Imm {
+        cpu.xmm[dst] = integer::shift(insn.op, old, u128::from(insn.imm)).ok_or_else(lacking)?;
+        return Ok(());
+    }
+    let source = read_source(cpu, bus, insn, Alignment::Needed)?;
+    let imm = insn.imm as u8;
+    let result = shuffle::compute(insn.op, old, source, imm)
+        .or_else(|| integer::compute(insn.op, old, source))
+        .or_else(|| integer::shift(insn.op, old, source & u128::from(u64::MAX)));
+    cpu.xmm[dst] = result.ok_or_else(lacking)?;
+    Ok(())
+}
+
+/// The operation is in [`Op`] but in none of the families.
+#[cold]
+fn lacking() -> Trap {
+    Trap::unsupported("this SSE instruction is not implemented")
+}
+
+/// #UD while CR0.EM is set or CR4.OSFXSR clear, #NM while CR0.TS is set (SDM 3A, "Emulation of SSE Extensions").
+fn check_available(cpu: &Cpu) -> Exec<()> {
+    if cpu.cr0 & cr0::EM != 0 {
+        return Err(Fault::ud("SSE instructions need CR0.EM = 0").into());
+    }
+    if cpu.cr4 & cr4::OSFXSR == 0 {
+        return Err(Fault::ud("SSE instructions need CR4.OSFXSR = 1").into());
+    }
+    if cpu.cr0 & cr0::TS != 0 {
+        return Err(Fault::plain(vector::DEVICE_NOT_AVAILABLE, "CR0.TS is set: the SSE state is another task's").into());
+    }
+    Ok(())
+}
+
+/// Whether a 16-byte memory operand must be aligned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Alignment {
+    Needed,
+    Free,
+}
+
+/// The second operand, zero-extended from its size.
+fn read_source(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn, alignment: Alignment) -> Exec<u128> {
+    match insn.src.kind {
+        Kind::Xmm => Ok(cpu.xmm[usize::from(insn.src.reg & 15)]),
+        Kind::Mem if insn.src_size == 16 => {
+            let (seg, offset) = (segment_of(insn), offset(cpu, insn));
+            if alignment == Alignment::Needed {
+                check_aligned(cpu, seg, offset, 16)?;
+            }
+            mmu::read_u128(cpu, bus, seg, offset)
+        }
+        Kind::Mem => {
+            let offset = offset(cpu, insn);
+            load(cpu, bus, segment_of(insn), offset, insn.src_size).map(u128::from)
+        }
+        _ => super::operand::read_src(cpu, bus, insn).map(u128::from),
+    }
+}
