@@ -1,12 +1,167 @@
-//! `cargo xtask bench`: speed here and on QEMU, in one run.
+//! `cargo xtask bench`: how fast the machine runs, and how fast it can be stepped, here and on QEMU in the same run.
 
-use anyhow::Result;
-use std::process::ExitCode;
+mod loop_image;
+mod qemu;
+mod rsp;
 
-/// Measures.
+use crate::{build, cmd, gdb, guest, project, setup};
+use anyhow::{Context, Result, ensure};
+use protocol::request::{Advance, Answer, Direction, Request, Until, Wanted};
+use protocol::{CpuId, wire};
+use rsp::Client;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+/// Measures speed, release build, history on, and prints a table.
+///
+/// Guest instructions per second: an integer loop on one CPU, and a boot of the kernel with 4 CPUs. The time that the
+/// program takes to start is measured and taken off.
+///
+/// Steps per second: one step of CPU 0 with the others held, then all registers of all CPUs, over the gdb socket, as a
+/// debugger's window does at each key press. Here with gdb's packets and with the window's own (`advance`, which answers
+/// both at once), and on QEMU's gdb server, whose CPU runs a loop in a ROM that is made for this.
 #[derive(clap::Args, Debug)]
-pub struct Args {}
+pub struct Args {
+    /// How long each rate is measured
+    #[arg(long, default_value_t = 2, value_name = "SECONDS")]
+    seconds: u64,
+}
 
-pub fn main(_args: &Args) -> Result<ExitCode> {
-    anyhow::bail!("not there yet")
+/// Numbers of CPUs to step with.
+const CPUS: [u16; 3] = [1, 4, 16];
+const LOOP_STEPS: u64 = 400_000_000;
+/// What we want to reach: the loop in instructions per second, and the steps with 4 CPUs as a multiple of QEMU's.
+const WANTED_LOOP: f64 = 40e6;
+const WANTED_RATIO: f64 = 3.0;
+
+pub fn main(args: &Args) -> Result<ExitCode> {
+    setup::ensure(&[setup::Group::Build, setup::Group::Test])?;
+    guest::build()?;
+    build::host(&["machine"], true)?;
+    let time = Duration::from_secs(args.seconds.max(1));
+
+    let looped = integer_loop()?;
+    let (boot_steps, booted) = boot()?;
+    let mut rows = Vec::new();
+    for cpus in CPUS {
+        let (process, address) = gdb::start_machine(&["--cpus".to_string(), cpus.to_string()], true)?;
+        let process = cmd::Background(process);
+        let packets = step_rate(&mut Client::connect(&address)?, cpus, time)?;
+        let advance = advance_rate(&mut Client::connect(&address)?, time)?;
+        drop(process);
+        let (qemu, address) = qemu::start(cpus)?;
+        let there = step_rate(&mut Client::connect(&address)?, cpus, time)?;
+        drop(qemu);
+        rows.push((cpus, there, packets, advance));
+    }
+
+    println!("\nguest instructions per second");
+    println!("  integer loop, 1 CPU       {:>8.1} million   (wanted: {:.0})", looped / 1e6, WANTED_LOOP / 1e6);
+    println!(
+        "  boot, 4 CPUs              {:>8.1} million   ({:.1} million steps)",
+        booted / 1e6,
+        boot_steps as f64 / 1e6
+    );
+    println!("\nsteps per second, each with all registers of all CPUs");
+    println!("  CPUs      QEMU   here, gdb's packets      here, advance");
+    for (cpus, there, packets, advance) in rows {
+        println!(
+            "  {cpus:>4}  {there:>8.0}   {packets:>10.0}  ({:>5.1} x)   {advance:>8.0}  ({:>5.1} x){}",
+            packets / there,
+            advance / there,
+            if cpus == 4 { format!("   (wanted: {WANTED_RATIO:.0} x)") } else { String::new() }
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Seconds that a headless run takes.
+fn run_time(arguments: &[&str]) -> Result<f64> {
+    let mut machine = Command::new(project::program("firstlight-machine", true));
+    machine.args(["--serial", "null"]).args(arguments);
+    machine.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    println!("$ {}", cmd::line(&machine));
+    let start = Instant::now();
+    let output = machine.output().map_err(|error| cmd::explain(&machine, error))?;
+    let seconds = start.elapsed().as_secs_f64();
+    // 0: --until came true; 4: --max-steps.
+    let code = output.status.code();
+    ensure!(
+        matches!(code, Some(0 | 4)),
+        "it ended with {}: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(seconds)
+}
+
+fn integer_loop() -> Result<f64> {
+    let image = project::guest().join("loop.elf");
+    std::fs::write(&image, loop_image::elf()).with_context(|| format!("{} cannot be written", image.display()))?;
+    let image = image.display().to_string();
+    let idle = run_time(&["--kernel", &image, "--cpus", "1", "--max-steps", "1"])?;
+    let busy = run_time(&["--kernel", &image, "--cpus", "1", "--max-steps", &LOOP_STEPS.to_string()])?;
+    Ok(LOOP_STEPS as f64 / (busy - idle).max(1e-9))
+}
+
+/// Steps of a boot with 4 CPUs, and steps per second.
+fn boot() -> Result<(u64, f64)> {
+    let kernel = project::kernel().display().to_string();
+    let events = project::guest().join("bench.jsonl").display().to_string();
+    let until = ["--kernel", &kernel, "--cpus", "4", "--until", "online:4"];
+    run_time(&[&until[..], &["--events", &events]].concat())?;
+    let text = std::fs::read_to_string(&events).context("the machine wrote no events")?;
+    let last = text.lines().last().context("the machine wrote no events")?;
+    let last: serde_json::Value = serde_json::from_str(last).context("the last event is no JSON")?;
+    let steps = last["step"].as_u64().context("the last event has no step")?;
+    let idle = run_time(&["--kernel", &kernel, "--cpus", "4", "--max-steps", "1"])?;
+    let busy = run_time(&until)?;
+    Ok((steps, steps as f64 / (busy - idle).max(1e-9)))
+}
+
+/// Step, then read: gdb's packets.
+fn step_rate(client: &mut Client, cpus: u16, time: Duration) -> Result<f64> {
+    let start = Instant::now();
+    let mut steps = 0u32;
+    while start.elapsed() < time {
+        let stop = client.ask("vCont;s:1")?;
+        ensure!(stop.starts_with(['T', 'S']), "a step was answered by `{stop}`");
+        for thread in 1..=cpus {
+            let selected = client.ask(&format!("Hg{thread:x}"))?;
+            ensure!(selected == "OK", "thread {thread} cannot be selected: `{selected}`");
+            let registers = client.ask("g")?;
+            ensure!(registers.len() > 16 * 16, "the registers of thread {thread} were answered by `{registers}`");
+        }
+        steps += 1;
+    }
+    Ok(f64::from(steps) / start.elapsed().as_secs_f64())
+}
+
+/// Step and read in one: the window's packet.
+fn advance_rate(client: &mut Client, time: Duration) -> Result<f64> {
+    let request = Request::Advance(Advance {
+        cpu: Some(CpuId(0)),
+        hold_others: true,
+        direction: Direction::Forward,
+        until: Until::Steps(1),
+        budget: 1000,
+        serial_input: Vec::new(),
+        wanted: Wanted { all_cpus: true, ..Wanted::default() },
+    });
+    let request = wire::encode_request(&request);
+    let start = Instant::now();
+    let mut steps = 0u32;
+    while start.elapsed() < time {
+        let mut page = client.ask(&request)?;
+        let mut digits = String::new();
+        while let Some(more) = page.strip_prefix('m') {
+            digits.push_str(more);
+            page = client.ask(wire::MORE)?;
+        }
+        digits.push_str(page.strip_prefix('l').with_context(|| format!("advance was answered by `{page}`"))?);
+        let answer = wire::decode_answer(digits.as_bytes())?;
+        ensure!(matches!(&answer, Answer::Stopped(stopped) if !stopped.cpus.is_empty()), "advance said {answer:?}");
+        steps += 1;
+    }
+    Ok(f64::from(steps) / start.elapsed().as_secs_f64())
 }

@@ -1,0 +1,85 @@
+//! A client of a gdb server, just enough to measure one: asks and waits for the answer.
+
+use anyhow::{Context, Result, bail, ensure};
+use std::io::{BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+/// A connection without acknowledgements.
+#[derive(Debug)]
+pub struct Client {
+    writer: TcpStream,
+    reader: BufReader<TcpStream>,
+    acknowledged: bool,
+}
+
+impl Client {
+    /// Connects, waiting a little for a server that is just starting.
+    pub fn connect(address: &str) -> Result<Self> {
+        let start = Instant::now();
+        let stream = loop {
+            match TcpStream::connect(address) {
+                Ok(stream) => break stream,
+                Err(error) if start.elapsed() > Duration::from_secs(10) => {
+                    return Err(error).with_context(|| format!("nobody listens on {address}"));
+                }
+                Err(_) => std::thread::sleep(Duration::from_millis(50)),
+            }
+        };
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        let reader = BufReader::with_capacity(1 << 18, stream.try_clone()?);
+        let mut client = Self { writer: stream, reader, acknowledged: true };
+        client.ask("qSupported:vContSupported+;swbreak+;hwbreak+")?;
+        ensure!(client.ask("QStartNoAckMode")? == "OK", "{address} insists on acknowledgements");
+        client.acknowledged = false;
+        client.ask("?")?;
+        Ok(client)
+    }
+
+    /// Sends a packet; the answer's contents.
+    pub fn ask(&mut self, packet: &str) -> Result<String> {
+        let checksum = packet.bytes().fold(0u8, u8::wrapping_add);
+        self.writer.write_all(format!("${packet}#{checksum:02x}").as_bytes())?;
+        let answer =
+            self.answer().with_context(|| format!("no answer to `{}`", packet.chars().take(40).collect::<String>()))?;
+        if self.acknowledged {
+            self.writer.write_all(b"+")?;
+        }
+        Ok(answer)
+    }
+
+    fn answer(&mut self) -> Result<String> {
+        loop {
+            match self.byte()? {
+                b'$' => break,
+                b'+' => {}
+                b'-' => bail!("the server did not understand"),
+                other => bail!("a byte between packets: {other:#04x}"),
+            }
+        }
+        let mut answer = Vec::new();
+        loop {
+            match self.byte()? {
+                b'#' => break,
+                // Run-length encoding: repeats the byte before.
+                b'*' => {
+                    let count = self.byte()?.saturating_sub(29);
+                    let last = *answer.last().context("nothing to repeat")?;
+                    answer.extend(std::iter::repeat_n(last, usize::from(count)));
+                }
+                byte => answer.push(byte),
+            }
+        }
+        // The checksum: TCP has one of its own.
+        self.byte()?;
+        self.byte()?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+
+    fn byte(&mut self) -> Result<u8> {
+        let mut byte = [0];
+        self.reader.read_exact(&mut byte)?;
+        Ok(byte[0])
+    }
+}
