@@ -62,5 +62,9 @@ fn blob_symbols(blob: &Linked, listings: &Listings) -> Result<Vec<BlobSymbol>> {
         })
     };
     // `pa_X` is another name of X, for the linker's relocations only (Linux: the same).
-    blob.symbols.iter().filter(|symbol| !symbol.name.starts_with("pa_")).map(symbol).collect()
+    blob.symbols
+        .iter()
+        .filter(|symbol| !symbol.name.starts_with("pa_") && symbol.address < blob.end)
+        .map(symbol)
+        .collect()
 }

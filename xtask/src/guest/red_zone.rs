@@ -53,7 +53,10 @@ fn below_stack_pointer(bytes: &[u8], address: u64, bits: u8) -> Option<u64> {
             info.info(instruction).used_memory().iter().any(|memory| memory.access() != OpAccess::NoMemAccess);
         let explicit = (0..instruction.op_count()).any(|op| instruction.op_kind(op) == OpKind::Memory);
         let displacement = instruction.memory_displacement64() as i64;
+        // With an index register it is an element of an array on the stack; `[rsp + rcx - 8]` lies above RSP.
+        let indexed = instruction.memory_index() != Register::None;
         let is_below = match instruction.memory_base() {
+            _ if indexed => false,
             Register::RSP | Register::ESP => displacement < 0,
             Register::RBP => below_frame.is_some_and(|depth| displacement < 0 && displacement.unsigned_abs() > depth),
             _ => false,
@@ -62,15 +65,20 @@ fn below_stack_pointer(bytes: &[u8], address: u64, bits: u8) -> Option<u64> {
     })
 }
 
-/// How far RSP goes below RBP where RBP is set up as a frame pointer: pushes and subtractions after `mov rbp, rsp`. None
-/// where it is not, or where the distance is not constant.
+/// How far RSP goes below RBP where RBP is set up as a frame pointer: pushes and subtractions after `push rbp; mov rbp,
+/// rsp`. None where it is not, or where the distance is not constant.
 fn frame_depth(instructions: &[Instruction]) -> Option<u64> {
-    let is_frame = |i: &Instruction| {
-        i.mnemonic() == Mnemonic::Mov && i.op0_register() == Register::RBP && i.op1_register() == Register::RSP
+    let is_frame = |pair: &[Instruction]| {
+        let [push, set, ..] = pair else { return false };
+        push.mnemonic() == Mnemonic::Push
+            && push.op0_register() == Register::RBP
+            && set.mnemonic() == Mnemonic::Mov
+            && set.op0_register() == Register::RBP
+            && set.op1_register() == Register::RSP
     };
-    let start = instructions.iter().position(is_frame)?;
+    let start = instructions.windows(2).position(is_frame)?;
     let mut depth = 0u64;
-    for instruction in &instructions[start + 1..] {
+    for instruction in instructions.iter().skip(start + 2) {
         let on_stack_pointer = instruction.op0_register() == Register::RSP;
         match instruction.mnemonic() {
             Mnemonic::Push => depth += 8,
@@ -108,6 +116,8 @@ mod tests {
         assert_eq!(check_64(&[0x48, 0x83, 0xec, 8, 0x48, 0x89, 0x3c, 0x24, 0x48, 0x83, 0xc4, 8, 0xc3]), None);
         // push rbp; mov rbp, rsp; sub rsp, 16; mov [rbp-8], rdi; leave; ret
         assert_eq!(check_64(&[0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 16, 0x48, 0x89, 0x7d, 0xf8, 0xc9, 0xc3]), None);
+        // mov [rsp+rcx-8], rdi; ret
+        assert_eq!(check_64(&[0x48, 0x89, 0x7c, 0x0c, 0xf8, 0xc3]), None);
         // lea rax, [rsp-8]; push rax; call 0; ret
         assert_eq!(check_64(&[0x48, 0x8d, 0x44, 0x24, 0xf8, 0x50, 0xe8, 0, 0, 0, 0, 0xc3]), None);
     }
