@@ -1,13 +1,15 @@
-//! Everything a user can do, as data: views push [`Command`]s, [`apply`] carries them out.
+//! Everything a user can do, as data: views push [`Command`]s, [`apply()`] carries them out.
 //!
 //! [`catalog`] gives each its name, key and words, for buttons, tooltips and the palette alike.
 
+mod apply;
 pub mod catalog;
 
 use protocol::breakpoint::Condition;
 use protocol::request::{Direction, MachineConfig, Place};
 use protocol::{CpuId, LinearAddr, Position};
 
+pub use apply::apply;
 pub use catalog::{Chord, Entry, catalog};
 
 /// One thing that a user does.
@@ -100,6 +102,8 @@ pub enum Command {
     SetWalkAddress(String),
     /// Type bytes into the guest's serial console.
     TypeConsole(Vec<u8>),
+    /// The console was looked at: nothing in it is new any more.
+    ConsoleSeen,
     /// Open the gdb socket on a free port (0) or the one named.
     OpenGdb(u16),
     /// Close the gdb socket.
@@ -110,6 +114,8 @@ pub enum Command {
     Restart,
     /// Power off and on again with another configuration.
     RestartWith(MachineConfig),
+    /// Change the text of the settings panel.
+    EditSettings(crate::model::settings::Draft),
     /// Take the configuration as edited in the settings panel and restart with it.
     ApplySettings,
     /// Read the image from disk again and restart.

@@ -8,6 +8,8 @@ pub mod console;
 pub mod control_bits;
 pub mod cpus;
 pub mod diff;
+pub(crate) mod follow_up;
+pub mod inbox;
 pub mod input;
 pub mod lanes;
 pub mod narrator;
@@ -18,6 +20,7 @@ pub mod settings;
 pub mod symbols;
 pub mod timeline;
 
+use crate::command::Command;
 use breakpoints::Breakpoints;
 use code::Code;
 use connection::Connection;
@@ -26,9 +29,12 @@ use cpus::Cpus;
 use diff::Diff;
 use lanes::Lanes;
 use narrator::Narrator;
-use outbox::Outbox;
+use outbox::{Order, Outbox};
 use page_tables::PageTables;
+use protocol::request::{Advance, Direction};
+use protocol::{CpuId, Position};
 use settings::Settings;
+use std::collections::VecDeque;
 use symbols::Symbols;
 use timeline::Timeline;
 
@@ -63,4 +69,69 @@ pub struct Model {
     pub notice: Option<String>,
     /// What the session must be asked; it empties this.
     pub outbox: Outbox,
+    /// What the machine was last asked to do, until it stops.
+    pub(crate) asked: Option<Asked>,
+    /// Keys struck while a step was under way: carried out one by one when it has ended.
+    pub(crate) deferred: VecDeque<Command>,
+}
+
+/// What the machine was asked to do, for the sentence about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// Where it stood.
+    pub from: Position,
+    /// Which CPU shall move; None: the machine.
+    pub cpu: Option<CpuId>,
+    /// Which way.
+    pub direction: Direction,
+    /// The instruction that the CPU was about to execute, in words, where it is known.
+    pub instruction: Option<String>,
+    /// Steps that each CPU had made.
+    pub steps: Vec<u64>,
+}
+
+/// How many keys are remembered while a step is under way.
+const DEFERRED: usize = 64;
+
+impl Model {
+    /// Has the machine run. `long` says that it may last.
+    pub(crate) fn advance(&mut self, mut advance: Advance, long: bool) {
+        let cpu = advance.cpu;
+        self.begin(cpu, advance.direction);
+        if advance.direction == Direction::Forward {
+            advance.serial_input = std::mem::take(&mut self.console.typed);
+        }
+        self.connection.link = connection::Link::Running { back: advance.direction == Direction::Backward, long };
+        self.outbox.push(Order::Run(advance));
+    }
+
+    /// Remembers where the machine stands before it is moved or changed.
+    pub(crate) fn begin(&mut self, cpu: Option<CpuId>, direction: Direction) {
+        let mover = cpu.or(self.timeline.next_cpu).and_then(|cpu| self.cpus.get(cpu));
+        let line = mover.and_then(|cpu| self.code.instruction_at(cpu.linear_pc()));
+        let instruction = line.map(|line| if self.settings.intel { line.intel.clone() } else { line.att.clone() });
+        let steps = self.cpus.states.iter().map(|cpu| cpu.steps).collect();
+        self.asked = Some(Asked { from: self.timeline.position, cpu, direction, instruction, steps });
+        self.cpus.before = self.cpus.states.clone();
+        self.notice = None;
+    }
+
+    /// How many steps a CPU had made when the machine was last asked to move.
+    pub(crate) fn steps_before(&self, cpu: usize) -> Option<u64> {
+        self.asked.as_ref()?.steps.get(cpu).copied()
+    }
+
+    /// Puts off a command until the step under way has ended.
+    pub(crate) fn defer(&mut self, command: Command) {
+        if self.deferred.len() < DEFERRED {
+            self.deferred.push_back(command);
+        }
+    }
+
+    fn next_deferred(&mut self) {
+        while self.connection.ready() {
+            let Some(command) = self.deferred.pop_front() else { return };
+            crate::command::apply(command, self);
+        }
+    }
 }

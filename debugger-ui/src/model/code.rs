@@ -1,5 +1,13 @@
 //! Instructions around the selected CPU's next one, with names, source lines and breakpoints beside them.
+//!
+//! The server decodes in the mode that the CPU is in. Where a label says that what follows is of another width, the
+//! listing ends with a remark: decoded in this mode it would be nonsense.
 
+use super::breakpoints::Breakpoints;
+use super::cpus::{Cpus, code_bits};
+use super::symbols::Symbols;
+use protocol::cpu::{CS, CpuState};
+use protocol::request::{CodeLine, Request};
 use protocol::{CpuId, LinearAddr, SegOff};
 
 /// The code panel.
@@ -9,7 +17,7 @@ pub struct Code {
     pub cpu: CpuId,
     /// 16, 32 or 64.
     pub bits: u8,
-    /// The first line follows the CPU's next instruction.
+    /// The lines follow the CPU's next instruction.
     pub follow: bool,
     /// Top to bottom.
     pub rows: Vec<CodeRow>,
@@ -17,6 +25,10 @@ pub struct Code {
     pub current: Option<usize>,
     /// Why there is nothing to show, in words.
     pub empty: Option<String>,
+    /// First address shown while not following.
+    pub(crate) top: Option<LinearAddr>,
+    /// As decoded by the server.
+    pub(crate) lines: Vec<CodeLine>,
 }
 
 /// One row.
@@ -28,12 +40,10 @@ pub enum CodeRow {
         name: String,
         /// Where.
         linear: LinearAddr,
-        /// What its comment says, if its source is at hand.
-        comment: String,
     },
     /// An instruction.
     Instruction(CodeInstruction),
-    /// A remark between instructions: "startup_32: 32-bit code, decoded when the CPU is in that mode".
+    /// A remark: "startup_32 is 32-bit code: it is decoded once a CPU is there in that mode."
     Note(String),
 }
 
@@ -72,5 +82,197 @@ impl CodeInstruction {
     /// In the syntax asked for.
     pub fn text(&self, intel: bool) -> &str {
         if intel { &self.intel } else { &self.att }
+    }
+}
+
+/// Instructions asked for at once.
+const COUNT: u16 = 96;
+/// Instructions before the current one, where no symbol tells where a function begins.
+const BEFORE: u16 = 12;
+/// How far back a symbol may lie for the listing to begin with it, in bytes.
+const LEAD_IN: u64 = 0x100;
+/// Lines that shall remain visible below the current one, before the listing begins anew.
+const MARGIN: usize = 8;
+
+impl Code {
+    /// The text of the instruction at an address, if it is in the listing.
+    pub fn instruction_at(&self, linear: LinearAddr) -> Option<&CodeLine> {
+        self.lines.iter().find(|line| line.linear == linear && !line.bytes.is_empty())
+    }
+
+    /// Shows code from an address on and stops following.
+    pub fn show(&mut self, linear: LinearAddr) {
+        self.follow = false;
+        self.top = Some(linear);
+    }
+
+    /// What to ask for: the same lines again while they hold the next instruction, so that the listing stands still.
+    pub(crate) fn request(&self, cpu: &CpuState, symbols: &Symbols) -> Request {
+        let pc = cpu.linear_pc();
+        let ask = |linear, before| Request::Code { cpu: cpu.cpu, linear, before, count: COUNT };
+        if let (false, Some(top)) = (self.follow, self.top) {
+            return ask(top, 0);
+        }
+        let same = self.cpu == cpu.cpu && self.bits == code_bits(cpu);
+        let at = self.lines.iter().position(|line| line.linear == pc);
+        if let (true, Some(at), Some(first)) = (same, at, self.lines.first())
+            && at + MARGIN < self.lines.len().min(self.shown_lines())
+        {
+            return ask(first.linear, 0);
+        }
+        match lead_in(pc, code_bits(cpu), symbols) {
+            Some(start) => ask(start, 0),
+            None => ask(pc, BEFORE),
+        }
+    }
+
+    /// Begins the listing at the current instruction: where lines from a symbol on did not meet it.
+    pub(crate) fn request_exact(cpu: &CpuState) -> Request {
+        Request::Code { cpu: cpu.cpu, linear: cpu.linear_pc(), before: 0, count: COUNT }
+    }
+
+    pub(crate) fn take(&mut self, lines: Vec<CodeLine>) {
+        self.lines = lines;
+    }
+
+    /// Makes the rows anew from what is known.
+    pub(crate) fn arrange(&mut self, cpus: &Cpus, symbols: &Symbols, breakpoints: &Breakpoints) {
+        self.rows.clear();
+        self.current = None;
+        let Some(cpu) = cpus.selected() else { return };
+        (self.cpu, self.bits) = (cpu.cpu, code_bits(cpu));
+        let pc = cpu.linear_pc();
+        for line in &self.lines {
+            for label in symbols.labels_at(line.linear) {
+                if label.bits != 0 && label.bits != self.bits {
+                    let remark = format!(
+                        "{} is {}-bit code: it is decoded once this CPU is in such a mode.",
+                        label.name, label.bits
+                    );
+                    self.rows.push(CodeRow::Note(remark));
+                    self.empty = None;
+                    return;
+                }
+                self.rows.push(CodeRow::Label { name: label.name, linear: line.linear });
+            }
+            if line.linear == pc {
+                self.current = Some(self.rows.len());
+            }
+            self.rows.push(CodeRow::Instruction(instruction(line, cpu, cpus, symbols, breakpoints)));
+        }
+        self.empty = self.lines.is_empty().then(|| "The server sent no code for this address.".to_owned());
+    }
+
+    fn shown_lines(&self) -> usize {
+        self.rows.iter().filter(|row| matches!(row, CodeRow::Instruction(_))).count()
+    }
+}
+
+fn instruction(
+    line: &CodeLine,
+    cpu: &CpuState,
+    cpus: &Cpus,
+    symbols: &Symbols,
+    breakpoints: &Breakpoints,
+) -> CodeInstruction {
+    let source = symbols.source(line.linear);
+    let text = |get: fn(&protocol::profile::ListingLine) -> &String| source.map(get).cloned().unwrap_or_default();
+    let others = cpus.states.iter().filter(|other| other.cpu != cpu.cpu && other.linear_pc() == line.linear);
+    let offset = line.linear.0.wrapping_sub(cpu.segments[CS].base) & 0xffff_ffff;
+    CodeInstruction {
+        linear: line.linear,
+        seg_off: (code_bits(cpu) != 64).then_some(SegOff { selector: cpu.segments[CS].selector, offset }),
+        bytes: line.bytes.clone(),
+        intel: line.intel.clone(),
+        att: line.att.clone(),
+        source: text(|line| &line.source),
+        comment: text(|line| &line.comment),
+        at: text(|line| &line.at),
+        target: line.target.and_then(|target| symbols.at(target)).map(|symbol| symbol.to_string()),
+        target_linear: line.target,
+        current: line.linear == cpu.linear_pc(),
+        others: others.map(|other| other.cpu).collect(),
+        breakpoint: breakpoints.at(line.linear).map(|breakpoint| breakpoint.id),
+    }
+}
+
+/// The symbol to begin with: the furthest back within [`LEAD_IN`] that is code of the same width.
+fn lead_in(pc: LinearAddr, bits: u8, symbols: &Symbols) -> Option<LinearAddr> {
+    let mut start = None;
+    let mut linear = pc;
+    while let Some(symbol) = symbols.at(linear) {
+        if symbol.bits != bits || pc.0 - symbol.linear.0 > LEAD_IN {
+            break;
+        }
+        start = Some(symbol.linear);
+        match symbol.linear.0.checked_sub(1) {
+            Some(before) => linear = LinearAddr(before),
+            None => break,
+        }
+    }
+    start
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::Mode;
+    use protocol::breakpoint::{Breakpoint, Condition};
+    use protocol::cpu::SegmentReg;
+
+    fn line(linear: u64, text: &str) -> CodeLine {
+        CodeLine {
+            linear: LinearAddr(linear),
+            bytes: vec![0x90],
+            intel: text.to_owned(),
+            att: text.to_owned(),
+            bits: 16,
+            target: None,
+        }
+    }
+
+    fn real_mode_cpu(ip: u64) -> Cpus {
+        let mut cpu = CpuState { cpu: CpuId(0), mode: Mode::Real, ip, ..CpuState::default() };
+        cpu.segments[CS] = SegmentReg { selector: 0x9b00, base: 0x9b000, limit: 0xffff, attributes: 0x9b };
+        Cpus { states: vec![cpu], ..Cpus::default() }
+    }
+
+    fn placed() -> Symbols {
+        let mut symbols = super::super::symbols::tests::sample();
+        symbols.blob_bases[0] = Some(0x9a000);
+        symbols
+    }
+
+    /// Goal: labels, comments, the current line and breakpoints stand where they belong, and code of another width is
+    /// not decoded; method: the blob's two labels in real mode.
+    #[test]
+    fn rows() {
+        let mut breakpoints = Breakpoints::default();
+        breakpoints.add(Breakpoint { id: 4, cpu: None, condition: Condition::Execute(LinearAddr(0x9b001)) });
+        let mut code = Code { follow: true, ..Code::default() };
+        code.take(vec![line(0x9b000, "cli"), line(0x9b001, "wbinvd"), line(0x9b080, "nonsense")]);
+        code.arrange(&real_mode_cpu(1), &placed(), &breakpoints);
+        assert_eq!(code.rows.len(), 4, "{:?}", code.rows);
+        assert_eq!(code.rows[0], CodeRow::Label { name: "trampoline_start".to_owned(), linear: LinearAddr(0x9b000) });
+        let CodeRow::Instruction(cli) = &code.rows[1] else { panic!("{:?}", code.rows[1]) };
+        assert_eq!((cli.comment.as_str(), cli.seg_off.unwrap().to_string().as_str()), ("no IDT yet", "9b00:0000"));
+        let CodeRow::Instruction(wbinvd) = &code.rows[2] else { panic!("{:?}", code.rows[2]) };
+        assert_eq!((wbinvd.breakpoint, wbinvd.current, code.current), (Some(4), true, Some(2)));
+        assert!(matches!(&code.rows[3], CodeRow::Note(text) if text.contains("32-bit code")));
+    }
+
+    /// Goal: the listing begins with the function and stands still while stepping in it; method: the two requests.
+    #[test]
+    fn listing_stands_still() {
+        let symbols = placed();
+        let mut code = Code { follow: true, ..Code::default() };
+        let cpus = real_mode_cpu(5);
+        let first = code.request(&cpus.states[0], &symbols);
+        assert_eq!(first, Request::Code { cpu: CpuId(0), linear: LinearAddr(0x9b000), before: 0, count: COUNT });
+        code.take((0..40).map(|at| line(0x9b000 + at, "nop")).collect());
+        code.arrange(&cpus, &symbols, &Breakpoints::default());
+        assert_eq!(code.request(&real_mode_cpu(6).states[0], &symbols), first);
+        code.show(LinearAddr(0x1234));
+        assert!(matches!(code.request(&cpus.states[0], &symbols), Request::Code { linear: LinearAddr(0x1234), .. }));
     }
 }

@@ -10,10 +10,12 @@ pub enum Link {
     Connecting,
     /// Stopped, ready for commands.
     Ready,
-    /// Running; `back` tells in which direction.
+    /// Running.
     Running {
         /// Towards the past.
         back: bool,
+        /// A run, which ends when something happens; not a step, which ends at once.
+        long: bool,
     },
     /// The connection ended or never came about. Reconnect is offered.
     Lost {
@@ -76,7 +78,12 @@ impl Connection {
         self.link == Link::Ready
     }
 
-    /// The machine runs now.
+    /// A run is on that may last: steps are not taken, Pause is.
+    pub fn long_run(&self) -> bool {
+        matches!(self.link, Link::Running { long: true, .. })
+    }
+
+    /// The machine runs now, be it for a step.
     pub fn running(&self) -> bool {
         matches!(self.link, Link::Running { .. })
     }

@@ -1,8 +1,15 @@
 //! The lanes in story time: one column for each position with events or labels; stretches without any fold into gaps.
 //!
 //! Columns run over the whole recorded run; NOW stands somewhere in them. Each row is one CPU, or several that stand
-//! alike. Segments and marks name columns, so that a view draws only the columns it shows.
+//! alike. Segments and marks name columns, so that a view draws only the columns it shows. [`story`] makes columns and
+//! tracks from events, only from the new ones while the run grows; [`rows`] makes the rows.
 
+mod rows;
+mod story;
+
+use super::cpus::Cpus;
+use super::symbols::Symbols;
+use super::timeline::Timeline;
 use protocol::event::Delivery;
 use protocol::{Activity, CpuId, Mode, PhysAddr, Position};
 
@@ -17,6 +24,8 @@ pub struct Lanes {
     pub arrows: Vec<Arrow>,
     /// Where we stand.
     pub now: Now,
+    /// What is remembered to go on from when the run grows.
+    story: story::Story,
 }
 
 /// Where we stand among the columns.
@@ -24,7 +33,7 @@ pub struct Lanes {
 pub struct Now {
     /// In this column (or right after the last: `columns.len()`).
     pub column: usize,
-    /// How far into it, 0.0 to 1.0: 1.0 in an event column, in between in a gap.
+    /// How far into it, 0.0 to 1.0: 1.0 where its events have happened, less in a gap or before it.
     pub inside: f32,
 }
 
@@ -152,6 +161,13 @@ pub struct Arrow {
 }
 
 impl Lanes {
+    /// Takes in where the run has come and where we stand in it.
+    pub(crate) fn update(&mut self, timeline: &Timeline, cpus: &Cpus, symbols: &Symbols) {
+        story::extend(self, timeline, cpus);
+        self.now = story::now(&self.columns, timeline.position);
+        self.rows = rows::rows(&self.story, self.columns.len(), cpus, symbols);
+    }
+
     /// The segments of a row that lie in these columns.
     pub fn visible<'a>(row: &'a Row, columns: &std::ops::Range<usize>) -> &'a [Segment] {
         let from = row.segments.partition_point(|segment| segment.to <= columns.start);

@@ -16,11 +16,11 @@ pub enum Order {
     Run(Advance),
     /// Stop running: send no further advance.
     Cancel,
-    /// Bytes for the serial port, with the next advance.
+    /// Bytes for the serial port, with the next advance of the run.
     Type(Vec<u8>),
     /// Ask something that moves or changes the machine.
     Move(Request),
-    /// Ask something that only reads.
+    /// Ask something that only reads, or changes the server but not the machine.
     Read(Purpose, Request),
     /// Connect again.
     Reconnect,
@@ -31,6 +31,8 @@ pub enum Order {
 pub enum Purpose {
     /// The profile.
     Profile,
+    /// The state, because time has passed and another client may have moved the machine.
+    Watch,
     /// The value of blob base n.
     BlobBase(usize),
     /// The value of root n.
@@ -41,10 +43,34 @@ pub enum Purpose {
     Tree(usize),
     /// The walk in view n.
     Walk(usize),
-    /// The list of breakpoints, or a change of it.
+    /// The list of breakpoints.
     Breakpoints,
+    /// The removal of this breakpoint.
+    Cleared(u32),
     /// The gdb socket.
     Gdb,
-    /// Events that the last stop did not carry.
-    Events,
+    /// The window drives again.
+    TakeOver,
+    /// Events of the recorded future.
+    Events {
+        /// They are complete up to here.
+        to: protocol::Position,
+    },
+}
+
+impl Outbox {
+    /// Adds an order.
+    pub fn push(&mut self, order: Order) {
+        self.orders.push(order);
+    }
+
+    /// Asks something that only reads.
+    pub fn read(&mut self, purpose: Purpose, request: Request) {
+        self.orders.push(Order::Read(purpose, request));
+    }
+
+    /// Takes all orders out.
+    pub fn take(&mut self) -> Vec<Order> {
+        std::mem::take(&mut self.orders)
+    }
 }

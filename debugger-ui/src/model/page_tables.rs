@@ -1,8 +1,19 @@
 //! Page tables: which roots there are, the tree of one (or two), ranges folded, and the walk of one address.
+//!
+//! [`rows`] makes a tree ready to draw, [`walk`] a walk; both are pure.
 
-use protocol::page_table::{PagingMode, Rights, Tree, WalkTrace};
+pub mod rows;
+pub mod walk;
+
+use super::cpus::Cpus;
+use super::symbols::Symbols;
+use protocol::cpu::CpuState;
+use protocol::page_table::{PagingKind, PagingMode, Tree, WalkTrace};
 use protocol::{CpuId, LinearAddr, PhysAddr};
 use std::collections::BTreeSet;
+
+pub use rows::{Range, RowKey, RowKind, TreeRow};
+pub use walk::{Walk, WalkBox};
 
 /// A root that can be shown.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,7 +33,7 @@ pub enum RootKey {
 pub struct RootChoice {
     /// Which.
     pub key: RootKey,
-    /// "CPU 1 (trampoline_pgd)", "init_top_pgt".
+    /// "CPU 1: trampoline_pgd", "init_top_pgt".
     pub label: String,
     /// Its address; None while it is not made or paging is off.
     pub phys: Option<PhysAddr>,
@@ -30,98 +41,12 @@ pub struct RootChoice {
     pub used_by: Vec<CpuId>,
 }
 
-/// A row of a tree, to open and close it: level and first linear address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RowKey {
-    /// Level of the entry: 5 = in the PML5 .. 1 = in a page table.
-    pub level: u8,
-    /// First linear address it translates.
-    pub linear: LinearAddr,
-}
-
-/// What a row of the tree is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RowKind {
-    /// An entry that points at a table.
-    Table,
-    /// A run of pages.
-    Pages,
-    /// A malformed entry.
-    Malformed,
-}
-
-/// One row of a tree, ready to draw.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TreeRow {
-    /// To open and close it.
-    pub key: RowKey,
-    /// What it is.
-    pub kind: RowKind,
-    /// Indentation: 0 for the root's entries.
-    pub depth: u8,
-    /// "PML4[511]", "PT[0-3]".
-    pub entry: String,
-    /// First linear address.
-    pub from: LinearAddr,
-    /// Last linear address.
-    pub to: LinearAddr,
-    /// Pages: first physical byte. Table: where it lies.
-    pub phys: PhysAddr,
-    /// Bytes of one page, 0 for a table.
-    pub page_size: u64,
-    /// Pages in the run; for a closed table the number of pages below it.
-    pub count: u64,
-    /// This entry's own rights.
-    pub own: Rights,
-    /// Rights combined from the root down.
-    pub effective: Rights,
-    /// G bit of a page.
-    pub global: bool,
-    /// "RWX G": effective rights as letters, R always, `-` where not.
-    pub rights_words: String,
-    /// The walk goes through here.
-    pub on_walk: bool,
-    /// The other root shown beside reaches the same table.
-    pub shared: bool,
-    /// Can be opened.
-    pub expandable: bool,
-    /// Is open.
-    pub expanded: bool,
-    /// What is wrong with it, for a malformed one.
-    pub remark: Option<String>,
-}
-
-/// A range of linear addresses folded over tables: contiguous, same rights, same page size.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Range {
-    /// First linear address.
-    pub from: LinearAddr,
-    /// Last linear address.
-    pub to: LinearAddr,
-    /// First physical address.
-    pub phys: PhysAddr,
-    /// Bytes of one page.
-    pub page_size: u64,
-    /// Pages.
-    pub count: u64,
-    /// Combined rights.
-    pub rights: Rights,
-    /// G bit.
-    pub global: bool,
-    /// The walked address lies in it.
-    pub on_walk: bool,
-    /// The other root shown beside maps it through the same table.
-    pub shared: bool,
-    /// The whole row in words: `0000_0000_0000-003f_ffff -> phys 0 RWX G 512 x 2M`.
-    pub words: String,
-}
-
 /// One root's panel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TreeView {
-    /// Which root is shown.
+    /// Which root is shown; None: the selected CPU's.
     pub key: Option<RootKey>,
-    /// "init_top_pgt at phys 0034_5000".
+    /// "init_top_pgt at phys 00345000".
     pub title: String,
     /// The tree as read last.
     pub tree: Option<Tree>,
@@ -133,40 +58,12 @@ pub struct TreeView {
     pub ranges: Vec<Range>,
     /// The walk of the address in this root.
     pub walk: Option<Walk>,
-    /// Why there is no tree: "CPU 1 does not page: CR0.PG is 0, linear addresses are physical".
+    /// Why there is no tree: "CPU 1 does not page: CR0.PG is 0, a linear address is the physical one."
     pub empty: Option<String>,
 }
 
-/// A walk, ready to draw.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Walk {
-    /// As it came.
-    pub trace: WalkTrace,
-    /// One box for each level and one for the end.
-    pub boxes: Vec<WalkBox>,
-    /// How it ended in a sentence; why, where it failed.
-    pub verdict: String,
-    /// It reached a page.
-    pub mapped: bool,
-    /// What the TLB says, where it has an entry; a stale one is said to be stale.
-    pub tlb: Option<String>,
-}
-
-/// One box of a walk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WalkBox {
-    /// "PML4[511]", "page".
-    pub title: String,
-    /// "table 0034_5000, entry 0000_0000_0034_6023".
-    pub detail: String,
-    /// Rights of the levels so far: "RW-".
-    pub rights: String,
-    /// The walk ended here without a page.
-    pub failed: bool,
-}
-
 /// The page-table panel.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageTables {
     /// The panel is shown: only then trees are read.
     pub shown: bool,
@@ -176,10 +73,152 @@ pub struct PageTables {
     pub views: Vec<TreeView>,
     /// The address typed in for the walk; empty: the selected CPU's next instruction.
     pub walk_text: String,
-    /// The address walked.
+    /// The address walked, where one was typed.
     pub walk_linear: Option<LinearAddr>,
     /// What is wrong with the text.
     pub walk_error: Option<String>,
     /// How the selected CPU translates.
     pub mode: PagingMode,
+}
+
+impl Default for PageTables {
+    fn default() -> Self {
+        Self {
+            shown: false,
+            roots: Vec::new(),
+            views: vec![TreeView::default()],
+            walk_text: String::new(),
+            walk_linear: None,
+            walk_error: None,
+            mode: PagingMode::default(),
+        }
+    }
+}
+
+impl PageTables {
+    /// Makes the list of roots anew and the views' titles.
+    pub(crate) fn choose_roots(&mut self, cpus: &Cpus, symbols: &Symbols) {
+        self.mode = cpus.selected().map(paging_mode).unwrap_or_default();
+        let users = |phys: PhysAddr| -> Vec<CpuId> {
+            let users = cpus.states.iter().filter(|cpu| cpu.page_table_root() == Some(phys));
+            users.map(|cpu| cpu.cpu).collect()
+        };
+        self.roots.clear();
+        if let Some(cpu) = cpus.selected() {
+            let phys = cpu.page_table_root();
+            let label = format!("{} now: {}", cpu.cpu, root_words(phys, symbols));
+            self.roots.push(RootChoice {
+                key: RootKey::Selected,
+                label,
+                phys,
+                used_by: phys.map(users).unwrap_or_default(),
+            });
+        }
+        for root in symbols.profile.iter().flat_map(|profile| &profile.roots) {
+            let phys = symbols.root_named(&root.name);
+            let label = if phys.is_some() { root.name.clone() } else { format!("{} (not made yet)", root.name) };
+            let used_by = phys.map(users).unwrap_or_default();
+            self.roots.push(RootChoice { key: RootKey::Named(root.name.clone()), label, phys, used_by });
+        }
+        for cpu in &cpus.states {
+            let phys = cpu.page_table_root();
+            let label = format!("{}: {}", cpu.cpu, root_words(phys, symbols));
+            self.roots.push(RootChoice { key: RootKey::Cpu(cpu.cpu), label, phys, used_by: vec![cpu.cpu] });
+        }
+        for view in &mut self.views {
+            view.title = title(view.key.as_ref(), cpus, symbols);
+        }
+    }
+
+    pub(crate) fn take_tree(&mut self, view: usize, tree: Tree) {
+        let Some(slot) = self.views.get_mut(view) else { return };
+        slot.empty = match tree.mode.kind {
+            PagingKind::Off => Some("Paging is off: CR0.PG is 0, a linear address is the physical one.".to_owned()),
+            _ if tree.tables.is_empty() => {
+                Some(format!("There is no memory at {}, where the root should be.", tree.root))
+            }
+            _ => None,
+        };
+        slot.tree = Some(tree);
+        self.arrange();
+    }
+
+    pub(crate) fn take_walk(&mut self, view: usize, trace: WalkTrace, symbols: &Symbols) {
+        let Some(slot) = self.views.get_mut(view) else { return };
+        slot.walk = Some(walk::walk(trace, symbols));
+        self.arrange();
+    }
+
+    /// There is no tree to show in a view, and why.
+    pub(crate) fn clear(&mut self, view: usize, why: String) {
+        if let Some(slot) = self.views.get_mut(view) {
+            let (key, open) = (slot.key.take(), std::mem::take(&mut slot.open));
+            *slot =
+                TreeView { key, open, title: std::mem::take(&mut slot.title), empty: Some(why), ..TreeView::default() };
+        }
+        self.arrange();
+    }
+
+    /// Makes the rows of all views anew from their trees, walks and open rows.
+    pub(crate) fn arrange(&mut self) {
+        let tables: Vec<BTreeSet<u64>> = self.views.iter().map(|view| rows::tables_of(view.tree.as_ref())).collect();
+        for (at, view) in self.views.iter_mut().enumerate() {
+            let shared = tables.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, tables)| tables).next();
+            let walked = view.walk.as_ref().map(|walk| walk.trace.linear);
+            (view.rows, view.ranges) = match &view.tree {
+                Some(tree) => (rows::rows(tree, &view.open, walked, shared), rows::ranges(tree, walked, shared)),
+                None => (Vec::new(), Vec::new()),
+            };
+        }
+    }
+}
+
+/// How a CPU translates, from CR0, CR4 and EFER (SDM 3A 4.1.1).
+pub fn paging_mode(cpu: &CpuState) -> PagingMode {
+    let bit = |value: u64, at: u8| value >> at & 1 != 0;
+    let (pg, wp) = (bit(cpu.cr0, 31), bit(cpu.cr0, 16));
+    let (pse, pae, la57) = (bit(cpu.cr4, 4), bit(cpu.cr4, 5), bit(cpu.cr4, 12));
+    let (lma, nxe) = (bit(cpu.efer, 10), bit(cpu.efer, 11));
+    let kind = match (pg, pae, lma, la57) {
+        (false, ..) => PagingKind::Off,
+        (true, false, ..) => PagingKind::Bits32,
+        (true, true, false, _) => PagingKind::Pae,
+        (true, true, true, false) => PagingKind::Level4,
+        (true, true, true, true) => PagingKind::Level5,
+    };
+    PagingMode { kind, nxe, wp, pse }
+}
+
+/// How a root that no CPU uses is read: as the first CPU that pages in 4 or 5 levels does, else as 4 levels with NX.
+pub(crate) fn paging_mode_for_named(cpus: &Cpus) -> PagingMode {
+    let long = |mode: &PagingMode| matches!(mode.kind, PagingKind::Level4 | PagingKind::Level5);
+    let used = cpus.states.iter().map(paging_mode).find(long);
+    used.unwrap_or(PagingMode { kind: PagingKind::Level4, nxe: true, wp: true, pse: false })
+}
+
+/// A root in a word: its name, its address, or "none" while paging is off.
+pub fn root_words(phys: Option<PhysAddr>, symbols: &Symbols) -> String {
+    match phys {
+        None => "none".to_owned(),
+        Some(phys) => symbols.root_name(phys).map_or_else(|| phys.to_string(), str::to_owned),
+    }
+}
+
+fn title(key: Option<&RootKey>, cpus: &Cpus, symbols: &Symbols) -> String {
+    let at = |name: &str, phys: Option<PhysAddr>| match phys {
+        Some(phys) => format!("{name} at phys {phys}"),
+        None => name.to_owned(),
+    };
+    match key {
+        None | Some(RootKey::Selected) => {
+            let phys = cpus.selected().and_then(CpuState::page_table_root);
+            at(&format!("{}: {}", cpus.selected, root_words(phys, symbols)), phys)
+        }
+        Some(RootKey::Cpu(cpu)) => {
+            let phys = cpus.get(*cpu).and_then(CpuState::page_table_root);
+            at(&format!("{cpu}: {}", root_words(phys, symbols)), phys)
+        }
+        Some(RootKey::Named(name)) => at(name, symbols.root_named(name)),
+        Some(RootKey::Typed(phys)) => at("root", Some(*phys)),
+    }
 }

@@ -1,5 +1,6 @@
 //! The machine's configuration as edited by the user, and the window's few switches.
 
+use super::input;
 use protocol::request::MachineConfig;
 
 /// Settings.
@@ -7,15 +8,15 @@ use protocol::request::MachineConfig;
 pub struct Settings {
     /// The machine, as text fields: parsed and checked by [`Draft::config`].
     pub draft: Draft,
+    /// What is wrong with the draft, after it was tried.
+    pub error: Option<String>,
     /// Intel syntax; AT&T otherwise.
     pub intel: bool,
-    /// Machine steps that one advance of a run makes at first; the session adapts it to a few milliseconds.
-    pub first_budget: u64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { draft: Draft::default(), intel: true, first_budget: 100_000 }
+        Self { draft: Draft::default(), error: None, intel: true }
     }
 }
 
@@ -39,7 +40,100 @@ pub struct Draft {
 impl Draft {
     /// The text that stands for a configuration.
     pub fn of(config: &MachineConfig) -> Self {
-        let _ = config;
-        Self::default()
+        let bytes = config.memory_bytes;
+        let memory = match bytes {
+            _ if bytes != 0 && bytes.is_multiple_of(1 << 30) => format!("{}G", bytes >> 30),
+            _ if bytes != 0 && bytes.is_multiple_of(1 << 20) => format!("{}M", bytes >> 20),
+            _ => bytes.to_string(),
+        };
+        Self {
+            cpus: config.cpus.to_string(),
+            apic_ids: config.apic_ids.iter().map(u8::to_string).collect::<Vec<_>>().join(","),
+            memory,
+            quantum: config.quantum.to_string(),
+            seed: config.seed.map(|seed| seed.to_string()).unwrap_or_default(),
+            options: config.options.clone(),
+        }
+    }
+
+    /// The configuration that the text stands for, or what is wrong with it and what would be right.
+    pub fn config(&self) -> Result<MachineConfig, String> {
+        let cpus = input::decimal(&self.cpus).ok().filter(|cpus| (1..=255).contains(cpus));
+        let cpus = cpus.ok_or_else(|| format!("\"{}\" CPUs: there can be 1 to 255.", self.cpus))? as u16;
+        let apic_ids = apic_ids(&self.apic_ids, cpus)?;
+        let memory_bytes = input::size(&self.memory)?;
+        if memory_bytes == 0 || !memory_bytes.is_multiple_of(4096) {
+            return Err(format!("Memory of {} is not a multiple of 4096 bytes. Try 128M.", self.memory));
+        }
+        let quantum = input::decimal(&self.quantum).ok().and_then(|steps| u32::try_from(steps).ok()).filter(|q| *q > 0);
+        let quantum =
+            quantum.ok_or_else(|| format!("A quantum of \"{}\" steps: write 1 or more, as in 64.", self.quantum))?;
+        let seed = match self.seed.trim() {
+            "" => None,
+            text => Some(input::decimal(text).map_err(|why| format!("Seed: {why}"))?),
+        };
+        Ok(MachineConfig { cpus, apic_ids, memory_bytes, quantum, seed, options: self.options.clone() })
+    }
+}
+
+/// A list of APIC IDs: "0,4" or "0 4", one for each CPU, none twice. Empty: 0, 1, 2, ...
+pub fn apic_ids(text: &str, cpus: u16) -> Result<Vec<u8>, String> {
+    let words: Vec<&str> = text.split([',', ' ']).filter(|word| !word.is_empty()).collect();
+    if words.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut ids = Vec::with_capacity(words.len());
+    for word in words {
+        let id = word.parse::<u8>().ok().filter(|id| *id != 255);
+        let id = id.ok_or_else(|| format!("APIC ID {word}: it must be 0 to 254; 255 means every CPU."))?;
+        if ids.contains(&id) {
+            return Err(format!("APIC ID {id} stands twice: each CPU needs its own."));
+        }
+        ids.push(id);
+    }
+    if ids.len() != usize::from(cpus) {
+        return Err(format!("{} APIC IDs for {cpus} CPUs: give one for each CPU, or none.", ids.len()));
+    }
+    Ok(ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft() -> Draft {
+        let text = |text: &str| text.to_owned();
+        Draft {
+            cpus: text("2"),
+            apic_ids: text("0, 4"),
+            memory: text("128M"),
+            quantum: text("64"),
+            seed: String::new(),
+            options: text("bringup=serial"),
+        }
+    }
+
+    /// Goal: a configuration survives being text; method: there and back.
+    #[test]
+    fn round_trip() {
+        let config = draft().config().unwrap();
+        assert_eq!((config.cpus, config.apic_ids.as_slice(), config.memory_bytes), (2, &[0, 4][..], 128 << 20));
+        assert_eq!(Draft::of(&config).config(), Ok(config));
+    }
+
+    /// Goal: mistakes are named; method: one in each field.
+    #[test]
+    fn mistakes() {
+        let wrong = |change: fn(&mut Draft)| {
+            let mut draft = draft();
+            change(&mut draft);
+            draft.config().unwrap_err()
+        };
+        assert!(wrong(|draft| draft.cpus = "300".to_owned()).contains("1 to 255"));
+        assert!(wrong(|draft| draft.apic_ids = "1".to_owned()).contains("one for each CPU"));
+        assert!(wrong(|draft| draft.apic_ids = "3,3".to_owned()).contains("twice"));
+        assert!(wrong(|draft| draft.memory = "100".to_owned()).contains("4096"));
+        assert!(wrong(|draft| draft.quantum = "0".to_owned()).contains("quantum"));
+        assert!(wrong(|draft| draft.seed = "x".to_owned()).contains("Seed"));
     }
 }
