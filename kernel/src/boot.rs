@@ -8,7 +8,7 @@ use bootloader_api::{
     config::Mapping,
     info::{MemoryRegion, MemoryRegionKind},
 };
-use spin::Once;
+use spin::{Mutex, MutexGuard, Once};
 
 /// What the kernel asks of the loader: all physical memory at [`DIRECT_MAP_BASE`].
 pub const CONFIG: BootloaderConfig = {
@@ -18,7 +18,7 @@ pub const CONFIG: BootloaderConfig = {
     config
 };
 
-/// The most regions that are kept; small ones at the end are lost beyond that, and the kernel says so.
+/// The most regions that are kept; more are not used, and the kernel says so.
 pub const MAX_REGIONS: usize = 256;
 /// The longest options text in bytes.
 pub const MAX_OPTIONS: usize = 4096;
@@ -38,12 +38,35 @@ pub struct Boot {
     pub rsdp: Option<u64>,
 }
 
-static BOOT: Once<Boot> = Once::new();
+/// Filled in place: it is too large to be moved about on a stack.
+static STORAGE: Mutex<Boot> = Mutex::new(Boot {
+    regions: [Region { start: 0, end: 0, kind: RegionKind::Loader }; MAX_REGIONS],
+    region_count: 0,
+    regions_lost: 0,
+    options: [0; MAX_OPTIONS],
+    options_len: 0,
+    options_given: 0,
+    rsdp: None,
+});
+
+static BOOT: Once<&'static Boot> = Once::new();
 
 impl Boot {
     /// The memory map, sorted by address.
     pub fn regions(&self) -> &[Region] {
         &self.regions[..self.region_count]
+    }
+
+    /// Adds a region where its address belongs.
+    fn add(&mut self, region: Region) {
+        if self.region_count == MAX_REGIONS {
+            self.regions_lost += 1;
+            return;
+        }
+        let place = self.regions().partition_point(|before| before.start <= region.start);
+        self.regions.copy_within(place..self.region_count, place + 1);
+        self.regions[place] = region;
+        self.region_count += 1;
     }
 
     /// The options text up to its first byte that is not UTF-8.
@@ -75,20 +98,11 @@ pub fn copy(handed_over: &BootInfo) -> &'static Boot {
         "the loader mapped physical memory at {offset:x?}, not at {DIRECT_MAP_BASE:x} as the kernel's configuration asks"
     );
     BOOT.call_once(|| {
-        let mut boot = Boot {
-            regions: [Region { start: 0, end: 0, kind: RegionKind::Loader }; MAX_REGIONS],
-            region_count: 0,
-            regions_lost: handed_over.memory_regions.len().saturating_sub(MAX_REGIONS),
-            options: [0; MAX_OPTIONS],
-            options_len: 0,
-            options_given: 0,
-            rsdp: handed_over.rsdp_addr.into_option(),
-        };
-        for region in handed_over.memory_regions.iter().take(MAX_REGIONS) {
-            boot.regions[boot.region_count] = region_of(region);
-            boot.region_count += 1;
+        let boot = MutexGuard::leak(STORAGE.lock());
+        boot.rsdp = handed_over.rsdp_addr.into_option();
+        for region in handed_over.memory_regions.iter() {
+            boot.add(region_of(region));
         }
-        boot.regions[..boot.region_count].sort_unstable_by_key(|region| region.start);
         if let Some(linear) = handed_over.ramdisk_addr.into_option() {
             boot.options_given = handed_over.ramdisk_len;
             boot.options_len = handed_over.ramdisk_len.min(MAX_OPTIONS as u64) as usize;
@@ -124,6 +138,17 @@ fn region_of(region: &MemoryRegion) -> Region {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Goal: the memory map is sorted and bounded. Method: regions in falling order, one more than fit.
+    #[test]
+    fn regions_are_sorted_and_bounded() {
+        let boot = MutexGuard::leak(STORAGE.lock());
+        for start in (0..=MAX_REGIONS as u64).rev() {
+            boot.add(Region { start, end: start + 1, kind: RegionKind::Usable });
+        }
+        assert!(boot.regions().is_sorted_by_key(|region| region.start));
+        assert_eq!((boot.regions().len(), boot.regions_lost), (MAX_REGIONS, 1));
+    }
 
     /// Goal: usable memory never grows, other memory never shrinks. Method: regions that are not whole pages.
     #[test]
