@@ -2,13 +2,12 @@
 
 mod loop_image;
 mod qemu;
-mod rsp;
 
+use crate::rsp::Client;
 use crate::{build, cmd, gdb, guest, project, setup};
 use anyhow::{Context, Result, ensure};
+use protocol::CpuId;
 use protocol::request::{Advance, Answer, Direction, Request, Until, Wanted};
-use protocol::{CpuId, wire};
-use rsp::Client;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -148,18 +147,10 @@ fn advance_rate(client: &mut Client, time: Duration) -> Result<f64> {
         serial_input: Vec::new(),
         wanted: Wanted { all_cpus: true, ..Wanted::default() },
     });
-    let request = wire::encode_request(&request);
     let start = Instant::now();
     let mut steps = 0u32;
     while start.elapsed() < time {
-        let mut page = client.ask(&request)?;
-        let mut digits = String::new();
-        while let Some(more) = page.strip_prefix('m') {
-            digits.push_str(more);
-            page = client.ask(wire::MORE)?;
-        }
-        digits.push_str(page.strip_prefix('l').with_context(|| format!("advance was answered by `{page}`"))?);
-        let answer = wire::decode_answer(digits.as_bytes())?;
+        let answer = client.request(&request)?;
         ensure!(matches!(&answer, Answer::Stopped(stopped) if !stopped.cpus.is_empty()), "advance said {answer:?}");
         steps += 1;
     }

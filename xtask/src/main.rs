@@ -8,6 +8,7 @@ mod cmd;
 mod gdb;
 mod guest;
 mod project;
+mod rsp;
 mod run;
 mod setup;
 mod test;

@@ -151,8 +151,11 @@ fn prepare(parts: &[Part], groups: &[setup::Group]) -> Result<()> {
         println!("== guest images");
         guest::build()?;
     }
-    if parts.iter().any(|part| matches!(part, Part::Boot | Part::Gdb)) {
+    if parts.iter().any(|part| matches!(part, Part::Boot | Part::Gdb | Part::Window)) {
         build::host(&["machine"], false)?;
+    }
+    if parts.contains(&Part::Window) {
+        build::host(&["debugger-ui"], false)?;
     }
     Ok(())
 }

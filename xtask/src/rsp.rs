@@ -1,6 +1,8 @@
-//! A client of a gdb server, just enough to measure one: asks and waits for the answer.
+//! A client of a gdb server, just enough to measure and to watch one: asks and waits for the answer.
 
 use anyhow::{Context, Result, bail, ensure};
+use protocol::request::{Answer, Request};
+use protocol::wire;
 use std::io::{BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -47,6 +49,18 @@ impl Client {
             self.writer.write_all(b"+")?;
         }
         Ok(answer)
+    }
+
+    /// Sends a vendor request; its answer, all pages joined.
+    pub fn request(&mut self, request: &Request) -> Result<Answer> {
+        let mut page = self.ask(&wire::encode_request(request))?;
+        let mut digits = String::new();
+        while let Some(more) = page.strip_prefix('m') {
+            digits.push_str(more);
+            page = self.ask(wire::MORE)?;
+        }
+        digits.push_str(page.strip_prefix('l').with_context(|| format!("a vendor request was answered by `{page}`"))?);
+        Ok(wire::decode_answer(digits.as_bytes())?)
     }
 
     fn answer(&mut self) -> Result<String> {
