@@ -40,10 +40,11 @@ pub struct ErrorCode {
 
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", self.code)?;
         match self.vector {
             14 => page_fault(self.code, f),
             10..=13 => selector(self.code, f),
-            _ => write!(f, "{:#x}", self.code),
+            _ => Ok(()),
         }
     }
 }
@@ -61,19 +62,19 @@ fn page_fault(code: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (false, true) => "its rights forbid that",
         (false, false) => "it is not present",
     };
-    write!(f, "{who} code {what} the page, and {why}")
+    write!(f, ": {who} code {what} the page, and {why}")
 }
 
 fn selector(code: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if code == 0 {
-        return write!(f, "no selector involved");
+        return write!(f, ": no selector involved");
     }
     let table = match code >> 1 & 3 {
         0 => "GDT",
         2 => "LDT",
         _ => "IDT",
     };
-    write!(f, "{table} entry {:#x}", code >> 3 & 0x1fff)?;
+    write!(f, ": {table} entry {:#x}", code >> 3 & 0x1fff)?;
     if code & 1 != 0 { write!(f, ", while delivering another event") } else { Ok(()) }
 }
 
@@ -87,14 +88,15 @@ mod tests {
     #[test]
     fn error_codes_are_put_into_words() {
         for (vector, code, words) in [
-            (14, 0x0, "kernel code read from the page, and it is not present"),
-            (14, 0x3, "kernel code wrote to the page, and its rights forbid that"),
-            (14, 0x11, "kernel code fetched an instruction from the page, and its rights forbid that"),
-            (14, 0x9, "kernel code read from the page, and an entry has a reserved bit set"),
-            (14, 0x6, "user code wrote to the page, and it is not present"),
-            (13, 0, "no selector involved"),
-            (11, 0x8, "GDT entry 0x1"),
-            (13, 0x3 | 6 << 3, "IDT entry 0x6, while delivering another event"),
+            (14, 0x0, "0x0: kernel code read from the page, and it is not present"),
+            (14, 0x3, "0x3: kernel code wrote to the page, and its rights forbid that"),
+            (14, 0x11, "0x11: kernel code fetched an instruction from the page, and its rights forbid that"),
+            (14, 0x9, "0x9: kernel code read from the page, and an entry has a reserved bit set"),
+            (14, 0x6, "0x6: user code wrote to the page, and it is not present"),
+            (13, 0, "0x0: no selector involved"),
+            (11, 0x8, "0x8: GDT entry 0x1"),
+            (13, 0x3 | 6 << 3, "0x33: IDT entry 0x6, while delivering another event"),
+            (8, 0, "0x0"),
         ] {
             assert_eq!(ErrorCode { vector, code }.to_string(), words, "{vector} {code:#x}");
         }

@@ -75,7 +75,7 @@ fn die(frame: &TrapFrame) -> ! {
         None => println!("\nboot CPU: {mnemonic}, {name}, at {:016x}", frame.rip),
     }
     if matches!(vector, 8 | 10..=14 | 17 | 21) {
-        println!("  error code {:#x}: {}", frame.error_code, ErrorCode { vector, code: frame.error_code });
+        println!("  error code {}", ErrorCode { vector, code: frame.error_code });
     }
     if vector == 14 {
         println!("  CR2 = {:016x}, the linear address", Cr2::read_raw());

@@ -101,7 +101,7 @@ pub fn send(to: CpuNumber, ipi: Ipi) -> Result<Outcome, IpiError> {
 
 /// A fixed interrupt came that no device sends.
 pub(crate) fn on_interrupt(vector: u8) {
-    answer(format_args!("vector {vector:02x}h"));
+    answer(format_args!("IPI vector {vector:02x}h"));
 }
 
 /// An NMI came.
@@ -116,7 +116,7 @@ fn answer(what: core::fmt::Arguments<'_>) {
     let so_far = cpu.ipis.load(Ordering::Relaxed) + 1;
     match cpu.ipi_sender.swap(0, Ordering::AcqRel) {
         0 => println!("CPU {}: got {what}, sender unknown ({so_far} so far)", cpu.number),
-        sender => println!("CPU {}: got IPI {what} from CPU {} ({so_far} so far)", cpu.number, sender - 1),
+        sender => println!("CPU {}: got {what} from CPU {} ({so_far} so far)", cpu.number, sender - 1),
     }
     cpu.ipis.fetch_add(1, Ordering::Release);
 }
