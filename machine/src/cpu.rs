@@ -270,14 +270,12 @@ pub struct Pending {
     pub sipi: Option<u8>,
     /// A non-maskable interrupt arrived.
     pub nmi: bool,
-    /// The last instruction began with RFLAGS.TF set: #DB comes before the next one.
-    pub single_step: bool,
 }
 
 impl Pending {
     /// Anything that [`crate::exception::service_pending`] must look at.
     pub fn any(self) -> bool {
-        self.init || self.sipi.is_some() || self.nmi || self.single_step
+        self.init || self.sipi.is_some() || self.nmi
     }
 }
 

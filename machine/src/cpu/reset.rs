@@ -5,6 +5,7 @@ use super::segment::{self, Segment, TableRegister, attr};
 use super::{Cpu, Msrs, Pending, X87, flags, gpr};
 use crate::device::lapic::Lapic;
 use crate::execute::cpuid;
+use crate::execute::msr::MISC_NO_BTS_NO_PEBS;
 use crate::mmu::tlb::Tlb;
 use protocol::{Activity, CpuId, Mode};
 
@@ -14,8 +15,8 @@ const RESET_CR0: u64 = 0x6000_0010;
 const RESET_DR: [u64; 6] = [0, 0, 0, 0, 0xffff_0ff0, 0x400];
 /// IA32_PAT after reset: WB, WT, UC-, UC, twice.
 const RESET_PAT: u64 = 0x0007_0406_0007_0406;
-/// IA32_MISC_ENABLE after reset: fast strings.
-const RESET_MISC_ENABLE: u64 = 1;
+/// IA32_MISC_ENABLE after reset: fast strings; no branch trace store, no PEBS.
+const RESET_MISC_ENABLE: u64 = 1 | MISC_NO_BTS_NO_PEBS;
 /// MXCSR after reset: all exceptions masked.
 const RESET_MXCSR: u32 = 0x1f80;
 /// Data and, after reset, also code: present, read/write, accessed.

@@ -129,6 +129,12 @@ impl Lapic {
         *self = Self { base: self.base, id: self.id, ..Self::new(self.initial_id, false) };
     }
 
+    /// A write of IA32_APIC_BASE, already checked.
+    pub fn set_base(&mut self, base: u64) {
+        self.base = base;
+        self.update_request();
+    }
+
     /// Offset into the register page; None outside it or where MMIO is off (disabled or x2APIC).
     #[inline]
     pub fn mmio_offset(&self, paddr: u64) -> Option<u32> {

@@ -1,12 +1,138 @@
-//! CPUID. (Being built.)
+//! CPUID: an Intel processor of family 6 that tells only what this machine does.
+//!
+//! Each CPU is a package of its own: the topology leaf has one thread to a core and one core to a package. The
+//! time-stamp counter and the APIC timer run at 1 GHz, one tick a nanosecond. Source: SDM 2A, "CPUID".
 
-use crate::cpu::Cpu;
-use crate::fault::{Exec, Trap};
+use super::msr::MISC_XD_DISABLE;
+use crate::cpu::{Cpu, gpr};
+use crate::fault::Exec;
+use crate::mmu::walk::MAXPHYADDR;
+use protocol::Mode;
 
 /// CPUID.01H:EAX, and EDX after reset: family 6, model 6, stepping 3.
 pub const SIGNATURE: u32 = 0x663;
+/// Highest basic leaf.
+const MAX_BASIC: u32 = 0x15;
+/// Highest extended leaf.
+const MAX_EXTENDED: u32 = 0x8000_0008;
+/// Frequency of time-stamp counter and crystal.
+const TSC_HZ: u32 = 1_000_000_000;
+/// Widest linear address, with CR4.LA57.
+const LINEAR_BITS: u32 = 57;
+/// Leaves 80000002H to 80000004H.
+const BRAND: &[u8; 48] = b"Firstlight embedded machine @ 1.00GHz\0\0\0\0\0\0\0\0\0\0\0";
+
+/// CPUID.01H:EDX.
+mod leaf1_edx {
+    pub const FPU: u32 = 1 << 0;
+    pub const DE: u32 = 1 << 2;
+    pub const PSE: u32 = 1 << 3;
+    pub const TSC: u32 = 1 << 4;
+    pub const MSR: u32 = 1 << 5;
+    pub const PAE: u32 = 1 << 6;
+    pub const MCE: u32 = 1 << 7;
+    pub const CX8: u32 = 1 << 8;
+    pub const APIC: u32 = 1 << 9;
+    pub const SEP: u32 = 1 << 11;
+    pub const PGE: u32 = 1 << 13;
+    pub const CMOV: u32 = 1 << 15;
+    pub const PAT: u32 = 1 << 16;
+    pub const PSE36: u32 = 1 << 17;
+    pub const FXSR: u32 = 1 << 24;
+    pub const SSE: u32 = 1 << 25;
+    pub const SSE2: u32 = 1 << 26;
+    /// What there is.
+    pub const ALL: u32 =
+        FPU | DE | PSE | TSC | MSR | PAE | MCE | CX8 | APIC | SEP | PGE | CMOV | PAT | PSE36 | FXSR | SSE | SSE2;
+}
+
+/// CPUID.01H:ECX.
+mod leaf1_ecx {
+    pub const PCID: u32 = 1 << 17;
+}
+
+/// CPUID.(07H,0).
+mod leaf7 {
+    pub const EBX_SMEP: u32 = 1 << 7;
+    pub const ECX_UMIP: u32 = 1 << 2;
+    pub const ECX_LA57: u32 = 1 << 16;
+}
+
+/// CPUID.80000001H:EDX.
+mod ext1_edx {
+    pub const SYSCALL: u32 = 1 << 11;
+    pub const NX: u32 = 1 << 20;
+    pub const PAGES_1GIB: u32 = 1 << 26;
+    pub const RDTSCP: u32 = 1 << 27;
+    pub const LM: u32 = 1 << 29;
+}
+
+/// CPUID.80000001H:ECX: LAHF and SAHF in 64-bit mode.
+const EXT1_ECX_LAHF64: u32 = 1 << 0;
+/// CPUID.06H:EAX: the APIC timer always runs.
+const LEAF6_EAX_ARAT: u32 = 1 << 2;
+/// CPUID.80000007H:EDX: the time-stamp counter is invariant.
+const EXT7_EDX_INVARIANT_TSC: u32 = 1 << 8;
 
 /// CPUID: EAX and ECX in, EAX to EDX out.
-pub fn cpuid(_cpu: &mut Cpu) -> Exec<()> {
-    Err(Trap::unsupported("cpuid: being built"))
+pub fn cpuid(cpu: &mut Cpu) -> Exec<()> {
+    let [eax, ebx, ecx, edx] = leaf(cpu, cpu.gpr[gpr::RAX] as u32, cpu.gpr[gpr::RCX] as u32);
+    cpu.gpr[gpr::RAX] = u64::from(eax);
+    cpu.gpr[gpr::RBX] = u64::from(ebx);
+    cpu.gpr[gpr::RCX] = u64::from(ecx);
+    cpu.gpr[gpr::RDX] = u64::from(edx);
+    Ok(())
+}
+
+/// EAX, EBX, ECX, EDX of a leaf. A leaf beyond the highest answers as the highest basic one, as Intel's do.
+fn leaf(cpu: &Cpu, leaf: u32, subleaf: u32) -> [u32; 4] {
+    let apic_id = cpu.lapic.initial_id;
+    match leaf {
+        0 => vendor(MAX_BASIC),
+        1 => {
+            // Initial APIC ID 31:24, CLFLUSH line size 15:8 in units of 8 bytes.
+            let ebx = apic_id << 24 | 8 << 8;
+            [SIGNATURE, ebx, leaf1_ecx::PCID, leaf1_edx::ALL]
+        }
+        6 => [LEAF6_EAX_ARAT, 0, 0, 0],
+        7 if subleaf == 0 => [0, leaf7::EBX_SMEP, leaf7::ECX_UMIP | leaf7::ECX_LA57, 0],
+        0xb => {
+            // Level type 15:8 of ECX: 1 = thread, 2 = core, 0 = end. One of each, so that no bit of the ID is shifted out.
+            let (count, kind) = match subleaf {
+                0 => (1, 1),
+                1 => (1, 2),
+                _ => (0, 0),
+            };
+            [0, count, kind << 8 | subleaf & 0xff, apic_id]
+        }
+        2..=0x14 => [0; 4],
+        0x8000_0000 => [MAX_EXTENDED, 0, 0, 0],
+        0x8000_0001 => {
+            let nx = if cpu.msr.misc_enable & MISC_XD_DISABLE == 0 { ext1_edx::NX } else { 0 };
+            // Intel tells SYSCALL in 64-bit mode only.
+            let syscall = if cpu.mode() == Mode::Long { ext1_edx::SYSCALL } else { 0 };
+            [0, 0, EXT1_ECX_LAHF64, syscall | nx | ext1_edx::PAGES_1GIB | ext1_edx::RDTSCP | ext1_edx::LM]
+        }
+        0x8000_0002..=0x8000_0004 => brand(leaf - 0x8000_0002),
+        0x8000_0005 | 0x8000_0006 => [0; 4],
+        0x8000_0007 => [0, 0, 0, EXT7_EDX_INVARIANT_TSC],
+        0x8000_0008 => [MAXPHYADDR | LINEAR_BITS << 8, 0, 0, 0],
+        // 15H: TSC = crystal * EBX / EAX; the crystal's frequency is ECX.
+        _ => [1, 1, TSC_HZ, 0],
+    }
+}
+
+/// `GenuineIntel` in EBX, EDX, ECX.
+fn vendor(max_leaf: u32) -> [u32; 4] {
+    let word = |bytes: [u8; 4]| u32::from_le_bytes(bytes);
+    [max_leaf, word(*b"Genu"), word(*b"ntel"), word(*b"ineI")]
+}
+
+fn brand(part: u32) -> [u32; 4] {
+    let start = part as usize * 16;
+    let mut words = [0; 4];
+    for (word, bytes) in words.iter_mut().zip(BRAND[start..start + 16].chunks_exact(4)) {
+        *word = bytes.iter().rev().fold(0, |value, &byte| value << 8 | u32::from(byte));
+    }
+    words
 }

@@ -1,15 +1,199 @@
-//! RDMSR and WRMSR. (Being built.)
+//! RDMSR and WRMSR, and the list of model-specific registers that exist here. All others are #GP(0).
+//!
+//! Sources: SDM 4, "Architectural MSRs"; SDM 3A, "Extended Feature Enable Register", "Memory Type Range Registers"
+//! (absent), "IA32_PAT MSR", "Local APIC Status and Location".
 
+use super::control_reg::{log, need_ring_0};
 use crate::bus::Bus;
-use crate::cpu::Cpu;
-use crate::fault::{Exec, Trap};
+use crate::cpu::{Cpu, cr0, cr4, efer, gpr, segment};
+use crate::device::lapic;
+use crate::fault::{Exec, Fault, Trap};
+use crate::mmu::walk;
+use protocol::LinearAddr;
+use protocol::event::ControlRegister;
+
+/// Numbers of MSRs, by Intel's names.
+pub mod number {
+    /// IA32_TIME_STAMP_COUNTER.
+    pub const TSC: u32 = 0x10;
+    /// IA32_APIC_BASE.
+    pub const APIC_BASE: u32 = 0x1b;
+    /// IA32_SYSENTER_CS.
+    pub const SYSENTER_CS: u32 = 0x174;
+    /// IA32_SYSENTER_ESP.
+    pub const SYSENTER_ESP: u32 = 0x175;
+    /// IA32_SYSENTER_EIP.
+    pub const SYSENTER_EIP: u32 = 0x176;
+    /// IA32_MISC_ENABLE.
+    pub const MISC_ENABLE: u32 = 0x1a0;
+    /// IA32_PAT.
+    pub const PAT: u32 = 0x277;
+    /// IA32_EFER.
+    pub const EFER: u32 = 0xc000_0080;
+    /// IA32_STAR.
+    pub const STAR: u32 = 0xc000_0081;
+    /// IA32_LSTAR.
+    pub const LSTAR: u32 = 0xc000_0082;
+    /// IA32_CSTAR.
+    pub const CSTAR: u32 = 0xc000_0083;
+    /// IA32_FMASK.
+    pub const FMASK: u32 = 0xc000_0084;
+    /// IA32_FS_BASE.
+    pub const FS_BASE: u32 = 0xc000_0100;
+    /// IA32_GS_BASE.
+    pub const GS_BASE: u32 = 0xc000_0101;
+    /// IA32_KERNEL_GS_BASE.
+    pub const KERNEL_GS_BASE: u32 = 0xc000_0102;
+    /// IA32_TSC_AUX.
+    pub const TSC_AUX: u32 = 0xc000_0103;
+}
+
+/// All that exist, ascending.
+pub const ALL: [u32; 16] = [
+    number::TSC,
+    number::APIC_BASE,
+    number::SYSENTER_CS,
+    number::SYSENTER_ESP,
+    number::SYSENTER_EIP,
+    number::MISC_ENABLE,
+    number::PAT,
+    number::EFER,
+    number::STAR,
+    number::LSTAR,
+    number::CSTAR,
+    number::FMASK,
+    number::FS_BASE,
+    number::GS_BASE,
+    number::KERNEL_GS_BASE,
+    number::TSC_AUX,
+];
+
+/// IA32_MISC_ENABLE: the execute-disable bit is not offered (CPUID hides it, EFER.NXE cannot be set).
+pub const MISC_XD_DISABLE: u64 = 1 << 34;
+/// IA32_MISC_ENABLE: fast strings.
+const MISC_FAST_STRINGS: u64 = 1 << 0;
+/// IA32_MISC_ENABLE: neither branch trace store nor PEBS. Read only.
+pub const MISC_NO_BTS_NO_PEBS: u64 = 1 << 11 | 1 << 12;
 
 /// RDMSR: ECX names it, EDX:EAX gets it.
-pub fn rdmsr(_cpu: &mut Cpu, _bus: &mut Bus) -> Exec<()> {
-    Err(Trap::unsupported("rdmsr: being built"))
+pub fn rdmsr(cpu: &mut Cpu, bus: &mut Bus) -> Exec<()> {
+    need_ring_0(cpu, "RDMSR")?;
+    let index = cpu.gpr[gpr::RCX] as u32;
+    let value = peek(cpu, bus.clock_ns, index).ok_or_else(|| no_such(index))?;
+    cpu.gpr[gpr::RAX] = value & 0xffff_ffff;
+    cpu.gpr[gpr::RDX] = value >> 32;
+    Ok(())
 }
 
 /// WRMSR.
-pub fn wrmsr(_cpu: &mut Cpu, _bus: &mut Bus) -> Exec<()> {
-    Err(Trap::unsupported("wrmsr: being built"))
+pub fn wrmsr(cpu: &mut Cpu, bus: &mut Bus) -> Exec<()> {
+    need_ring_0(cpu, "WRMSR")?;
+    let value = cpu.gpr[gpr::RAX] & 0xffff_ffff | cpu.gpr[gpr::RDX] << 32;
+    write(cpu, bus, cpu.gpr[gpr::RCX] as u32, value)
+}
+
+/// The value of an MSR, None: there is none of that number. No side effects.
+pub fn peek(cpu: &Cpu, clock_ns: u64, index: u32) -> Option<u64> {
+    let msr = &cpu.msr;
+    Some(match index {
+        number::TSC => clock_ns.wrapping_add(msr.tsc_offset),
+        number::APIC_BASE => cpu.lapic.base,
+        number::SYSENTER_CS => msr.sysenter_cs,
+        number::SYSENTER_ESP => msr.sysenter_esp,
+        number::SYSENTER_EIP => msr.sysenter_eip,
+        number::MISC_ENABLE => msr.misc_enable,
+        number::PAT => msr.pat,
+        number::EFER => cpu.efer,
+        number::STAR => msr.star,
+        number::LSTAR => msr.lstar,
+        number::CSTAR => msr.cstar,
+        number::FMASK => msr.sfmask,
+        number::FS_BASE => cpu.segments[segment::FS].base,
+        number::GS_BASE => cpu.segments[segment::GS].base,
+        number::KERNEL_GS_BASE => msr.kernel_gs_base,
+        number::TSC_AUX => msr.tsc_aux,
+        _ => return None,
+    })
+}
+
+/// Writes an MSR with all its checks.
+pub fn write(cpu: &mut Cpu, bus: &mut Bus, index: u32, value: u64) -> Exec<()> {
+    match index {
+        number::TSC => cpu.msr.tsc_offset = value.wrapping_sub(bus.clock_ns),
+        number::APIC_BASE => return write_apic_base(cpu, bus, value),
+        number::SYSENTER_CS => cpu.msr.sysenter_cs = value & 0xffff_ffff,
+        number::SYSENTER_ESP => cpu.msr.sysenter_esp = canonical(cpu, index, value)?,
+        number::SYSENTER_EIP => cpu.msr.sysenter_eip = canonical(cpu, index, value)?,
+        number::MISC_ENABLE => {
+            if value & !(MISC_FAST_STRINGS | MISC_XD_DISABLE | MISC_NO_BTS_NO_PEBS) != 0 {
+                return Err(reserved("IA32_MISC_ENABLE"));
+            }
+            cpu.msr.misc_enable = value | MISC_NO_BTS_NO_PEBS;
+        }
+        number::PAT => {
+            if value.to_le_bytes().iter().any(|memory_type| !matches!(memory_type, 0 | 1 | 4..=7)) {
+                return Err(reserved("IA32_PAT"));
+            }
+            cpu.msr.pat = value;
+        }
+        number::EFER => return write_efer(cpu, bus, value),
+        number::STAR => cpu.msr.star = value,
+        number::LSTAR => cpu.msr.lstar = canonical(cpu, index, value)?,
+        number::CSTAR => cpu.msr.cstar = canonical(cpu, index, value)?,
+        number::FMASK => cpu.msr.sfmask = value & 0xffff_ffff,
+        number::FS_BASE => cpu.segments[segment::FS].base = canonical(cpu, index, value)?,
+        number::GS_BASE => cpu.segments[segment::GS].base = canonical(cpu, index, value)?,
+        number::KERNEL_GS_BASE => cpu.msr.kernel_gs_base = canonical(cpu, index, value)?,
+        number::TSC_AUX if value >> 32 != 0 => return Err(reserved("IA32_TSC_AUX")),
+        number::TSC_AUX => cpu.msr.tsc_aux = value,
+        _ => return Err(no_such(index)),
+    }
+    Ok(())
+}
+
+#[cold]
+fn no_such(index: u32) -> Trap {
+    Fault::gp(0, format!("there is no MSR {index:x}h")).into()
+}
+
+#[cold]
+fn reserved(name: &str) -> Trap {
+    Fault::gp(0, format!("a reserved bit of {name} was written")).into()
+}
+
+fn canonical(cpu: &Cpu, index: u32, value: u64) -> Exec<u64> {
+    if walk::is_canonical(value, cpu.cr4 & cr4::LA57 != 0) {
+        return Ok(value);
+    }
+    Err(Fault::gp(0, format!("MSR {index:x}h cannot hold {}: it is not canonical", LinearAddr(value))).into())
+}
+
+/// LMA is the processor's: what is written to it is ignored.
+fn write_efer(cpu: &mut Cpu, bus: &mut Bus, value: u64) -> Exec<()> {
+    let has_xd = cpu.msr.misc_enable & MISC_XD_DISABLE == 0;
+    let known = efer::SCE | efer::LME | efer::LMA | if has_xd { efer::NXE } else { 0 };
+    if value & !known != 0 {
+        let why = if value & !known == efer::NXE { "NXE, which IA32_MISC_ENABLE hides" } else { "a reserved bit" };
+        return Err(Fault::gp(0, format!("WRMSR sets {why} of EFER")).into());
+    }
+    let old = cpu.efer;
+    if (old ^ value) & efer::LME != 0 && cpu.cr0 & cr0::PG != 0 {
+        return Err(Fault::gp(0, "EFER.LME cannot be changed while CR0.PG = 1").into());
+    }
+    cpu.efer = value & !efer::LMA | old & efer::LMA;
+    log(cpu, bus, ControlRegister::Efer, old, cpu.efer);
+    Ok(())
+}
+
+/// There is no x2APIC mode here (CPUID does not tell it), so that EXTD is a reserved bit. BSP cannot be changed.
+fn write_apic_base(cpu: &mut Cpu, bus: &mut Bus, value: u64) -> Exec<()> {
+    let page = value & !0xfff;
+    if page >> walk::MAXPHYADDR != 0 || value & 0xfff & !(lapic::BASE_BSP | lapic::BASE_ENABLE) != 0 {
+        return Err(reserved("IA32_APIC_BASE"));
+    }
+    let old = cpu.lapic.base;
+    let new = value & !lapic::BASE_BSP | old & lapic::BASE_BSP;
+    cpu.lapic.set_base(new);
+    log(cpu, bus, ControlRegister::ApicBase, old, new);
+    Ok(())
 }

@@ -8,7 +8,7 @@ use super::walk::{self, End, Paging, is_canonical, pte};
 use super::{Access, fault, pcid, tlb};
 use crate::bus::Bus;
 use crate::cpu::segment::{self, Segment, attr};
-use crate::cpu::{Cpu, cr0, cr4, flags};
+use crate::cpu::{Cpu, cr0, cr4, efer, flags};
 use crate::fault::{Exec, Fault, Trap, vector};
 use protocol::page_table::PagingKind;
 use protocol::{LinearAddr, Mode};
@@ -230,11 +230,11 @@ pub fn linear_check(cpu: &mut Cpu, bus: &mut Bus, linear: u64, size: u64, access
     Ok(())
 }
 
-/// Linear addresses wrap at 32 bits outside 64-bit mode.
+/// Linear addresses wrap at 32 bits outside IA-32e mode. (Descriptor tables may lie anywhere also in compatibility mode.)
 #[inline]
 fn next_linear(cpu: &Cpu, linear: u64, distance: u64) -> u64 {
     let next = linear.wrapping_add(distance);
-    if cpu.mode() == Mode::Long { next } else { next & 0xffff_ffff }
+    if cpu.efer & efer::LMA != 0 { next } else { next & 0xffff_ffff }
 }
 
 /// #AC for a misaligned access of user code that asked for it.
