@@ -1,0 +1,248 @@
+//! Vendor requests: what Firstlight's own programs ask, answered from the timeline. See `docs/PROTOCOL.md`.
+//!
+//! One client drives, all see. A request that moves or changes the machine is refused while gdb is attached, or while
+//! another window drives; [`Request::TakeOver`] changes that.
+
+use super::NAME;
+use super::driver::{ClientId, Driver};
+use super::platform::Stopwatch;
+use crate::inspect;
+use crate::timeline::Timeline;
+use protocol::page_table::Tree;
+use protocol::request::{
+    Advance, Answer, Hello, MAX_CODE, MAX_EVENTS, MAX_MEMORY, MAX_TABLES, MachineConfig, Refusal, Request, RootSpec,
+    StopReason, Stopped, Wanted,
+};
+use protocol::{CpuState, Position};
+
+/// What a client was sent last: only what differs goes out again.
+#[derive(Debug, Default)]
+pub struct SentCache {
+    cpus: Vec<CpuState>,
+    trees: Vec<(RootSpec, Tree)>,
+}
+
+/// Trees that are remembered for one client; beyond that the oldest is sent again.
+const MAX_CACHED_TREES: usize = 64;
+
+fn invalid(why: impl Into<String>) -> Refusal {
+    Refusal::Invalid(why.into())
+}
+
+fn within(what: &str, asked: u32, most: u32) -> Result<(), Refusal> {
+    if asked > most { Err(invalid(format!("{asked} {what} in one request; at most {most}"))) } else { Ok(()) }
+}
+
+impl Driver {
+    /// Answers a request.
+    pub(super) fn vendor(&mut self, client: ClientId, request: Request) -> Answer {
+        self.answer(client, request).unwrap_or_else(Answer::Refused)
+    }
+
+    fn answer(&mut self, client: ClientId, request: Request) -> Result<Answer, Refusal> {
+        let drives = matches!(
+            request,
+            Request::Advance(_)
+                | Request::Seek { .. }
+                | Request::Edit { .. }
+                | Request::Undo { .. }
+                | Request::Restart { .. }
+                | Request::Reload
+        );
+        if drives {
+            self.drive(client)?;
+        }
+        Ok(match request {
+            Request::Hello => self.hello(),
+            Request::Advance(request) => self.advance(client, request)?,
+            Request::Seek { position, wanted } => {
+                self.target.timeline.seek(position)?;
+                self.stopped(client, StopReason::Reached, &wanted)
+            }
+            Request::State { wanted } => self.stopped(client, StopReason::None, &wanted),
+            Request::Memory { from, len } => {
+                within("bytes", len, MAX_MEMORY)?;
+                let (bytes, unreadable) = inspect::memory(self.target.timeline.machine(), from, len as usize);
+                Answer::Memory { bytes, unreadable }
+            }
+            Request::Tree { root, max_tables } => {
+                within("tables", max_tables, MAX_TABLES)?;
+                let tree = inspect::tree(self.target.timeline.machine(), root, max_tables as usize);
+                Answer::Tree(tree.map_err(invalid)?)
+            }
+            Request::Walk { root, linear } => {
+                Answer::Walk(inspect::walk(self.target.timeline.machine(), root, linear).map_err(invalid)?)
+            }
+            Request::Tlb { cpu } => Answer::Tlb(inspect::tlb(self.target.timeline.machine(), cpu).map_err(invalid)?),
+            Request::Code { cpu, linear, before, count } => {
+                within("instructions", u32::from(before) + u32::from(count), u32::from(MAX_CODE))?;
+                let machine = self.target.timeline.machine();
+                Answer::Code(inspect::code(machine, cpu, linear, before, count).map_err(invalid)?)
+            }
+            Request::Events { from, to, limit } => {
+                within("events", limit, MAX_EVENTS)?;
+                Answer::Events(self.target.timeline.events(from, to, limit as usize))
+            }
+            Request::Console { offset } => Answer::Console(self.target.timeline.console(offset)),
+            Request::SetBreakpoint { cpu, condition } => {
+                Answer::BreakpointSet(self.target.timeline.set_breakpoint(cpu, condition)?)
+            }
+            Request::ClearBreakpoint { id } => {
+                self.target.timeline.clear_breakpoint(id)?;
+                Answer::Done
+            }
+            Request::Breakpoints => Answer::Breakpoints(self.target.timeline.breakpoints().to_vec()),
+            Request::Edit { edit, wanted } => {
+                self.target.timeline.edit(&edit)?;
+                self.stopped(client, StopReason::None, &wanted)
+            }
+            Request::Undo { wanted } => {
+                self.target.timeline.undo()?;
+                self.stopped(client, StopReason::None, &wanted)
+            }
+            Request::Restart { config } => self.power_cycle(config)?,
+            Request::Reload => {
+                self.target.image.reload().map_err(invalid)?;
+                self.power_cycle(self.config.clone())?
+            }
+            Request::OpenGdb { port } => {
+                let open = self.listener.as_ref().is_some_and(|at| port == 0 || at.address().port() == port);
+                if !open {
+                    self.listen(&format!("127.0.0.1:{port}")).map_err(invalid)?;
+                }
+                self.gdb_socket()
+            }
+            Request::CloseGdb => {
+                self.end_gdb("the window closed the gdb socket");
+                self.listener = None;
+                self.gdb_socket()
+            }
+            Request::TakeOver => {
+                self.end_gdb("the window has taken over the machine; connect again to get it back");
+                self.driving = Some(client);
+                self.waiting = false;
+                Answer::Done
+            }
+            Request::Profile => Answer::Profile(self.target.image.profile().cloned()),
+        })
+    }
+
+    /// This client wants to move or change the machine.
+    fn drive(&mut self, client: ClientId) -> Result<(), Refusal> {
+        if self.gdb.is_some() {
+            return Err(Refusal::GdbDrives);
+        }
+        if self.driving.is_some_and(|other| other != client) {
+            return Err(invalid("another window drives this machine; take over first"));
+        }
+        self.driving = Some(client);
+        self.waiting = false;
+        Ok(())
+    }
+
+    fn hello(&mut self) -> Answer {
+        Answer::Hello(Hello {
+            server: NAME.to_owned(),
+            config: self.config.clone(),
+            image_sha256: self.target.image.sha256().to_owned(),
+            image_path: self.target.image.path(),
+            image_changed: self.target.image.changed(),
+            gdb_attached: self.gdb.is_some(),
+        })
+    }
+
+    fn gdb_socket(&self) -> Answer {
+        let listening = self.listener.as_ref().map(|listener| listener.address().to_string());
+        Answer::Gdb { listening, attached: self.gdb.is_some() }
+    }
+
+    /// A piece of a run: bounded by what is asked and by host time.
+    fn advance(&mut self, client: ClientId, mut request: Advance) -> Result<Answer, Refusal> {
+        request.budget = request.budget.min(self.pace.steps());
+        if request.direction == protocol::request::Direction::Forward && !self.serial.is_empty() {
+            request.serial_input.extend(std::mem::take(&mut self.serial));
+        }
+        let watch = Stopwatch::start();
+        let from = self.target.timeline.position().0;
+        let reason = self.target.timeline.advance(&request)?;
+        self.pace.learn(self.target.timeline.position().0.abs_diff(from), watch.elapsed());
+        Ok(self.stopped(client, reason, &request.wanted))
+    }
+
+    /// Power off, power on. Breakpoints are a debugger's and stay; a machine that cannot be built leaves the old one.
+    fn power_cycle(&mut self, config: MachineConfig) -> Result<Answer, Refusal> {
+        let machine = self.target.image.power_on(&config).map_err(invalid)?;
+        let epoch = self.epoch();
+        let breakpoints = self.target.timeline.breakpoints().to_vec();
+        self.target.timeline = Timeline::new(machine, self.history_bytes);
+        for point in breakpoints {
+            // One for a CPU that the new machine lacks is dropped.
+            let _ = self.target.timeline.set_breakpoint(point.cpu, point.condition);
+        }
+        self.epoch_base = epoch + 1;
+        self.config = config;
+        self.serial.clear();
+        Ok(self.hello())
+    }
+
+    /// Where the machine is, with what the client wants and does not have yet.
+    fn stopped(&mut self, client: ClientId, reason: StopReason, wanted: &Wanted) -> Answer {
+        let timeline = &self.target.timeline;
+        let machine = timeline.machine();
+        let position = timeline.position();
+        let states = timeline.cpu_states();
+        let mut trees = Vec::new();
+        for &root in &wanted.trees {
+            // A root of a CPU that is not there has no tree; the client asked before it knew.
+            if let Ok(tree) = inspect::tree(machine, root, MAX_TABLES as usize) {
+                trees.push((root, tree));
+            }
+        }
+        let mut stopped = Stopped {
+            reason,
+            position,
+            end: timeline.end(),
+            clock_ns: machine.clock_ns(),
+            next_cpu: machine.next_cpu(),
+            moved_cpu: timeline.moved_cpu(),
+            cpus: Vec::new(),
+            console: wanted.console_from.map(|offset| timeline.console(offset)),
+            events: wanted
+                .events_from
+                .map(|from| timeline.events(from, Position(u64::MAX), MAX_EVENTS as usize))
+                .unwrap_or_default(),
+            trees: Vec::new(),
+            can_undo: timeline.can_undo(),
+            gdb_attached: self.gdb.is_some(),
+            image_changed: self.target.image.changed(),
+            epoch: self.epoch(),
+        };
+        match self.index(client) {
+            Some(index) => self.clients[index].sent.take_news(states, trees, wanted.all_cpus, &mut stopped),
+            None => stopped.cpus = states,
+        }
+        Answer::Stopped(Box::new(stopped))
+    }
+}
+
+impl SentCache {
+    /// Puts what is new into the answer and remembers it.
+    fn take_news(&mut self, states: Vec<CpuState>, trees: Vec<(RootSpec, Tree)>, all: bool, answer: &mut Stopped) {
+        let is_news = |(index, state): &(usize, &CpuState)| all || self.cpus.get(*index) != Some(state);
+        answer.cpus = states.iter().enumerate().filter(is_news).map(|(_, state)| state.clone()).collect();
+        self.cpus = states;
+        for (root, tree) in trees {
+            match self.trees.iter_mut().find(|(known, _)| *known == root) {
+                Some((_, known)) if *known == tree => continue,
+                Some((_, known)) => known.clone_from(&tree),
+                None => {
+                    if self.trees.len() == MAX_CACHED_TREES {
+                        self.trees.remove(0);
+                    }
+                    self.trees.push((root, tree.clone()));
+                }
+            }
+            answer.trees.push(tree);
+        }
+    }
+}
