@@ -6,7 +6,7 @@ use super::{gdt, idt::IST_STACKS};
 use crate::memlayout::{MAX_CPUS, phys_to_virt};
 use crate::mm::{direct_map, frame::FRAME_SIZE};
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use x86_64::{VirtAddr, structures::tss::TaskStateSegment};
 
 /// A CPU's number: 0 is the boot CPU, the others follow in the MADT's order.
@@ -108,12 +108,12 @@ pub fn of(number: CpuNumber) -> Option<&'static PerCpu> {
     (linear != 0).then(|| unsafe { &*(linear as *const PerCpu) })
 }
 
-/// The block of the CPU that executes this; `None` before GS is loaded.
+/// Whether the boot CPU has loaded GS; the other CPUs load it before their first Rust code.
+static GS_LOADED: AtomicBool = AtomicBool::new(false);
+
+/// The block of the CPU that executes this; `None` while the boot CPU has not loaded GS.
 pub fn try_current() -> Option<&'static PerCpu> {
-    let linear = x86_64::registers::model_specific::GsBase::read().as_u64();
-    let known = __per_cpu_offset.iter().any(|entry| linear != 0 && entry.load(Ordering::Acquire) == linear);
-    // SAFETY: it is the address of a block, which lives for ever.
-    known.then(|| unsafe { &*(linear as *const PerCpu) })
+    GS_LOADED.load(Ordering::Acquire).then(current)
 }
 
 /// The block of the CPU that executes this. For code that runs after GS was loaded.
@@ -135,5 +135,6 @@ unsafe extern "C" {
 /// Loads the boot CPU's GDT, segments, TSS, IDT and GS. The other CPUs do the same in `secondary_startup_64`.
 pub fn load_boot_cpu(block: &'static PerCpu) {
     // SAFETY: the block was made by `create`; `idt::init` filled the IDT's descriptor.
-    unsafe { load_descriptor_tables(block) }
+    unsafe { load_descriptor_tables(block) };
+    GS_LOADED.store(true, Ordering::Release);
 }
