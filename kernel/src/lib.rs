@@ -14,6 +14,7 @@ pub mod memlayout;
 pub mod mm;
 pub mod options;
 pub mod report;
+pub mod shell;
 pub mod smp;
 pub mod time;
 pub mod trap;

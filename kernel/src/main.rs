@@ -10,7 +10,7 @@ use kernel::arch::{cpu, idt, lapic, percpu, port};
 use kernel::mm::{direct_map, kernel_pgd};
 use kernel::options::{self, Options};
 use kernel::smp::{acpi_tables, ap_start, bringup, cpus, irq, madt::Madt, realmode};
-use kernel::{boot, console, memlayout, println, time};
+use kernel::{boot, console, memlayout, println, shell, time};
 use spin::Once;
 use trampoline::{RealModeHeader, TrampolineHeader};
 
@@ -113,7 +113,7 @@ extern "C" fn start_kernel_on_own_tables() -> ! {
         Ok(real_mode) => bringup::smp_init(&real_mode, options),
         Err(error) => println!("smp: no other CPU can be started: {error}"),
     }
-    cpu::idle()
+    shell::run()
 }
 
 fn read_options(boot: &boot::Boot) -> Options {
