@@ -9,8 +9,8 @@ mod fetch;
 pub mod op;
 mod translate;
 
-pub use cache::CodeCache;
-pub use fetch::{code_bits, describe, fetch};
+pub use cache::{CodeCache, Place};
+pub use fetch::{check_end, code_bits, describe, fetch};
 pub use op::Op;
 pub use translate::translate;
 

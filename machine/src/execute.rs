@@ -48,7 +48,9 @@ const DR6: usize = 4;
 /// their instruction.
 #[inline]
 pub fn step_instruction(cpu: &mut Cpu, bus: &mut Bus) -> Exec<()> {
-    let insn = decode::fetch(cpu, bus)?;
+    let place = decode::fetch(cpu, bus)?;
+    let Some(&insn) = bus.code.insn(place) else { unreachable!("fetch has just found it") };
+    decode::check_end(cpu, &insn)?;
     let start = cpu.rip;
     let flags = cpu.rflags;
     cpu.rip = next_ip(cpu, start.wrapping_add(u64::from(insn.len)));

@@ -1,6 +1,6 @@
 //! Gets the instruction at CS:IP: from the cache where its page did not change, else from memory.
 
-use super::{Insn, MAX_INSN_BYTES, translate};
+use super::{Insn, MAX_INSN_BYTES, Place, translate};
 use crate::bus::Bus;
 use crate::bus::ram::PAGE_BYTES;
 use crate::cpu::{Cpu, segment};
@@ -19,42 +19,50 @@ pub fn code_bits(cpu: &Cpu) -> u32 {
     }
 }
 
-/// The instruction at CS:IP, or the fault that its fetch raises. [`mmu::fetch_page`] checks the first byte; the last
-/// one is checked against CS's limit here.
+/// Finds the instruction at CS:IP, or the fault that its fetch raises. [`mmu::fetch_page`] checks the first byte; the
+/// last one is checked against CS's limit by [`check_end`].
 #[inline]
-pub fn fetch(cpu: &mut Cpu, bus: &mut Bus) -> Exec<Insn> {
+pub fn fetch(cpu: &mut Cpu, bus: &mut Bus) -> Exec<Place> {
     let bits = code_bits(cpu);
     let linear = cpu.linear_pc();
     let base = mmu::fetch_page(cpu, bus, linear)?;
     let (page, offset) = (base as usize / PAGE_BYTES, linear as usize % PAGE_BYTES);
-    let insn = if base < bus.ram.size() {
-        match bus.code.get(page, bus.ram.generation(page), bits, offset) {
-            Some(insn) => *insn,
-            None => decode_ram(cpu, bus, linear, page, bits)?,
-        }
-    } else {
-        decode_bytes(cpu, bus, linear, bits)?
-    };
-    if bits != 64 && cpu.rip + u64::from(insn.len) - 1 > u64::from(cpu.segments[segment::CS].limit) {
-        return Err(beyond_limit(cpu, &insn));
+    if base >= bus.ram.size() {
+        let insn = decode_bytes(cpu, bus, linear, bits)?;
+        return Ok(bus.code.hold(insn));
     }
-    Ok(insn)
+    match bus.code.find(page, bus.ram.generation(page), bits, offset) {
+        Some(place) => Ok(place),
+        None => decode_ram(cpu, bus, linear, page, bits),
+    }
+}
+
+/// #GP(0) where the instruction's last byte is beyond CS's limit.
+#[inline]
+pub fn check_end(cpu: &Cpu, insn: &Insn) -> Exec<()> {
+    let last = cpu.rip.wrapping_add(u64::from(insn.len)).wrapping_sub(1);
+    if last > u64::from(cpu.segments[segment::CS].limit) && cpu.mode() != Mode::Long {
+        return Err(beyond_limit(cpu, last));
+    }
+    Ok(())
 }
 
 /// Decodes from RAM and remembers what lies wholly in its page. What goes on in the next page is decoded afresh each
 /// time, since it depends on that page's mapping and contents too.
 #[cold]
-fn decode_ram(cpu: &mut Cpu, bus: &mut Bus, linear: u64, page: usize, bits: u32) -> Exec<Insn> {
+fn decode_ram(cpu: &mut Cpu, bus: &mut Bus, linear: u64, page: usize, bits: u32) -> Exec<Place> {
     let offset = linear as usize % PAGE_BYTES;
     let start = page * PAGE_BYTES + offset;
     let len = MAX_INSN_BYTES.min(PAGE_BYTES - offset);
     match translate(bus.ram.slice(start as u64, len), bits) {
         Some(insn) => {
             bus.ram.mark_code(page);
-            bus.code.insert(page, bus.ram.generation(page), bits, offset, insn);
-            Ok(insn)
+            Ok(bus.code.insert(page, bus.ram.generation(page), bits, offset, insn))
         }
-        None => decode_bytes(cpu, bus, linear, bits),
+        None => {
+            let insn = decode_bytes(cpu, bus, linear, bits)?;
+            Ok(bus.code.hold(insn))
+        }
     }
 }
 
@@ -82,8 +90,8 @@ fn fetch_bytes(cpu: &mut Cpu, bus: &mut Bus, linear: u64, bytes: &mut [u8]) -> E
 }
 
 #[cold]
-fn beyond_limit(cpu: &Cpu, insn: &Insn) -> Trap {
-    let (limit, last) = (cpu.segments[segment::CS].limit, cpu.rip + u64::from(insn.len) - 1);
+fn beyond_limit(cpu: &Cpu, last: u64) -> Trap {
+    let limit = cpu.segments[segment::CS].limit;
     Fault::gp(0, format!("the instruction's last byte, at offset {last:x}, is beyond CS's limit {limit:x}")).into()
 }
 
