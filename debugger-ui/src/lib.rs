@@ -6,3 +6,5 @@
 
 pub mod command;
 pub mod model;
+pub mod ui;
+pub mod view;

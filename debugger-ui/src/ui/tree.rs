@@ -1,0 +1,171 @@
+//! A long list of which only the rows in view are drawn: code, page tables, events, breakpoints.
+//!
+//! The list is one stop of the Tab key. Inside it the arrows, Page Up/Down, Home and End move a cursor, which stays in
+//! view; what Enter, Left and Right mean is the caller's. Rows out of view are not in the accessibility tree, so each
+//! row's name ends in its place, "3 of 12".
+
+use super::tokens::Tokens;
+use egui::{
+    EventFilter, Id, Key, Pos2, Rect, Response, Role, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2,
+};
+
+/// What does not change from row to row.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec<'a> {
+    /// Unique within the parent.
+    pub id: &'a str,
+    /// Accessible name of the list: "Code of CPU 1".
+    pub name: &'a str,
+    /// How many rows there are.
+    pub rows: usize,
+    /// Height of one, in points.
+    pub row_height: f32,
+}
+
+/// What a list remembers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct State {
+    /// The row that keys act on.
+    pub cursor: usize,
+    /// Bring this row into view in the next frame.
+    pub reveal: Option<usize>,
+    /// Take the focus in the next frame.
+    pub focus: bool,
+}
+
+/// What the user did to a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Act {
+    /// Clicked at this point.
+    Click(Pos2),
+    /// Double-clicked, or Enter.
+    Open,
+    /// Right: open or go in.
+    Right,
+    /// Left: close or go out.
+    Left,
+}
+
+/// A frame's outcome.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The list as a whole: has it the focus?
+    pub response: Response,
+    /// What was done, to which row.
+    pub act: Option<(usize, Act)>,
+    /// The row below the pointer and where the pointer is.
+    pub hovered: Option<(usize, Rect)>,
+}
+
+/// Draws the rows in view. `draw` paints row n in a rectangle and returns its accessible name.
+pub fn show(
+    ui: &mut Ui,
+    t: &Tokens,
+    spec: Spec<'_>,
+    state: &mut State,
+    mut draw: impl FnMut(&mut Ui, usize, Rect) -> String,
+) -> Outcome {
+    let id = ui.make_persistent_id(spec.id);
+    let area = ui.available_rect_before_wrap();
+    let response = ui.interact(area, id, Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(Role::List, true, format!("{}, {} rows", spec.name, spec.rows)));
+    if std::mem::take(&mut state.focus) || response.clicked() {
+        response.request_focus();
+    }
+    let focused = response.has_focus();
+    let mut act = None;
+    if focused && spec.rows > 0 {
+        let page = (area.height() / spec.row_height).max(2.0) as usize - 1;
+        act = keys(ui, id, state, spec.rows, page);
+    }
+    state.cursor = state.cursor.min(spec.rows.saturating_sub(1));
+    let mut scroll = ScrollArea::vertical().id_salt((spec.id, "rows")).auto_shrink(false);
+    if let Some(row) = state.reveal.take() {
+        scroll = reveal(ui, scroll, id, area, spec, row);
+    }
+    let mut hovered = None;
+    let output = scroll.show_viewport(ui, |ui, viewport| {
+        let total = spec.rows as f32 * spec.row_height;
+        ui.set_height(total.max(1.0));
+        let width = ui.available_width();
+        let top = ui.max_rect().min;
+        let first = (viewport.min.y / spec.row_height).floor().max(0.0) as usize;
+        let last = ((viewport.max.y / spec.row_height).ceil() as usize).min(spec.rows);
+        for row in first..last {
+            let min = pos2(top.x, top.y + row as f32 * spec.row_height);
+            let rect = Rect::from_min_size(min, vec2(width, spec.row_height));
+            let touched = ui.interact(rect, id.with(row), Sense::CLICK);
+            if row == state.cursor && focused {
+                ui.painter().rect_stroke(rect, 2, Stroke::new(1.5, t.focus), egui::StrokeKind::Inside);
+            }
+            let mut child = ui.new_child(UiBuilder::new().id_salt(row).max_rect(rect));
+            child.set_clip_rect(rect.intersect(ui.clip_rect()));
+            let name = draw(&mut child, row, rect);
+            touched.widget_info(|| {
+                let label = format!("{name}, {} of {}", row + 1, spec.rows);
+                WidgetInfo::selected(Role::ListItem, true, row == state.cursor, label)
+            });
+            if touched.hovered() {
+                hovered = Some((row, rect));
+            }
+            if touched.double_clicked() {
+                act = Some((row, Act::Open));
+            } else if touched.clicked() {
+                act = Some((row, Act::Click(touched.interact_pointer_pos().unwrap_or(rect.min))));
+            }
+            if touched.clicked() {
+                state.cursor = row;
+                ui.memory_mut(|memory| memory.request_focus(id));
+            }
+        }
+    });
+    remember_offset(ui, id, output.state.clamped_offset().y);
+    Outcome { response, act, hovered }
+}
+
+/// Moves the cursor by this frame's keys.
+fn keys(ui: &Ui, id: Id, state: &mut State, rows: usize, page: usize) -> Option<(usize, Act)> {
+    let filter = EventFilter { tab: false, horizontal_arrows: true, vertical_arrows: true, escape: false };
+    ui.memory_mut(|memory| memory.set_focus_lock_filter(id, filter));
+    let pressed = |key| ui.input(|input| input.modifiers.is_none() && input.key_pressed(key));
+    let last = rows - 1;
+    let cursor = state.cursor.min(last);
+    let moved = if pressed(Key::ArrowDown) {
+        (cursor + 1).min(last)
+    } else if pressed(Key::ArrowUp) {
+        cursor.saturating_sub(1)
+    } else if pressed(Key::PageDown) {
+        (cursor + page).min(last)
+    } else if pressed(Key::PageUp) {
+        cursor.saturating_sub(page)
+    } else if pressed(Key::Home) {
+        0
+    } else if pressed(Key::End) {
+        last
+    } else {
+        cursor
+    };
+    if moved != cursor {
+        state.cursor = moved;
+        state.reveal = Some(moved);
+    }
+    [(Key::Enter, Act::Open), (Key::ArrowRight, Act::Right), (Key::ArrowLeft, Act::Left)]
+        .into_iter()
+        .find(|(key, _)| pressed(*key))
+        .map(|(_, act)| (state.cursor, act))
+}
+
+/// Scrolls so that a row is in view: not at all where it is, else to a third of the height.
+fn reveal(ui: &Ui, scroll: ScrollArea, id: Id, area: Rect, spec: Spec<'_>, row: usize) -> ScrollArea {
+    let offset = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(0.0);
+    let top = row as f32 * spec.row_height;
+    if top >= offset && top + spec.row_height <= offset + area.height() {
+        return scroll;
+    }
+    let most = (spec.rows as f32 * spec.row_height - area.height()).max(0.0);
+    scroll.vertical_scroll_offset((top - area.height() / 3.0).clamp(0.0, most))
+}
+
+fn remember_offset(ui: &Ui, id: Id, offset: f32) {
+    ui.data_mut(|data| data.insert_temp(id, offset));
+}

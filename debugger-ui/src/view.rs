@@ -1,0 +1,225 @@
+//! The window's panels. Each reads the [`Model`] and pushes [`Command`]s; nothing changes the model while it is drawn.
+//!
+//! What belongs to the window alone lives in [`View`]: what is open, where lists are scrolled, text being typed. The
+//! keyboard is read once at the start of a frame ([`crate::ui::keys`]), the commands are carried out after it, by
+//! [`crate::app`]. What hover tells of a thing, `?` tells of the focused one, in a note that stays.
+
+pub mod breakpoints;
+pub mod code;
+pub mod console;
+pub mod cpu_card;
+pub mod drawer;
+pub mod events;
+pub mod lanes;
+pub mod menu;
+pub mod narrator;
+pub mod page_tables;
+pub mod palette;
+pub mod registers;
+pub mod settings;
+pub mod status;
+pub mod transport;
+pub mod walk;
+
+mod layout;
+
+use crate::command::{Chord, Command, Entry, Panel, UiCommand};
+use crate::model::Model;
+use crate::ui::keys::{self, Typing};
+use crate::ui::words::Words;
+use crate::ui::{Tokens, theme, tree};
+use drawer::Tab;
+use egui::{Button, Response, Role, Ui, WidgetInfo};
+use protocol::request::Direction;
+
+/// What a panel gets: the model to read, colours, and where commands and explanations go.
+#[derive(Debug)]
+pub struct Cx<'a> {
+    /// What is drawn.
+    pub model: &'a Model,
+    /// Colours.
+    pub t: &'static Tokens,
+    /// What the user wants.
+    pub commands: Vec<Command>,
+    /// The explanation of the focused thing, if it was drawn in this frame.
+    focused: Option<Words>,
+    /// The explanation of the thing below the pointer.
+    hovered: Option<Words>,
+}
+
+impl<'a> Cx<'a> {
+    /// At the start of a frame.
+    pub fn new(model: &'a Model, dark: bool) -> Self {
+        Self { model, t: theme::tokens(dark), commands: Vec::new(), focused: None, hovered: None }
+    }
+
+    /// The user wants this.
+    pub fn push(&mut self, command: Command) {
+        self.commands.push(command);
+    }
+
+    /// Explains a thing: on hover now, with `?` while it has the focus. `words` is called only then.
+    pub fn explain(&mut self, response: Response, words: impl Fn() -> Words) -> Response {
+        if response.has_focus() {
+            self.focused = Some(words());
+        }
+        if response.hovered() {
+            self.hovered = Some(words());
+        }
+        response.on_hover_ui(|ui| words().show(ui))
+    }
+
+    /// A button for a command of the catalog, with its key, its sentence and an accessible name.
+    pub fn button(&mut self, ui: &mut Ui, id: &str, label: &str, enabled: bool) -> Response {
+        let Some(entry) = keys::entry(id) else {
+            return ui.label(label);
+        };
+        let key = entry.keys.first().map(Chord::to_string).unwrap_or_default();
+        let mut button = Button::new(label);
+        if !key.is_empty() {
+            button = button.right_text(egui::RichText::new(&key).monospace().size(12.0).color(self.t.weak));
+        }
+        let response = ui.add_enabled(enabled, button);
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, label));
+        let response = self.explain(response, || entry_words(entry, &key)).on_disabled_hover_ui(|ui| {
+            entry_words(entry, &key).show(ui);
+            ui.weak("Not now: the machine is not stopped here, or this server cannot do it.");
+        });
+        if response.clicked() {
+            self.push(entry.command.clone());
+        }
+        response
+    }
+
+    /// Commands that move the machine can be given: it is stopped or about to be, and we drive.
+    pub fn can_move(&self) -> bool {
+        let connection = &self.model.connection;
+        // A key struck during a single step waits for its end; only a long run must be paused first.
+        let soon = connection.running() && !connection.long_run();
+        (connection.ready() || soon) && !connection.gdb.attached
+    }
+}
+
+/// The explanation of a command: its name, its key, its sentence.
+fn entry_words(entry: &Entry, key: &str) -> Words {
+    let title = if key.is_empty() { entry.name.to_owned() } else { format!("{} ({key})", entry.name) };
+    Words::new(title, entry.words)
+}
+
+/// What the window remembers beside the model.
+#[derive(Debug)]
+pub struct View {
+    /// Dark theme, or light.
+    pub dark: bool,
+    /// Font scale.
+    pub zoom: f32,
+    lanes: lanes::State,
+    code: tree::State,
+    card: cpu_card::State,
+    tables: page_tables::State,
+    drawer: drawer::State,
+    palette: palette::State,
+    /// The explanation that stays.
+    note: Option<Words>,
+    /// The explanations of the last frame, for `?`.
+    focused: Option<Words>,
+    hovered: Option<Words>,
+    /// The theme was handed to egui.
+    installed: Option<(bool, f32)>,
+    /// A panel that takes the focus when it is drawn next.
+    focus: Option<Panel>,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self {
+            dark: true,
+            zoom: 1.0,
+            lanes: lanes::State::default(),
+            code: tree::State::default(),
+            card: cpu_card::State::default(),
+            tables: page_tables::State::default(),
+            drawer: drawer::State::default(),
+            palette: palette::State::default(),
+            note: None,
+            focused: None,
+            hovered: None,
+            installed: None,
+            focus: None,
+        }
+    }
+}
+
+impl View {
+    /// Draws a frame and returns what the user wants, in order.
+    pub fn draw(&mut self, ui: &mut Ui, model: &Model) -> Vec<Command> {
+        if self.installed != Some((self.dark, self.zoom)) {
+            theme::install(ui.ctx(), self.dark);
+            ui.ctx().set_zoom_factor(self.zoom);
+            self.installed = Some((self.dark, self.zoom));
+        }
+        let typing = self.typing(ui);
+        let mut cx = Cx::new(model, self.dark);
+        cx.commands = keys::take(ui.ctx(), typing, model.cpus.states.len());
+        layout::show(self, ui, &mut cx);
+        theme::focus_ring(ui.ctx(), cx.t);
+        self.focused = cx.focused;
+        self.hovered = cx.hovered;
+        cx.commands
+    }
+
+    /// What has the keyboard at the start of this frame.
+    fn typing(&self, ui: &Ui) -> Typing {
+        if self.drawer.console.has_focus {
+            Typing::Console
+        } else if ui.ctx().text_edit_focused() || self.palette.is_open() {
+            Typing::Field
+        } else {
+            Typing::Nowhere
+        }
+    }
+
+    /// Carries out what concerns the window alone.
+    pub fn carry_out(&mut self, ctx: &egui::Context, command: UiCommand, model: &Model) {
+        match command {
+            UiCommand::Palette => self.palette.open(palette::Purpose::Commands),
+            UiCommand::GoToField => self.palette.open(palette::Purpose::GoTo),
+            UiCommand::Focus(panel) => self.go_to(panel),
+            UiCommand::Explain => self.explain(model),
+            UiCommand::CopyNarration => ctx.copy_text(model.narrator.sentence.clone()),
+            UiCommand::Zoom(direction) => {
+                let step = if direction == Direction::Forward { 0.1 } else { -0.1 };
+                self.zoom = ((self.zoom + step) * 10.0).round() / 10.0;
+                self.zoom = self.zoom.clamp(*theme::ZOOM.start(), *theme::ZOOM.end());
+            }
+            UiCommand::Settings => self.drawer.open = Some(Tab::Machine),
+            UiCommand::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
+        }
+    }
+
+    /// Puts the focus on a panel, opening it where it is closed.
+    fn go_to(&mut self, panel: Panel) {
+        match panel {
+            Panel::Console => self.drawer.open = Some(Tab::Console),
+            Panel::Events => self.drawer.open = Some(Tab::Events),
+            Panel::Breakpoints => self.drawer.open = Some(Tab::Breakpoints),
+            Panel::PageTables | Panel::Lanes | Panel::Code | Panel::Cpu | Panel::Lesson => {}
+        }
+        self.focus = Some(panel);
+    }
+
+    /// Whether this panel was asked to take the focus; asked once.
+    fn takes_focus(&mut self, panel: Panel) -> bool {
+        let asked = self.focus == Some(panel);
+        if asked {
+            self.focus = None;
+        }
+        asked
+    }
+
+    /// Keeps an explanation open: of the focused thing, else of the one below the pointer, else of the CPU's mode.
+    fn explain(&mut self, model: &Model) {
+        let of_mode = || model.cpus.selected().and_then(|cpu| lessons::glossary::mode(cpu.mode)).map(Words::entry);
+        self.note = self.focused.clone().or_else(|| self.hovered.clone()).or_else(of_mode);
+    }
+}

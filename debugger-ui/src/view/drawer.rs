@@ -1,0 +1,116 @@
+//! The drawer at the bottom: console, events, breakpoints, machine. Closed it is a line of tabs; the gdb line stands at
+//! its right end, since it must be copied from somewhere that does not go away.
+
+use super::{Cx, View, breakpoints, console, events, settings};
+use crate::command::Panel as Place;
+use crate::ui::{keys, tree};
+use egui::{Align, Button, Frame, Layout, Margin, Panel, RichText, Ui};
+
+/// What can be open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tab {
+    /// The guest's console.
+    Console,
+    /// The event list.
+    Events,
+    /// Breakpoints.
+    Breakpoints,
+    /// The machine's settings.
+    Machine,
+}
+
+/// What the drawer remembers.
+#[derive(Debug, Default)]
+pub struct State {
+    /// The open tab.
+    pub open: Option<Tab>,
+    pub(super) console: console::State,
+    pub(super) events: tree::State,
+    pub(super) breakpoints: breakpoints::State,
+}
+
+/// Draws tabs and, below them, what is open.
+pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>, bar: Frame) {
+    let console = view.takes_focus(Place::Console);
+    let events_take = view.takes_focus(Place::Events);
+    let breakpoints_take = view.takes_focus(Place::Breakpoints);
+    let state = &mut view.drawer;
+    if state.open != Some(Tab::Console) {
+        state.console.has_focus = false;
+    }
+    let inside = Frame::new().fill(cx.t.panel).inner_margin(Margin::symmetric(8, 6));
+    if let Some(tab) = state.open {
+        let panel = Panel::bottom("drawer").frame(inside).resizable(true).default_size(200.0).size_range(110.0..=520.0);
+        panel.show(ui, |ui| {
+            tabs(ui, cx, state);
+            ui.add_space(3.0);
+            match tab {
+                Tab::Console => console::show(ui, cx, &mut state.console, console),
+                Tab::Events => events::show(ui, cx, &mut state.events, events_take),
+                Tab::Breakpoints => breakpoints::show(ui, cx, &mut state.breakpoints, breakpoints_take),
+                Tab::Machine => settings::show(ui, cx),
+            }
+        });
+    } else {
+        Panel::bottom("tabs").frame(bar).resizable(false).show(ui, |ui| tabs(ui, cx, state));
+    }
+}
+
+fn tabs(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
+    ui.horizontal(|ui| {
+        let model = cx.model;
+        let unread = match model.console.unread {
+            0 => "Console".to_owned(),
+            _ if state.open == Some(Tab::Console) => "Console".to_owned(),
+            new => format!("Console ({new} new)"),
+        };
+        let tabs = [
+            (Tab::Console, unread, "go-console", "The guest's serial console. Type into it."),
+            (
+                Tab::Events,
+                format!("Events ({})", model.timeline.past().len()),
+                "go-events",
+                "What happened, as a list.",
+            ),
+            (
+                Tab::Breakpoints,
+                format!("Breakpoints ({})", model.breakpoints.list.len()),
+                "go-breakpoints",
+                "Where a run stops: at instructions and at events.",
+            ),
+            (Tab::Machine, "Machine".to_owned(), "settings", "CPUs, memory, schedule and options, with Restart."),
+        ];
+        for (tab, label, id, words) in tabs {
+            let open = state.open == Some(tab);
+            let key = keys::hint(id);
+            let button = Button::selectable(open, &label).right_text(RichText::new(&key).monospace().size(12.0).weak());
+            let response = ui.add(button);
+            response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Tab, true, open, &label));
+            let title = if key.is_empty() { label.clone() } else { format!("{label} ({key})") };
+            let response = cx.explain(response, || crate::ui::words::Words::new(&title, words));
+            if response.clicked() {
+                state.open = if open { None } else { Some(tab) };
+            }
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| gdb(ui, cx));
+    });
+}
+
+/// The way in for gdb: a button, then the line to paste.
+fn gdb(ui: &mut Ui, cx: &mut Cx<'_>) {
+    let connection = &cx.model.connection;
+    if let Some(line) = connection.gdb_line() {
+        cx.button(ui, "close-gdb", "Close", connection.offers.vendor);
+        if ui.button("Copy line").on_hover_text("Put the line on the clipboard, to paste into gdb").clicked() {
+            ui.ctx().copy_text(line.clone());
+        }
+        let text = RichText::new(&line).monospace().color(cx.t.strong);
+        ui.add(egui::Label::new(text).selectable(true)).on_hover_text("Paste this into gdb");
+        ui.label(
+            RichText::new(if connection.gdb.attached { "gdb is attached:" } else { "paste into gdb:" })
+                .color(cx.t.weak),
+        );
+    } else {
+        cx.button(ui, "open-gdb", "Let gdb attach", connection.offers.vendor && connection.hello.is_some());
+    }
+}

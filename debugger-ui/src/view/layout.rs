@@ -1,0 +1,98 @@
+//! Where the panels stand: the "Explore" layout of 1280 x 800, which follows the window's size and the font scale.
+
+use super::{Cx, View, code, cpu_card, drawer, lanes, menu, narrator, page_tables, palette, status, transport};
+use crate::command::{Command, Panel as Place};
+use crate::ui::words::Words;
+use egui::{CentralPanel, Frame, Margin, Panel, Ui};
+
+/// Below this width the page tables and the card share what the code leaves.
+const ROOMY: f32 = 1100.0;
+
+/// Draws everything.
+pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
+    let t = cx.t;
+    let bar = Frame::new().fill(t.panel).inner_margin(Margin::symmetric(8, 3));
+    let column = Frame::new().fill(t.panel).inner_margin(Margin::symmetric(8, 6));
+    Panel::top("menu").frame(bar).resizable(false).show(ui, |ui| menu::show(view, ui, cx));
+    if status::any(cx.model) {
+        let frame = Frame::new().fill(t.raised).inner_margin(Margin::symmetric(10, 6));
+        Panel::top("banner").frame(frame).resizable(false).show(ui, |ui| status::show(ui, cx));
+    }
+    let lanes_height = lanes::height(cx.model).min(ui.available_height() * 0.4);
+    let lanes_frame = Frame::new().fill(t.sunken).inner_margin(Margin::symmetric(0, 0));
+    let take = view.takes_focus(Place::Lanes);
+    Panel::top("lanes").frame(lanes_frame).resizable(false).exact_size(lanes_height).show(ui, |ui| {
+        lanes::show(ui, cx, &mut view.lanes, take);
+    });
+    Panel::top("transport").frame(bar).resizable(false).show(ui, |ui| transport::show(ui, cx));
+    let sentence = Frame::new().fill(t.raised).inner_margin(Margin::symmetric(10, 5));
+    Panel::top("narrator").frame(sentence).resizable(false).show(ui, |ui| narrator::show(ui, cx));
+    drawer::show(view, ui, cx, bar);
+    note(view, ui, cx);
+
+    let width = ui.available_width();
+    if view.focus == Some(Place::PageTables) && !cx.model.page_tables.shown {
+        cx.push(Command::ShowPageTables(true));
+    }
+    let card_width = if width >= ROOMY { 400.0 } else { (width * 0.36).max(280.0) };
+    let take = view.takes_focus(Place::Cpu);
+    Panel::right("cpu").frame(column).default_size(card_width).size_range(260.0..=640.0).show(ui, |ui| {
+        cpu_card::show(ui, cx, &mut view.card, take);
+    });
+    if cx.model.page_tables.shown {
+        let take = view.takes_focus(Place::PageTables);
+        let two = cx.model.page_tables.views.len() > 1;
+        let tables_width = if width < ROOMY {
+            width * 0.3
+        } else if two {
+            470.0
+        } else {
+            400.0
+        };
+        let id = if two { "two page tables" } else { "page tables" };
+        Panel::left(id).frame(column).default_size(tables_width).size_range(240.0..=760.0).show(ui, |ui| {
+            page_tables::show(ui, cx, &mut view.tables, take);
+        });
+    }
+    let take = view.takes_focus(Place::Code);
+    CentralPanel::default().frame(column).show(ui, |ui| code::show(ui, cx, &mut view.code, take));
+    palette::show(ui.ctx(), cx, &mut view.palette);
+}
+
+/// The explanation that `?` left open.
+fn note(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
+    let Some(words) = view.note.clone() else { return };
+    let frame = Frame::new().fill(cx.t.raised).inner_margin(Margin::symmetric(10, 6));
+    let mut keep = true;
+    Panel::bottom("note").frame(frame).resizable(false).show(ui, |ui| {
+        ui.horizontal_top(|ui| {
+            let text_width = (ui.available_width() - 150.0).max(200.0);
+            ui.allocate_ui(egui::vec2(text_width, 0.0), |ui| {
+                ui.vertical(|ui| {
+                    let text = Words { title: String::new(), ..words.clone() };
+                    ui.label(egui::RichText::new(&words.title).strong());
+                    ui.set_max_width(text_width);
+                    show_selectable(ui, &text);
+                });
+            });
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Min), |ui| {
+                keep = !ui.button("Close").on_hover_text("Close this note (Esc)").clicked();
+                if ui.button("Copy").on_hover_text("Put this note on the clipboard").clicked() {
+                    ui.ctx().copy_text(words.plain());
+                }
+            });
+        });
+    });
+    let escape = ui.input(|input| input.key_pressed(egui::Key::Escape)) && !view.palette.is_open();
+    if !keep || escape {
+        view.note = None;
+    }
+}
+
+/// An explanation whose text can be marked and read by a screen reader.
+fn show_selectable(ui: &mut Ui, words: &Words) {
+    ui.add(egui::Label::new(&words.says).selectable(true).wrap());
+    if !words.source.is_empty() {
+        ui.add(egui::Label::new(egui::RichText::new(&words.source).small().weak()).selectable(true).wrap());
+    }
+}

@@ -1,0 +1,119 @@
+//! The menu bar: Machine, View, Help; what runs and where we are connected stands at its right end.
+
+use super::{Cx, View};
+use crate::command::{Command, Panel, UiCommand};
+use crate::ui::keys;
+use egui::{Align, Button, Layout, MenuBar, RichText, Ui};
+
+/// Draws the bar.
+pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
+    MenuBar::new().ui(ui, |ui| {
+        ui.menu_button("Machine", |ui| {
+            for id in ["settings", "restart", "reload", "reconnect"] {
+                item(ui, cx, id);
+            }
+            ui.separator();
+            for id in ["open-gdb", "close-gdb", "take-over"] {
+                item(ui, cx, id);
+            }
+            ui.separator();
+            item(ui, cx, "undo");
+            item(ui, cx, "quit");
+        });
+        ui.menu_button("Go", |ui| {
+            let moves = [
+                "step-cpu",
+                "step-cpu-back",
+                "over",
+                "over-back",
+                "out",
+                "out-back",
+                "event",
+                "event-back",
+                "run-to-wake",
+                "run",
+                "run-back",
+                "pause",
+                "step-machine",
+                "step-machine-back",
+                "start",
+                "end",
+                "history-back",
+                "history-forward",
+                "go-to",
+            ];
+            for id in moves {
+                item(ui, cx, id);
+            }
+        });
+        ui.menu_button("View", |ui| {
+            switches(view, ui, cx);
+            ui.separator();
+            for id in ["larger", "smaller"] {
+                item(ui, cx, id);
+            }
+            ui.separator();
+            for id in ["go-lanes", "go-code", "go-cpu", "go-page-tables", "go-console", "go-events", "go-breakpoints"] {
+                item(ui, cx, id);
+            }
+        });
+        ui.menu_button("Help", |ui| {
+            item(ui, cx, "palette");
+            item(ui, cx, "explain");
+            item(ui, cx, "copy-narration");
+        });
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| where_we_are(ui, cx));
+    });
+}
+
+fn switches(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
+    let mut att = !cx.model.settings.intel;
+    if ui.checkbox(&mut att, "AT&T syntax").on_hover_text("Disassembly in AT&T instead of Intel syntax").changed() {
+        cx.push(Command::IntelSyntax(!att));
+    }
+    let mut tables = cx.model.page_tables.shown;
+    if ui.checkbox(&mut tables, "Page tables").on_hover_text("Show the page tables' column (Ctrl+5)").changed() {
+        cx.push(Command::ShowPageTables(tables));
+    }
+    let mut light = !view.dark;
+    if ui.checkbox(&mut light, "Light theme").on_hover_text("For bright rooms and projectors").changed() {
+        view.dark = !light;
+    }
+}
+
+/// A menu item for a command of the catalog.
+fn item(ui: &mut Ui, cx: &mut Cx<'_>, id: &str) {
+    let Some(entry) = keys::entry(id) else { return };
+    let key = keys::hint(id);
+    let response = ui.add(Button::new(entry.name).shortcut_text(RichText::new(key).weak()));
+    if response.on_hover_text(entry.words).clicked() {
+        cx.push(entry.command.clone());
+        if entry.command == Command::Ui(UiCommand::Focus(Panel::PageTables)) {
+            cx.push(Command::ShowPageTables(true));
+        }
+        ui.close();
+    }
+}
+
+/// The machine at the other end, in a few words.
+fn where_we_are(ui: &mut Ui, cx: &Cx<'_>) {
+    let model = cx.model;
+    let mut words = format!("Firstlight   {}", model.connection.target);
+    if let Some(hello) = &model.connection.hello {
+        let cpus = hello.config.cpus;
+        words.push_str(&format!(
+            "   {cpus} CPU{}, {} MiB",
+            if cpus == 1 { "" } else { "s" },
+            hello.config.memory_bytes >> 20
+        ));
+        let schedule = match hello.config.seed {
+            Some(seed) => format!(", seed {seed}"),
+            None => ", round-robin".to_owned(),
+        };
+        words.push_str(&schedule);
+    }
+    if model.symbols.profile.is_none() && model.connection.hello.is_some() {
+        words.push_str("   no profile: addresses only");
+    }
+    ui.add(egui::Label::new(RichText::new(words).color(cx.t.weak)).truncate());
+}

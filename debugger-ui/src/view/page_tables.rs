@@ -1,0 +1,312 @@
+//! The page-table panel: one root, or two side by side; above them the walk of an address ([`super::walk`]), below each
+//! the tree by levels or, folded over tables, the ranges it maps.
+
+use super::{Cx, walk};
+use crate::command::Command;
+use crate::model::page_tables::rows::{rights_words, size_words};
+use crate::model::page_tables::{Range, RootChoice, RootKey, RowKind, TreeRow, TreeView};
+use crate::ui::theme::{mono, words};
+use crate::ui::tree::{self, Act, Spec};
+use crate::ui::words::Words;
+use egui::{Align, Align2, Button, ComboBox, Layout, Rect, RichText, Stroke, Ui, pos2, vec2};
+use protocol::LinearAddr;
+
+/// Two lines a row: the entry and its rights; the addresses.
+const ROW: f32 = 37.0;
+
+/// What the panel remembers.
+#[derive(Debug, Default)]
+pub struct State {
+    /// Ranges instead of the tree.
+    ranges: bool,
+    lists: [tree::State; 2],
+    pub(super) walk: walk::State,
+}
+
+/// Draws the panel.
+pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
+    let two = cx.model.page_tables.views.len() > 1;
+    ui.horizontal(|ui| {
+        ui.label(RichText::new("PAGE TABLES").font(words(12.0)).color(cx.t.weak));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if ui.button("Close").on_hover_text("Hide this column; Ctrl+5 brings it back").clicked() {
+                cx.push(Command::ShowPageTables(false));
+            }
+            let mut split = two;
+            if ui
+                .checkbox(&mut split, "two roots")
+                .on_hover_text("A second root beside the first, to compare")
+                .changed()
+            {
+                cx.push(Command::SplitPageTables(split));
+            }
+            for (ranges, label, hint) in
+                [(true, "Ranges", "What is mapped where, folded over tables"), (false, "Tree", "Table by table")]
+            {
+                if ui.add(Button::selectable(state.ranges == ranges, label)).on_hover_text(hint).clicked() {
+                    state.ranges = ranges;
+                }
+            }
+        });
+    });
+    walk::show(ui, cx, &mut state.walk);
+    ui.separator();
+    let count = cx.model.page_tables.views.len().clamp(1, 2);
+    let height = ui.available_height();
+    if two && ui.available_width() > 620.0 {
+        ui.columns(2, |columns| {
+            for (slot, ui) in columns.iter_mut().enumerate() {
+                one(ui, cx, state, slot, take_focus && slot == 0);
+            }
+        });
+        return;
+    }
+    for slot in 0..count {
+        let each = (height - 6.0 * (count as f32 - 1.0)) / count as f32;
+        ui.allocate_ui(vec2(ui.available_width(), each), |ui| one(ui, cx, state, slot, take_focus && slot == 0));
+    }
+}
+
+/// One root.
+fn one(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, slot: usize, take_focus: bool) {
+    let Some(view) = cx.model.page_tables.views.get(slot) else {
+        ui.label(RichText::new("The tables have not been read yet.").color(cx.t.weak));
+        return;
+    };
+    ui.push_id(slot, |ui| {
+        root_choice(ui, cx, slot, view);
+        if let Some(why) = &view.empty {
+            ui.add_space(6.0);
+            ui.label(RichText::new(why).color(cx.t.weak));
+            return;
+        }
+        let list = &mut state.lists[slot.min(1)];
+        list.focus |= take_focus;
+        if state.ranges { ranges(ui, cx, list, view) } else { rows(ui, cx, list, slot, view) }
+    });
+}
+
+fn root_choice(ui: &mut Ui, cx: &mut Cx<'_>, slot: usize, view: &TreeView) {
+    ui.horizontal(|ui| {
+        let label = ui.label(RichText::new("root").color(cx.t.weak));
+        let roots = &cx.model.page_tables.roots;
+        let current = roots.iter().find(|root| Some(&root.key) == view.key.as_ref());
+        let text = current.map_or_else(|| view.title.clone(), |root| root.label.clone());
+        let width = ui.available_width() - 20.0;
+        let combo = ComboBox::from_id_salt("root").width(width).truncate().selected_text(text);
+        let response = combo.show_ui(ui, |ui| {
+            for root in roots {
+                let chosen = Some(&root.key) == view.key.as_ref();
+                if ui.selectable_label(chosen, root_words(root)).clicked() {
+                    cx.commands.push(Command::SelectRoot(slot, root.key.clone()));
+                }
+            }
+        });
+        let named = match &view.key {
+            Some(RootKey::Named(name)) => Words::term(name),
+            _ => None,
+        };
+        let response = response.response.labelled_by(label.id);
+        let title = view.title.clone();
+        cx.explain(response, || {
+            let mut words = named.clone().or_else(|| Words::term("root")).unwrap_or_default();
+            words.title = format!("{}: {title}", words.title);
+            words
+        });
+    });
+}
+
+fn root_words(root: &RootChoice) -> String {
+    let at = root.phys.map_or_else(|| "not made yet".to_owned(), |phys| format!("phys {phys}"));
+    match root.used_by.len() {
+        0 => format!("{}   {at}", root.label),
+        1 => format!("{}   {at}   used by {}", root.label, root.used_by[0]),
+        count => format!("{}   {at}   used by {count} CPUs", root.label),
+    }
+}
+
+/// The tree, level by level.
+fn rows(ui: &mut Ui, cx: &mut Cx<'_>, list: &mut tree::State, slot: usize, view: &TreeView) {
+    let name = format!("Tree of {}", view.title);
+    let spec = Spec { id: "tree", name: &name, rows: view.rows.len(), row_height: ROW };
+    let outcome = tree::show(ui, cx.t, spec, list, |ui, at, rect| row(ui, cx, rect, &view.rows[at]));
+    if let Some((at, act)) = outcome.act
+        && let Some(row) = view.rows.get(at)
+    {
+        let toggles = match act {
+            Act::Right => row.expandable && !row.expanded,
+            Act::Left => row.expanded,
+            Act::Click(point) => row.expandable && point.x < outcome.response.rect.left() + indent(row) + 22.0,
+            Act::Open => row.expandable,
+        };
+        if toggles {
+            cx.push(Command::ToggleTreeRow(slot, row.key));
+        } else if act == Act::Open {
+            cx.push(Command::SetWalkAddress(format!("{:x}", row.from.0)));
+        }
+    }
+    let about = outcome.hovered.map(|(at, _)| at);
+    if let Some(row) = about.and_then(|at| view.rows.get(at)) {
+        cx.hovered = Some(row_words(row));
+    }
+    if outcome.response.has_focus()
+        && let Some(row) = view.rows.get(list.cursor)
+    {
+        cx.focused = Some(row_words(row));
+    }
+}
+
+fn indent(row: &TreeRow) -> f32 {
+    4.0 + f32::from(row.depth) * 14.0
+}
+
+/// One entry. Returns its accessible name.
+fn row(ui: &Ui, cx: &Cx<'_>, rect: Rect, row: &TreeRow) -> String {
+    let t = cx.t;
+    let painter = ui.painter();
+    if row.on_walk {
+        painter.rect_filled(rect.shrink2(vec2(0.0, 1.0)), 2, t.chosen);
+        painter.rect_filled(Rect::from_min_size(rect.min + vec2(0.0, 1.0), vec2(3.0, rect.height() - 2.0)), 0, t.focus);
+    }
+    for depth in 0..row.depth {
+        let x = rect.left() + 11.0 + f32::from(depth) * 14.0;
+        painter.vline(x, rect.y_range(), Stroke::new(1.0, t.hairline));
+    }
+    let left = rect.left() + indent(row);
+    let (upper, lower) = (rect.top() + 11.0, rect.top() + 26.5);
+    if row.expandable {
+        fold_sign(ui, pos2(left + 7.0, upper), row.expanded, t.text);
+    }
+    let text = |x: f32, y: f32, text: &str, font, colour| {
+        painter.text(pos2(x, y), Align2::LEFT_CENTER, text, font, colour).right()
+    };
+    let x = text(left + 18.0, upper, &row.entry, mono(13.0), t.strong);
+    let size = amount(row);
+    if !size.is_empty() {
+        text(x + 8.0, upper, &size, words(13.0), t.text);
+    }
+    let x = rights(ui, pos2(rect.right() - 8.0, upper), cx, row);
+    if row.shared {
+        painter.text(pos2(x - 8.0, upper), Align2::RIGHT_CENTER, "shared", words(12.5), t.good);
+    }
+    let addresses = match (&row.remark, row.kind) {
+        (Some(remark), _) => remark.clone(),
+        (None, RowKind::Table) => format!("{} > table {}", span(row.from, row.to), row.phys),
+        (None, _) => format!("{} > phys {}", span(row.from, row.to), row.phys),
+    };
+    let colour = if row.remark.is_some() { t.fault } else { t.weak };
+    text(left + 18.0, lower, &addresses, mono(12.0), colour);
+    let walked = if row.on_walk { ", on the walk" } else { "" };
+    let shared = if row.shared { ", shared" } else { "" };
+    let fold = match (row.expandable, row.expanded) {
+        (true, true) => ", expanded",
+        (true, false) => ", collapsed",
+        _ => "",
+    };
+    format!(
+        "level {}: {} {size}, {addresses}, rights {}{shared}{walked}{fold}",
+        row.key.level, row.entry, row.rights_words
+    )
+}
+
+/// "512 x 2M", or what a closed table holds.
+fn amount(row: &TreeRow) -> String {
+    match row.kind {
+        RowKind::Pages => format!("{} x {}", row.count, size_words(row.page_size)),
+        RowKind::Table if row.count > 0 => format!("{} pages", row.count),
+        RowKind::Table => String::new(),
+        RowKind::Malformed => "malformed".to_owned(),
+    }
+}
+
+/// Two addresses, the second without the digits it shares with the first.
+fn span(from: LinearAddr, to: LinearAddr) -> String {
+    let (first, last) = (crate::ui::hex::grouped(from.0, 16), crate::ui::hex::grouped(to.0, 16));
+    let same = first.bytes().zip(last.bytes()).take_while(|(a, b)| a == b).count();
+    let cut = first[..same.min(15)].rfind('_').map_or(0, |at| at + 1);
+    format!("{first}-{}", &last[cut..])
+}
+
+/// Rights as letters, right-aligned; the effective ones, and the entry's own where it alone would allow more.
+/// Returns the left edge.
+fn rights(ui: &Ui, right: egui::Pos2, cx: &Cx<'_>, row: &TreeRow) -> f32 {
+    let t = cx.t;
+    let mut x = ui.painter().text(right, Align2::RIGHT_CENTER, &row.rights_words, mono(13.0), t.strong).left();
+    if row.own != row.effective && row.kind != RowKind::Malformed {
+        let own = format!("own {}", rights_words(row.own, false));
+        x = ui.painter().text(pos2(x - 8.0, right.y), Align2::RIGHT_CENTER, own, mono(12.0), t.weak).left();
+    }
+    x
+}
+
+/// A plus or a minus in a box.
+fn fold_sign(ui: &Ui, at: egui::Pos2, open: bool, colour: egui::Color32) {
+    let rect = Rect::from_center_size(at, vec2(11.0, 11.0));
+    let stroke = Stroke::new(1.2, colour);
+    ui.painter().rect_stroke(rect, 2, stroke, egui::StrokeKind::Inside);
+    ui.painter().hline(rect.left() + 3.0..=rect.right() - 3.0, at.y, stroke);
+    if !open {
+        ui.painter().vline(at.x, rect.top() + 3.0..=rect.bottom() - 3.0, stroke);
+    }
+}
+
+fn row_words(row: &TreeRow) -> Words {
+    let mut words = Words::term("effective-rights").unwrap_or_default();
+    let own = if row.own == row.effective {
+        String::new()
+    } else {
+        format!(" This entry alone: {}.", rights_words(row.own, false))
+    };
+    words.title = format!("{}: {}", row.entry, row.rights_words);
+    words.says = format!("R read, W write, X execute, U user, G global.{own} {}", words.says);
+    words
+}
+
+/// What is mapped where, folded.
+fn ranges(ui: &mut Ui, cx: &mut Cx<'_>, list: &mut tree::State, view: &TreeView) {
+    let name = format!("Ranges of {}", view.title);
+    let spec = Spec { id: "ranges", name: &name, rows: view.ranges.len(), row_height: ROW };
+    let outcome = tree::show(ui, cx.t, spec, list, |ui, at, rect| range(ui, cx, rect, &view.ranges[at]));
+    if let Some((at, Act::Open)) = outcome.act
+        && let Some(range) = view.ranges.get(at)
+    {
+        cx.push(Command::SetWalkAddress(format!("{:x}", range.from.0)));
+    }
+    if outcome.response.has_focus() {
+        cx.focused = Words::term("effective-rights");
+    }
+}
+
+fn range(ui: &Ui, cx: &Cx<'_>, rect: Rect, range: &Range) -> String {
+    let t = cx.t;
+    let painter = ui.painter();
+    if range.on_walk {
+        painter.rect_filled(rect.shrink2(vec2(0.0, 1.0)), 2, t.chosen);
+        painter.rect_filled(Rect::from_min_size(rect.min + vec2(0.0, 1.0), vec2(3.0, rect.height() - 2.0)), 0, t.focus);
+    }
+    let (upper, lower) = (rect.top() + 11.0, rect.top() + 26.5);
+    let left = rect.left() + 8.0;
+    painter.text(pos2(left, upper), Align2::LEFT_CENTER, span(range.from, range.to), mono(13.0), t.strong);
+    let rights = rights_words(range.rights, range.global);
+    painter.text(pos2(rect.right() - 8.0, upper), Align2::RIGHT_CENTER, rights, mono(13.0), t.strong);
+    let below = format!("> phys {}   {} x {}", range.phys, range.count, size_words(range.page_size));
+    painter.text(pos2(left + 8.0, lower), Align2::LEFT_CENTER, below, mono(12.0), t.weak);
+    if range.shared {
+        painter.text(pos2(rect.right() - 8.0, lower), Align2::RIGHT_CENTER, "shared", words(12.5), t.good);
+    }
+    format!("{}{}", range.words, if range.on_walk { ", the walked address is here" } else { "" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: the second address repeats no digits that the first has; method: near, far and equal ends.
+    #[test]
+    fn spans_are_short() {
+        let span_of = |from, to| span(LinearAddr(from), LinearAddr(to));
+        assert_eq!(span_of(0xffff_ffff_8000_0000, 0xffff_ffff_801f_ffff), "ffff_ffff_8000_0000-801f_ffff");
+        assert_eq!(span_of(0, 0x003f_ffff), "0000_0000_0000_0000-003f_ffff");
+        assert_eq!(span_of(0x9a000, 0x9afff), "0000_0000_0009_a000-afff");
+    }
+}

@@ -1,0 +1,92 @@
+//! The machine's settings as text fields, with Restart: everything that decides what a run does, beside the image.
+
+use super::Cx;
+use crate::command::Command;
+use crate::model::settings::Draft;
+use crate::ui::words::Words;
+use egui::{Grid, RichText, TextEdit, Ui};
+
+/// Name, sentence, hint and width of each field.
+const FIELDS: [(&str, &str, &str, f32); 6] = [
+    ("CPUs", "How many processors, 1 to 255.", "2", 60.0),
+    ("APIC IDs", "One for each CPU, with commas. Empty: 0, 1, 2, …", "0,1", 160.0),
+    ("Memory", "RAM, with K, M or G.", "128M", 90.0),
+    ("Quantum", "Steps before the next CPU's turn; with a seed, the mean run length.", "64", 70.0),
+    (
+        "Seed",
+        "Empty: round-robin. A number: order and run lengths are drawn from it; the same seed gives the same run.",
+        "round-robin",
+        120.0,
+    ),
+    ("Options", "Words for the kernel, such as bringup=parallel or cpu_init_udelay=10.", "bringup=serial", 330.0),
+];
+
+/// Draws the panel.
+pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
+    let settings = &cx.model.settings;
+    let running = cx.model.connection.hello.as_ref().map(|hello| Draft::of(&hello.config)).unwrap_or_default();
+    let mut draft = settings.draft.clone();
+    let mut enter = false;
+    egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        ui.horizontal_top(|ui| {
+            for half in [0..3, 3..6] {
+                Grid::new(("settings", half.start)).num_columns(2).spacing([8.0, 6.0]).show(ui, |ui| {
+                    for at in half {
+                        enter |= field(ui, cx, at, text_of(&mut draft, at));
+                        ui.end_row();
+                    }
+                });
+                ui.add_space(20.0);
+            }
+        });
+        ui.horizontal(|ui| {
+            let can = cx.model.connection.ready() && cx.model.connection.offers.vendor;
+            let label = if draft == running { "Restart" } else { "Restart with these settings" };
+            let button = ui.add_enabled(can, egui::Button::new(label));
+            let says = "Power off and on again. What was recorded until now is lost.";
+            let restart = cx.explain(button, || Words::new(label, says)).clicked() || (enter && can);
+            if draft != running
+                && ui.button("Put back").on_hover_text("The settings of the machine that runs").clicked()
+            {
+                draft = running.clone();
+            }
+            if draft != settings.draft {
+                cx.push(Command::EditSettings(draft));
+            }
+            if restart {
+                cx.push(Command::ApplySettings);
+            }
+            if let Some(why) = &settings.error {
+                ui.label(RichText::new(format!("This cannot be: {why}")).color(cx.t.fault));
+            }
+        });
+        if let Some(hello) = &cx.model.connection.hello {
+            let image = if hello.image_path.is_empty() { "the kernel built in" } else { &hello.image_path };
+            let hash: String = hello.image_sha256.chars().take(12).collect();
+            let text = format!("Image: {image}, SHA-256 {hash}…   Server: {}", hello.server);
+            ui.label(RichText::new(text).color(cx.t.weak));
+        }
+    });
+}
+
+fn text_of(draft: &mut Draft, at: usize) -> &mut String {
+    match at {
+        0 => &mut draft.cpus,
+        1 => &mut draft.apic_ids,
+        2 => &mut draft.memory,
+        3 => &mut draft.quantum,
+        4 => &mut draft.seed,
+        _ => &mut draft.options,
+    }
+}
+
+/// A labelled field; true when Enter was pressed in it.
+fn field(ui: &mut Ui, cx: &mut Cx<'_>, at: usize, text: &mut String) -> bool {
+    let (name, says, hint, width) = FIELDS[at];
+    let label = ui.label(name);
+    let edit = TextEdit::singleline(text).hint_text(hint).desired_width(width).font(egui::TextStyle::Monospace);
+    let response = ui.add(edit).labelled_by(label.id);
+    let entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+    cx.explain(response, || Words::new(name, says));
+    entered
+}

@@ -1,0 +1,126 @@
+//! The transport bar: time forwards and backwards, whose steps are meant, and where we stand.
+
+use super::Cx;
+use crate::command::Command;
+use crate::ui::hex;
+use crate::ui::keys;
+use crate::ui::words::Words;
+use egui::{Align, Button, ComboBox, Layout, RichText, Ui};
+use protocol::CpuId;
+
+/// So many CPUs get a chip of their own; more are chosen from a list.
+const CHIPS: usize = 8;
+
+/// Draws the bar.
+pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = 4.0;
+        let model = cx.model;
+        let cpu = model.cpus.selected;
+        let offers = &model.connection.offers;
+        let moves = cx.can_move();
+        let back = moves && offers.reverse_step;
+        let run_back = moves && offers.reverse_continue;
+        let story = moves && offers.vendor;
+        let only = if model.cpus.hold_others { " only" } else { "" };
+
+        cx.button(ui, "start", "|< Start", story);
+        cx.button(ui, "run-back", "< Run", run_back);
+        cx.button(ui, "event-back", "< Event", story);
+        cx.button(ui, "over-back", "< Over", back && offers.vendor);
+        cx.button(ui, "step-cpu-back", "< Step", back);
+        ui.add_space(4.0);
+        main_step(ui, cx, &format!("Step CPU {}{only}", cpu.0), moves);
+        cx.button(ui, "over", "Over", moves);
+        cx.button(ui, "out", "Out", story);
+        cx.button(ui, "event", "Event >", story);
+        if model.connection.long_run() {
+            cx.button(ui, "pause", "Pause", true);
+        } else {
+            cx.button(ui, "run", "Run >", moves);
+        }
+        ui.add_space(4.0);
+        cx.button(ui, "step-machine-back", "< All", back);
+        cx.button(ui, "step-machine", "All >", moves);
+        ui.add_space(4.0);
+        hold(ui, cx, moves);
+        chips(ui, cx);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| position(ui, cx));
+    });
+}
+
+/// The one button that matters most stands out.
+fn main_step(ui: &mut Ui, cx: &mut Cx<'_>, label: &str, enabled: bool) {
+    ui.scope(|ui| {
+        let accent = cx.t.chosen;
+        let widgets = &mut ui.visuals_mut().widgets;
+        for widget in [&mut widgets.inactive, &mut widgets.hovered] {
+            widget.weak_bg_fill = accent;
+            widget.bg_stroke.color = cx.t.link;
+            widget.bg_stroke.width = 1.5;
+        }
+        cx.button(ui, "step-cpu", label, enabled);
+    });
+}
+
+fn hold(ui: &mut Ui, cx: &mut Cx<'_>, enabled: bool) {
+    let mut on = cx.model.cpus.hold_others;
+    let key = keys::hint("hold");
+    let response = ui.add_enabled_ui(enabled, |ui| ui.checkbox(&mut on, "Hold others")).inner;
+    let mut words = Words::term("hold-others").unwrap_or_default();
+    words.title = format!("{} ({key})", words.title);
+    if cx.explain(response, || words.clone()).changed() {
+        cx.push(Command::ToggleHold);
+    }
+}
+
+/// A chip for each CPU, or a list where there are many.
+fn chips(ui: &mut Ui, cx: &mut Cx<'_>) {
+    let count = cx.model.cpus.states.len();
+    let selected = cx.model.cpus.selected;
+    if count <= CHIPS {
+        for number in 0..count {
+            let cpu = CpuId(number as u16);
+            let response = ui.add(Button::selectable(cpu == selected, RichText::new(number.to_string()).monospace()));
+            response.widget_info(|| {
+                let label = format!("Select CPU {number}");
+                egui::WidgetInfo::selected(egui::Role::RadioButton, true, cpu == selected, label)
+            });
+            let about = cx.model.cpus.get(cpu).map(super::cpu_card::in_a_line).unwrap_or_default();
+            let words = Words::new(format!("CPU {number} ({number})"), about);
+            if cx.explain(response, || words.clone()).clicked() {
+                cx.push(Command::SelectCpu(cpu));
+            }
+        }
+        return;
+    }
+    let combo = ComboBox::from_id_salt("cpu").selected_text(format!("CPU {} of {count}", selected.0)).height(360.0);
+    let response = combo.show_ui(ui, |ui| {
+        for state in &cx.model.cpus.states {
+            let text = format!("CPU {}   {}", state.cpu.0, super::cpu_card::in_a_line(state));
+            if ui.selectable_label(state.cpu == selected, text).clicked() {
+                cx.commands.push(Command::SelectCpu(state.cpu));
+            }
+        }
+    });
+    response.response.on_hover_text("Select a CPU (0 to 9, or Up and Down in the lanes)");
+}
+
+fn position(ui: &mut Ui, cx: &mut Cx<'_>) {
+    let timeline = &cx.model.timeline;
+    let text = format!("step {}", hex::count(timeline.position.0));
+    let label = egui::Label::new(RichText::new(text).monospace().color(cx.t.strong)).selectable(true);
+    let response = ui.add(label);
+    let end = hex::count(timeline.end.0);
+    cx.explain(response, || {
+        let mut words = Words::term("position").unwrap_or_default();
+        words.says.push_str(&format!(" Recorded up to step {end}."));
+        words
+    });
+    if cx.model.connection.long_run() {
+        ui.label(RichText::new("running").color(cx.t.changed));
+    } else if timeline.position < timeline.end {
+        ui.label(RichText::new("in the past").color(cx.t.changed))
+            .on_hover_text("There is a recorded future. A change here ends it; Undo brings it back.");
+    }
+}

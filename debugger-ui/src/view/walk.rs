@@ -1,0 +1,124 @@
+//! The walk of one address through the first root: a box for each level, how it ended, and what the TLB holds instead.
+
+use super::Cx;
+use crate::command::Command;
+use crate::model::page_tables::{Walk, WalkBox};
+use crate::ui::theme::{mono, words};
+use crate::ui::words::Words;
+use egui::{CornerRadius, Frame, Key, Margin, RichText, Stroke, TextEdit, Ui};
+
+/// What is being typed.
+#[derive(Debug, Default)]
+pub struct State {
+    /// None: the model's text is shown.
+    text: Option<String>,
+}
+
+/// Draws the address field, the boxes and the verdict, for each root shown.
+pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
+    address(ui, cx, state);
+    let views = &cx.model.page_tables.views;
+    for view in views {
+        if let Some(walk) = &view.walk {
+            if views.len() > 1 {
+                ui.label(RichText::new(&view.title).size(12.5).color(cx.t.weak));
+            }
+            one(ui, cx, walk);
+        }
+    }
+}
+
+fn address(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
+    let tables = &cx.model.page_tables;
+    ui.horizontal(|ui| {
+        let label = ui.label(RichText::new("walk of").color(cx.t.weak));
+        let mut text = state.text.clone().unwrap_or_else(|| tables.walk_text.clone());
+        let hint = match tables.walk_linear {
+            Some(linear) if tables.walk_text.is_empty() => format!("next instruction, {linear}"),
+            _ => "next instruction".to_owned(),
+        };
+        let width = (ui.available_width() - 70.0).max(120.0);
+        let edit = TextEdit::singleline(&mut text).hint_text(hint).desired_width(width).font(mono(13.0));
+        let response = ui.add(edit).labelled_by(label.id);
+        let about = Words::new(
+            "The walk's address",
+            "A linear address, seg:off, a symbol or a register. Empty: the CPU's next instruction. Enter walks.",
+        );
+        let (changed, left) = (response.changed(), response.lost_focus());
+        cx.explain(response, || about.clone());
+        if changed {
+            state.text = Some(text.clone());
+        }
+        if left && ui.input(|input| input.key_pressed(Key::Enter)) {
+            cx.push(Command::SetWalkAddress(text));
+            state.text = None;
+        } else if left {
+            state.text = None;
+        }
+        if !tables.walk_text.is_empty()
+            && ui.button("Next").on_hover_text("Walk the CPU's next instruction again").clicked()
+        {
+            cx.push(Command::SetWalkAddress(String::new()));
+            state.text = None;
+        }
+    });
+    if let Some(why) = &tables.walk_error {
+        ui.label(RichText::new(why).color(cx.t.fault));
+    }
+}
+
+fn one(ui: &mut Ui, cx: &mut Cx<'_>, walk: &Walk) {
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = egui::vec2(4.0, 4.0);
+        for (at, level) in walk.boxes.iter().enumerate() {
+            if at > 0 {
+                ui.label(RichText::new(">").font(mono(13.0)).color(cx.t.weak));
+            }
+            level_box(ui, cx, level);
+        }
+    });
+    let (sign, colour) = if walk.mapped { ("maps", cx.t.good) } else { ("fails", cx.t.fault) };
+    ui.horizontal_wrapped(|ui| {
+        ui.label(RichText::new(sign).strong().color(colour));
+        ui.add(egui::Label::new(RichText::new(&walk.verdict).color(cx.t.text)).selectable(true).wrap());
+    });
+    if let Some(tlb) = &walk.tlb {
+        let stale = walk.trace.stale;
+        let colour = if stale { cx.t.fault } else { cx.t.weak };
+        let response = ui.add(egui::Label::new(RichText::new(tlb).size(13.0).color(colour)).wrap());
+        if stale {
+            cx.explain(response, || Words::term("stale-tlb").unwrap_or_default());
+        }
+    }
+}
+
+fn level_box(ui: &mut Ui, cx: &mut Cx<'_>, level: &WalkBox) {
+    let (edge, width) = if level.failed { (cx.t.fault, 2.5) } else { (cx.t.frame, 1.0) };
+    let frame = Frame::new()
+        .fill(cx.t.raised)
+        .stroke(Stroke::new(width, edge))
+        .corner_radius(CornerRadius::same(4))
+        .inner_margin(Margin::symmetric(6, 2));
+    let response = frame
+        .show(ui, |ui| {
+            ui.vertical(|ui| {
+                ui.spacing_mut().item_spacing.y = 0.0;
+                ui.label(RichText::new(&level.title).font(mono(13.0)).color(cx.t.strong));
+                let below = if level.failed { "ends here" } else { level.rights.as_str() };
+                let colour = if level.failed { cx.t.fault } else { cx.t.weak };
+                ui.label(RichText::new(below).font(words(12.0)).color(colour));
+            });
+        })
+        .response;
+    let response = ui.interact(response.rect, response.id.with("box"), egui::Sense::click());
+    response.widget_info(|| {
+        let ends = if level.failed { ", the walk ends here" } else { "" };
+        let label = format!("{}: {}, rights {}{ends}", level.title, level.detail, level.rights);
+        egui::WidgetInfo::labeled(egui::Role::Button, true, label)
+    });
+    cx.explain(response, || {
+        let mut words = Words::term("walk").unwrap_or_default();
+        words.title = format!("{}: {}", level.title, level.detail);
+        words
+    });
+}
