@@ -1,17 +1,12 @@
-# Names for the bits and numbers that the kernel's assembly writes. Sources: Intel SDM volume 3A; selectors as in
-# src/arch/gdt.rs, which are Linux's.
-
-.set KERNEL_CS, 0x10                # 64-bit code
-.set TSS_SELECTOR, 0x40             # each CPU's TSS
+# Names for the bits and numbers that the kernel's assembly writes (Intel SDM volume 3A). What Rust defines as well comes
+# from there: see global_asm! in src/main.rs.
 
 .set CR4_PGE, 1 << 7                # global pages survive MOV CR3
-.set CR0_STATE, 0x80050033          # PG AM WP NE ET MP PE
 .set EFER_SCE, 1 << 0               # SYSCALL exists
 .set EFER_NXE, 1 << 11              # bit 63 of an entry means no-execute
 .set MSR_EFER, 0xc0000080
 .set MSR_GS_BASE, 0xc0000101
 
-.set LOCAL_APIC_LINEAR, 0xffffffffff5fc000 # mapped by init_top_pgt
 .set LOCAL_APIC_ID, 0x20            # bits 31:24
 .set LOCAL_APIC_ICR_LOW, 0x300      # a write here sends
 .set LOCAL_APIC_ICR_HIGH, 0x310     # bits 63:56 of the ICR: to whom

@@ -6,7 +6,7 @@
 use bootloader_api::{BootInfo, BootloaderConfig, entry_point};
 use core::arch::global_asm;
 use core::mem::{offset_of, size_of};
-use kernel::arch::{cpu, idt, lapic, percpu, port};
+use kernel::arch::{cpu, cpuid, gdt, idt, lapic, percpu, port};
 use kernel::mm::{direct_map, kernel_pgd};
 use kernel::options::{self, Options};
 use kernel::smp::{acpi_tables, ap_start, bringup, cpus, irq, madt::Madt, realmode};
@@ -20,13 +20,22 @@ mod blob {
     include!(concat!(env!("OUT_DIR"), "/blob.rs"));
 }
 
+// What assembly and Rust share, from Rust.
 global_asm!(
     ".set PERCPU_STACK_TOP, {stack_top}",
     ".set PERCPU_GDTR, {gdtr}",
     ".set MAX_CPUS, {max_cpus}",
+    ".set LOCAL_APIC_LINEAR, {local_apic}",
+    ".set KERNEL_CS, {kernel_cs}",
+    ".set TSS_SELECTOR, {tss_selector}",
+    ".set CR0_STATE, {cr0_state}",
     stack_top = const percpu::STACK_TOP_OFFSET,
     gdtr = const percpu::GDTR_OFFSET,
     max_cpus = const memlayout::MAX_CPUS,
+    local_apic = const memlayout::LOCAL_APIC_LINEAR,
+    kernel_cs = const gdt::KERNEL_CS,
+    tss_selector = const gdt::TSS_SELECTOR,
+    cr0_state = const cpu::CR0_STATE.bits(),
 );
 global_asm!(include_str!("../asm/defs.S"), options(raw));
 global_asm!(include_str!("../asm/entry.S"), options(raw));
@@ -50,9 +59,10 @@ const _: () = {
     assert!(at::TR_CR4 - at::TRAMPOLINE_HEADER == offset_of!(TrampolineHeader, cr4));
     assert!(at::TR_FLAGS - at::TRAMPOLINE_HEADER == offset_of!(TrampolineHeader, flags));
     assert!(at::TR_LOCK - at::TRAMPOLINE_HEADER == offset_of!(TrampolineHeader, lock));
-    assert!(at::TRAMPOLINE_HEADER % 8 == 0 && at::TRAMPOLINE_PGD % 4096 == 0 && at::TRAMPOLINE_START == 0x1000);
+    assert!(at::TRAMPOLINE_HEADER.is_multiple_of(8) && at::TRAMPOLINE_PGD.is_multiple_of(4096));
+    assert!(at::TRAMPOLINE_START == 0x1000);
     assert!(size_of::<TrampolineHeader>() <= at::RM_STACK - at::TRAMPOLINE_HEADER);
-    assert!(blob::BYTES.len() % 4096 == 0);
+    assert!(blob::BYTES.len().is_multiple_of(4096));
 };
 
 static BLOB: realmode::Blob = realmode::Blob {
@@ -83,7 +93,7 @@ fn start_kernel(boot_info: &'static mut BootInfo) -> ! {
     let madt = acpi_tables::read_madt(boot.rsdp).unwrap_or_else(|error| panic!("acpi: {error}"));
     direct_map::init(boot.regions());
     idt::init();
-    let boot_cpu = percpu::create(0, kernel::arch::cpuid::initial_apic_id());
+    let boot_cpu = percpu::create(0, cpuid::initial_apic_id());
     percpu::load_boot_cpu(boot_cpu);
     let devices =
         kernel_pgd::Devices { local_apic: madt.local_apic, io_apic: madt.io_apic.map(|io_apic| io_apic.physical) };

@@ -5,7 +5,7 @@ use x86_64::instructions::{hlt, interrupts};
 use x86_64::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags, Efer, EferFlags};
 
 /// What CR0 holds while the kernel runs, Linux's CR0_STATE: PG, AM, WP, NE, ET, MP, PE. The APs load it in the trampoline.
-const CR0_STATE: Cr0Flags = Cr0Flags::PAGING
+pub const CR0_STATE: Cr0Flags = Cr0Flags::PAGING
     .union(Cr0Flags::ALIGNMENT_MASK)
     .union(Cr0Flags::WRITE_PROTECT)
     .union(Cr0Flags::NUMERIC_ERROR)

@@ -5,7 +5,7 @@ use super::direct_map::DirectMap;
 use super::frame::{FRAME_SIZE, Region, RegionKind};
 use super::page_table::{MapError, PageSize, TableMemory, map_page, map_range, walk};
 use super::roots::init_top_pgt_paddr;
-use crate::memlayout::{DIRECT_MAP_BASE, IO_APIC_LINEAR, LOCAL_APIC_LINEAR};
+use crate::memlayout::{DIRECT_MAP_BASE, IO_APIC_LINEAR, KERNEL_IMAGE_BASE, LOCAL_APIC_LINEAR};
 use core::sync::atomic::Ordering;
 use x86_64::registers::control::{Cr3, Cr4, Cr4Flags};
 use x86_64::{PhysAddr, structures::paging::PageTableFlags as Flags};
@@ -44,6 +44,7 @@ pub struct Devices {
 /// # Panics
 /// If the memory map or the image cannot be mapped: the kernel cannot go on without.
 pub fn build(regions: &[Region], devices: Devices) -> PhysAddr {
+    assert!(&raw const _text as u64 == KERNEL_IMAGE_BASE, "kernel.ld and memlayout.rs disagree");
     let memory = &mut DirectMap;
     let root = memory.allocate_table().expect("a frame for init_top_pgt");
     try_build(memory, root, regions, devices).unwrap_or_else(|error| panic!("init_top_pgt: {error}"));
