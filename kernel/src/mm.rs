@@ -5,3 +5,4 @@ pub mod frame;
 pub mod kernel_pgd;
 pub mod page_table;
 pub mod roots;
+pub mod trampoline_pgd;

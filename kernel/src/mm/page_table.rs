@@ -106,4 +106,6 @@ fn table_address(entry: u64) -> PhysAddr {
 }
 
 #[cfg(test)]
+pub(crate) mod test_memory;
+#[cfg(test)]
 mod tests;

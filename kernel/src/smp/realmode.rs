@@ -1,15 +1,15 @@
 //! The real-mode blob: a place for it, its copy, its relocation, its rights (Linux: arch/x86/realmode/init.c).
 #![allow(unsafe_code)]
 
-use crate::memlayout::{DIRECT_MAP_BASE, LOW_MEMORY_END, pgd_index, phys_to_virt};
-use crate::mm::frame::{FRAME_SIZE, Region, find_below, is_usable};
-use crate::mm::page_table::{MapError, TableMemory, protect_page, split};
-use crate::mm::{direct_map::DirectMap, kernel_pgd, roots};
+use crate::memlayout::{LOW_MEMORY_END, phys_to_virt};
+use crate::mm::frame::{Region, find_below, is_usable};
+use crate::mm::page_table::MapError;
+use crate::mm::{direct_map::DirectMap, kernel_pgd, roots, trampoline_pgd};
 use crate::{arch::cpu, println};
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU64, Ordering};
 use trampoline::{END_SIGNATURE, RealModeHeader, RelocError, TrampolineHeader};
-use x86_64::{PhysAddr, structures::paging::PageTableFlags};
+use x86_64::PhysAddr;
 
 /// The blob as it was linked, from the build script.
 #[derive(Clone, Copy, Debug)]
@@ -116,9 +116,14 @@ pub fn setup_real_mode(blob: &Blob, base: PhysAddr, start: u64) -> Result<RealMo
     unsafe { tr.as_mut_ptr::<TrampolineHeader>().write(TrampolineHeader { start, efer, cr4, flags: 0, lock: 0 }) };
     trampoline_lock.store((tr + offset_of!(TrampolineHeader, lock) as u64).as_u64(), Ordering::Release);
 
-    fill_trampoline_pgd(PhysAddr::new(header.trampoline_pgd.into()));
     let real_mode = RealMode { base, header };
-    set_real_mode_permissions(&real_mode, blob.bytes.len() as u64).map_err(RealModeError::Permissions)?;
+    let root = roots::by_name("init_top_pgt").expect("the kernel's tables are made first");
+    let pgd = PhysAddr::new(header.trampoline_pgd.into());
+    trampoline_pgd::fill(&mut DirectMap, root, pgd);
+    roots::trampoline_pgd_paddr.store(pgd.as_u64(), Ordering::Release);
+    trampoline_pgd::set_real_mode_permissions(&mut DirectMap, root, base, blob.bytes.len() as u64, &header)
+        .map_err(RealModeError::Permissions)?;
+    kernel_pgd::flush_all();
     real_mode_base.store(base.as_u64(), Ordering::Release);
     println!(
         "realmode: {} KiB at {:05x}-{:05x}, SIPI vector {:02x}h, trampoline_pgd at {:05x}",
@@ -129,41 +134,4 @@ pub fn setup_real_mode(blob: &Blob, base: PhysAddr, start: u64) -> Result<RealMo
         header.trampoline_pgd,
     );
     Ok(real_mode)
-}
-
-/// Slot 0 becomes what the direct map's slot is, so that low memory appears at linear = physical through the same lower
-/// tables; the kernel's half is copied whole (Linux since 5.16), so that the kernel can be reached.
-fn fill_trampoline_pgd(trampoline_pgd: PhysAddr) {
-    let memory = &mut DirectMap;
-    let init_top_pgt = roots::by_name("init_top_pgt").expect("the kernel's tables are made first");
-    let direct_map_slot = pgd_index(DIRECT_MAP_BASE);
-    let entry = memory.read_entry(init_top_pgt, direct_map_slot);
-    memory.write_entry(trampoline_pgd, 0, entry);
-    for slot in direct_map_slot..512 {
-        let entry = memory.read_entry(init_top_pgt, slot);
-        memory.write_entry(trampoline_pgd, slot, entry);
-    }
-    roots::trampoline_pgd_paddr.store(trampoline_pgd.as_u64(), Ordering::Release);
-}
-
-/// The blob's pages in the direct map: all NX, then read-only up to `ro_end`, then executable where the text is. The
-/// trampoline's slot 0 shares these tables, and with NX there the AP's first fetch with paging would be its last.
-fn set_real_mode_permissions(real_mode: &RealMode, size: u64) -> Result<(), MapError> {
-    use PageTableFlags as Flags;
-    let memory = &mut DirectMap;
-    let root = roots::by_name("init_top_pgt").expect("the kernel's tables are made first");
-    let (base, header) = (real_mode.base.as_u64(), real_mode.header);
-    for page in (base..base + size).step_by(FRAME_SIZE as usize) {
-        let linear = phys_to_virt(PhysAddr::new(page)).as_u64();
-        split(memory, root, linear)?;
-        protect_page(memory, root, linear, |flags| flags | Flags::NO_EXECUTE)?;
-        if page < u64::from(header.ro_end) {
-            protect_page(memory, root, linear, |flags| flags - Flags::WRITABLE)?;
-        }
-        if (u64::from(header.text_start)..u64::from(header.ro_end)).contains(&page) {
-            protect_page(memory, root, linear, |flags| flags - Flags::NO_EXECUTE)?;
-        }
-    }
-    kernel_pgd::flush_all();
-    Ok(())
 }

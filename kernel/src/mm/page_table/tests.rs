@@ -1,35 +1,9 @@
 //! Page tables in a small test memory.
 
 extern crate std;
+use super::test_memory::{TestMemory, new_root};
 use super::*;
-use std::{vec, vec::Vec};
-
-/// Tables in a vector; table n lies at physical (n + 1) * 4096. At most `limit` can be made.
-struct TestMemory {
-    tables: Vec<[u64; 512]>,
-    limit: usize,
-}
-
-impl TableMemory for TestMemory {
-    fn read_entry(&self, table: PhysAddr, index: usize) -> u64 {
-        self.tables[(table.as_u64() / 4096) as usize - 1][index]
-    }
-    fn write_entry(&mut self, table: PhysAddr, index: usize, entry: u64) {
-        self.tables[(table.as_u64() / 4096) as usize - 1][index] = entry;
-    }
-    fn allocate_table(&mut self) -> Option<PhysAddr> {
-        (self.tables.len() < self.limit).then(|| {
-            self.tables.push([0; 512]);
-            PhysAddr::new(self.tables.len() as u64 * 4096)
-        })
-    }
-}
-
-fn new_root(limit: usize) -> (TestMemory, PhysAddr) {
-    let mut memory = TestMemory { tables: vec![], limit };
-    let root = memory.allocate_table().expect("the first table");
-    (memory, root)
-}
+use std::vec::Vec;
 
 const RW_NX_G: PageTableFlags =
     PageTableFlags::WRITABLE.union(PageTableFlags::NO_EXECUTE).union(PageTableFlags::GLOBAL);

@@ -1,0 +1,111 @@
+//! `trampoline_pgd`: the blob's own PML4, and the rights of the blob's pages (Linux: `setup_real_mode()` and
+//! `set_real_mode_permissions()`). Pure over [`TableMemory`].
+
+use super::frame::FRAME_SIZE;
+use super::page_table::{MapError, TableMemory, protect_page, split};
+use crate::memlayout::{DIRECT_MAP_BASE, pgd_index, phys_to_virt};
+use trampoline::RealModeHeader;
+use x86_64::{PhysAddr, structures::paging::PageTableFlags};
+
+/// Fills the blob's PML4. Slot 0 becomes what the direct map's slot is, so that low memory appears at linear = physical
+/// through the same lower tables; the kernel's half is copied whole (Linux since 5.16), so that the kernel is reachable.
+pub fn fill(memory: &mut impl TableMemory, init_top_pgt: PhysAddr, trampoline_pgd: PhysAddr) {
+    let direct_map_slot = pgd_index(DIRECT_MAP_BASE);
+    let entry = memory.read_entry(init_top_pgt, direct_map_slot);
+    memory.write_entry(trampoline_pgd, 0, entry);
+    for slot in direct_map_slot..512 {
+        let entry = memory.read_entry(init_top_pgt, slot);
+        memory.write_entry(trampoline_pgd, slot, entry);
+    }
+}
+
+/// The `size` bytes of the blob at `base`, in the direct map: all NX, then read-only up to `ro_end`, then executable where
+/// the text is. Slot 0 of the trampoline's PML4 shares these tables: with NX there, the AP's first fetch after paging goes
+/// on would be its last. The TLB keeps what it has until it is flushed.
+///
+/// # Errors
+/// [`MapError`] if the blob is not mapped or no frame is left for a smaller table.
+pub fn set_real_mode_permissions(
+    memory: &mut impl TableMemory,
+    init_top_pgt: PhysAddr,
+    base: PhysAddr,
+    size: u64,
+    header: &RealModeHeader,
+) -> Result<(), MapError> {
+    use PageTableFlags as Flags;
+    let (text_start, ro_end) = (u64::from(header.text_start), u64::from(header.ro_end));
+    for page in (base.as_u64()..base.as_u64() + size).step_by(FRAME_SIZE as usize) {
+        let linear = phys_to_virt(PhysAddr::new(page)).as_u64();
+        split(memory, init_top_pgt, linear)?;
+        protect_page(memory, init_top_pgt, linear, |flags| flags | Flags::NO_EXECUTE)?;
+        if page < ro_end {
+            protect_page(memory, init_top_pgt, linear, |flags| flags - Flags::WRITABLE)?;
+        }
+        if (text_start..ro_end).contains(&page) {
+            protect_page(memory, init_top_pgt, linear, |flags| flags - Flags::NO_EXECUTE)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use crate::mm::page_table::test_memory::new_root;
+    use crate::mm::page_table::{PageSize, for_each_range, map_range, walk};
+    use std::{vec, vec::Vec};
+
+    const DATA: PageTableFlags =
+        PageTableFlags::WRITABLE.union(PageTableFlags::NO_EXECUTE).union(PageTableFlags::GLOBAL);
+
+    /// Goal: low memory is seen at linear = physical with exactly the blob's rights, which are those of the direct map.
+    /// Method: a direct map of one large page, the blob in it, the ranges of both views.
+    #[test]
+    fn the_identity_view_has_the_blobs_rights() {
+        let (mut memory, root) = new_root(16);
+        let pgd = memory.allocate_table().expect("a table");
+        map_range(&mut memory, root, (DIRECT_MAP_BASE, 0, 0x20_0000), PageSize::Size2M, DATA).expect("maps");
+        fill(&mut memory, root, pgd);
+        let header = RealModeHeader {
+            text_start: 0x9_b000,
+            ro_end: 0x9_c000,
+            trampoline_start: 0x9_b000,
+            trampoline_header: 0x9_d000,
+            trampoline_pgd: 0x9_c000,
+        };
+        let base = PhysAddr::new(0x9_a000);
+        set_real_mode_permissions(&mut memory, root, base, 0x4000, &header).expect("protects");
+        let mut low = Vec::new();
+        let mut high = Vec::new();
+        for_each_range(&memory, pgd, |range| {
+            let seen = (range.linear, range.bytes, range.rights.writable, range.rights.executable, range.rights.global);
+            if range.linear < DIRECT_MAP_BASE { low.push(seen) } else { high.push(seen) }
+        });
+        let expected = vec![
+            (0, 0x9_a000, true, false, true),
+            (0x9_a000, 0x1000, false, false, true),
+            (0x9_b000, 0x1000, false, true, true),
+            (0x9_c000, 0x16_4000, true, false, true),
+        ];
+        assert_eq!(low, expected);
+        assert_eq!(high.iter().map(|r| (r.0 - DIRECT_MAP_BASE, r.1, r.2, r.3, r.4)).collect::<Vec<_>>(), expected);
+        assert!(walk(&memory, root, 0x9_b000).result.is_err(), "init_top_pgt itself has no identity map");
+    }
+
+    /// Goal: a blob that the direct map does not cover is an error. Method: a direct map that ends before it.
+    #[test]
+    fn a_blob_outside_the_direct_map_is_refused() {
+        let (mut memory, root) = new_root(16);
+        map_range(&mut memory, root, (DIRECT_MAP_BASE, 0, 0x9_b000), PageSize::Size4K, DATA).expect("maps");
+        let header = RealModeHeader {
+            text_start: 0x9_b000,
+            ro_end: 0x9_c000,
+            trampoline_start: 0x9_b000,
+            trampoline_header: 0x9_d000,
+            trampoline_pgd: 0x9_c000,
+        };
+        let result = set_real_mode_permissions(&mut memory, root, PhysAddr::new(0x9_a000), 0x4000, &header);
+        assert!(matches!(result, Err(MapError::NotMapped { .. })), "{result:?}");
+    }
+}
