@@ -107,8 +107,8 @@ pub struct Watch {
     pub active: bool,
     /// The watchpoints (conditions Write, Read, Access), as set by the timeline.
     pub points: Vec<Breakpoint>,
-    /// The first one that the running step hit: its number.
-    pub hit: Option<u32>,
+    /// The first one that the running step hit: its number, and the CPU.
+    pub hit: Option<(u32, CpuId)>,
 }
 
 impl Watch {
@@ -128,7 +128,7 @@ impl Watch {
                     Condition::Execute(_) | Condition::Event(_) => false,
                 }
         });
-        self.hit = self.hit.or(hit.map(|point| point.id));
+        self.hit = self.hit.or(hit.map(|point| (point.id, cpu)));
     }
 }
 

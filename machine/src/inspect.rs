@@ -1,49 +1,45 @@
-//! What a debugger sees: the machine's state as `protocol` types, read only and without side effects.
+//! What a debugger sees: the machine's state as `protocol` types, read only and without side effects; and, apart from
+//! that, what its edits do ([`edit`]).
 //!
-//! (Being built: the signatures stand, the bodies come.) Called by the server with [`crate::timeline::Timeline::machine`].
+//! Called by the server with [`crate::timeline::Timeline::machine`]. Errors are words for a person.
 
+pub mod code;
+mod cpu;
+pub mod edit;
+mod memory;
+mod page_table;
+
+use crate::cpu::Cpu;
 use crate::machine::Machine;
-use protocol::page_table::{TlbEntry, Tree, WalkTrace};
-use protocol::request::{CodeLine, Place, RootSpec};
+pub use cpu::state_of;
+pub use memory::read as memory;
+pub use page_table::{tlb, tree, walk};
+use protocol::request::CodeLine;
 use protocol::{CpuId, CpuState, LinearAddr};
 
+/// The CPU, or in words that there is none.
+fn cpu_of(machine: &Machine, cpu: CpuId) -> Result<&Cpu, String> {
+    let last = machine.cpus().len().saturating_sub(1);
+    machine.cpu(cpu).ok_or_else(|| format!("There is no {cpu}. This machine has CPU 0 to CPU {last}."))
+}
+
 /// One CPU. None: there is no such CPU.
-pub fn cpu_state(_machine: &Machine, _cpu: CpuId) -> Option<CpuState> {
-    panic!("being built")
+pub fn cpu_state(machine: &Machine, cpu: CpuId) -> Option<CpuState> {
+    machine.cpu(cpu).map(|cpu| state_of(machine, cpu))
 }
 
-/// The tables below a root, at most `max_tables`. Error, in words: no such CPU.
-pub fn tree(_machine: &Machine, _root: RootSpec, _max_tables: usize) -> Result<Tree, String> {
-    panic!("being built")
-}
-
-/// The walk of one address. Error, in words: no such CPU.
-pub fn walk(_machine: &Machine, _root: RootSpec, _linear: LinearAddr) -> Result<WalkTrace, String> {
-    panic!("being built")
-}
-
-/// A CPU's TLB, oldest entry first. Error, in words: no such CPU.
-pub fn tlb(_machine: &Machine, _cpu: CpuId) -> Result<Vec<TlbEntry>, String> {
-    panic!("being built")
-}
-
-/// Instructions around a linear address in a CPU's mode. Error, in words: no such CPU.
+/// Instructions around a linear address in a CPU's mode: at most `before` ahead of it (best effort), `count` from it on.
 pub fn code(
-    _machine: &Machine,
-    _cpu: CpuId,
-    _linear: LinearAddr,
-    _before: u16,
-    _count: u16,
+    machine: &Machine,
+    cpu: CpuId,
+    linear: LinearAddr,
+    before: u16,
+    count: u16,
 ) -> Result<Vec<CodeLine>, String> {
-    panic!("being built")
+    Ok(code::lines(cpu_of(machine, cpu)?, machine.bus(), linear.0, before, count))
 }
 
-/// Bytes of memory as far as they can be read, and why they end early.
-pub fn memory(_machine: &Machine, _from: Place, _len: usize) -> (Vec<u8>, Option<String>) {
-    panic!("being built")
-}
-
-/// The physical address behind a linear one through this CPU's tables as they are in memory. Error in words.
-pub fn translate(_machine: &Machine, _cpu: CpuId, _linear: LinearAddr) -> Result<u64, String> {
-    panic!("being built")
+/// The physical address behind a linear one through this CPU's tables as they are in memory.
+pub fn translate(machine: &Machine, cpu: CpuId, linear: LinearAddr) -> Result<u64, String> {
+    memory::translate(cpu_of(machine, cpu)?, machine.bus(), linear.0)
 }

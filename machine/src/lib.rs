@@ -17,6 +17,7 @@ pub mod execute;
 pub mod fault;
 pub mod firmware;
 pub mod gdb;
+pub mod hash;
 pub mod inspect;
 pub mod machine;
 pub mod mmu;

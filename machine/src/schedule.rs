@@ -1,8 +1,9 @@
-//! Which CPU makes the next step: round-robin with a quantum, drawn from a seed, or one CPU by hand.
+//! Which CPU makes the next step: round-robin with a quantum, or drawn from a seed.
 //!
 //! Asked by [`crate::machine`] at the start of each slice. The place in it is state: it is in checkpoints and in the
 //! hash, and neither stopping nor breakpoints touch it, so that looking never changes the order. CPUs that wait take
-//! no turns.
+//! no turns. A run by hand (others held) is not the schedule's: it stands still meanwhile, see
+//! [`crate::timeline::journal`].
 
 use protocol::CpuId;
 
@@ -18,24 +19,12 @@ pub struct Schedule {
     current: u16,
     /// Steps left of it.
     left: u32,
-    /// By hand: only this CPU steps. The rest of the schedule stands still meanwhile.
-    only: Option<CpuId>,
 }
 
 impl Schedule {
     /// Before the first step. `quantum`: steps of a slice, or their mean where `seed` draws them.
     pub fn new(quantum: u32, seed: Option<u64>) -> Self {
-        Self { quantum: quantum.max(1), random: seed.map(SplitMix64), current: 0, left: 0, only: None }
-    }
-
-    /// The CPU that alone may step, if the others are held.
-    pub fn only(&self) -> Option<CpuId> {
-        self.only
-    }
-
-    /// Holds all CPUs but one, or none.
-    pub fn hold_others(&mut self, only: Option<CpuId>) {
-        self.only = only;
+        Self { quantum: quantum.max(1), random: seed.map(SplitMix64), current: 0, left: 0 }
     }
 
     /// Begins or goes on with a slice: whose it is and how many steps are left of it. None: nobody `can_step`.
@@ -43,9 +32,6 @@ impl Schedule {
     /// Round-robin takes the next index that can step. A seeded schedule draws one of those that can step, each with the
     /// same chance, then a length of 1 to 2 * quantum - 1 steps; it draws only when a slice begins.
     pub fn slice(&mut self, cpus: u16, can_step: impl Fn(CpuId) -> bool) -> Option<(CpuId, u32)> {
-        if let Some(only) = self.only {
-            return can_step(only).then_some((only, u32::MAX));
-        }
         if self.left != 0 && can_step(CpuId(self.current)) {
             return Some((CpuId(self.current), self.left));
         }
@@ -71,15 +57,13 @@ impl Schedule {
     /// So many steps of the slice were made.
     #[inline]
     pub fn spend(&mut self, steps: u32) {
-        if self.only.is_none() {
-            self.left -= steps;
-        }
+        self.left -= steps;
     }
 
     /// Configuration and place in a fixed order, for the state hash.
     pub fn state(&self, mut put: impl FnMut(u64)) {
         put(u64::from(self.quantum) | u64::from(self.left) << 32);
-        put(u64::from(self.current) | self.only.map_or(0, |cpu| u64::from(cpu.0) << 16 | 1 << 32));
+        put(u64::from(self.current));
         put(self.random.is_some().into());
         put(self.random.map_or(0, |random| random.0));
     }
@@ -101,7 +85,7 @@ impl SplitMix64 {
 
     /// 0 to `bound` - 1: the high half of the product, whose bias of bound / 2^64 nobody can see.
     fn below(&mut self, bound: u64) -> u64 {
-        (u128::from(self.next()) * u128::from(bound) >> 64) as u64
+        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
     }
 }
 
@@ -129,19 +113,6 @@ mod tests {
         }
         assert_eq!(turns, [1, 1, 3, 3, 0, 0, 1, 1]);
         assert_eq!(schedule.slice(4, |_| false), None);
-    }
-
-    /// Goal: holding the others does not move the schedule; method: compare before and after a run by hand.
-    #[test]
-    fn by_hand_leaves_the_place() {
-        let mut schedule = Schedule::new(64, Some(7));
-        schedule.slice(4, |_| true);
-        let before = schedule;
-        schedule.hold_others(Some(CpuId(3)));
-        assert_eq!(schedule.slice(4, |_| true).map(|(cpu, _)| cpu), Some(CpuId(3)));
-        schedule.spend(1000);
-        schedule.hold_others(None);
-        assert_eq!(schedule, before);
     }
 
     /// Goal: every CPU gets turns and the mean length is the quantum; method: 10,000 slices of one seed.

@@ -31,4 +31,9 @@ impl I8042 {
         }
         port == 0x64 && value == PULSE_RESET
     }
+
+    /// Registers for the state hash.
+    pub fn state(&self) -> u64 {
+        self.output.map_or(u64::MAX, u64::from)
+    }
 }

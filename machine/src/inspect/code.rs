@@ -1,0 +1,131 @@
+//! Instructions as a debugger shows them, and what kind of jump one is (for stepping over and out).
+
+use super::memory::code_bytes;
+use crate::bus::Bus;
+use crate::cpu::{Cpu, segment};
+use crate::decode::code_bits;
+use crate::disasm::decode_line;
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic};
+use protocol::request::CodeLine;
+use protocol::{LinearAddr, Mode};
+
+/// Longest instruction, in bytes (SDM 2A 2.3.11).
+pub(super) const MAX_INSTRUCTION: usize = 15;
+
+/// What an instruction does to the flow of control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// CALL, INT n, SYSCALL, SYSENTER.
+    Call,
+    /// RET, IRET, SYSRET, SYSEXIT.
+    Return,
+    /// A string instruction with REP: each iteration is a step.
+    Rep,
+    /// A conditional jump backwards: the end of a loop.
+    LoopEnd,
+    /// HLT: goes on after an interrupt was served.
+    Wait,
+    /// Anything else.
+    Plain,
+}
+
+/// The instruction at a linear address as this CPU would decode it; invalid where there is none. Its `ip` is the offset
+/// in CS.
+pub fn instruction_at(cpu: &Cpu, bus: &Bus, linear: u64) -> Instruction {
+    let (bytes, len) = code_bytes::<MAX_INSTRUCTION>(cpu, bus, linear);
+    Decoder::with_ip(code_bits(cpu), &bytes[..len], offset_in_cs(cpu, linear), DecoderOptions::NONE).decode()
+}
+
+/// Offset in CS of a linear address.
+fn offset_in_cs(cpu: &Cpu, linear: u64) -> u64 {
+    if cpu.mode() == Mode::Long { linear } else { linear.wrapping_sub(cpu.segments[segment::CS].base) & 0xffff_ffff }
+}
+
+/// Linear address of an offset in CS.
+fn linear_in_cs(cpu: &Cpu, offset: u64) -> u64 {
+    if cpu.mode() == Mode::Long { offset } else { cpu.segments[segment::CS].base.wrapping_add(offset) & 0xffff_ffff }
+}
+
+/// What kind of jump the instruction at a linear address is.
+pub fn flow_at(cpu: &Cpu, bus: &Bus, linear: u64) -> Flow {
+    flow(&instruction_at(cpu, bus, linear))
+}
+
+/// What kind of jump an instruction is.
+pub fn flow(instruction: &Instruction) -> Flow {
+    let is_rep = instruction.has_rep_prefix() || instruction.has_repne_prefix();
+    match instruction.flow_control() {
+        FlowControl::Call | FlowControl::IndirectCall | FlowControl::Interrupt => Flow::Call,
+        FlowControl::Return => Flow::Return,
+        FlowControl::ConditionalBranch if instruction.near_branch_target() <= instruction.ip() => Flow::LoopEnd,
+        _ if instruction.mnemonic() == Mnemonic::Hlt => Flow::Wait,
+        _ if is_rep && instruction.is_string_instruction() => Flow::Rep,
+        _ => Flow::Plain,
+    }
+}
+
+/// Instructions around a linear address in a CPU's mode: up to `before` ahead of it, as far as a decoding can be found
+/// that meets it, then `count` from it on. Where nothing can be read there is one line that says so, a byte long.
+pub(super) fn lines(cpu: &Cpu, bus: &Bus, linear: u64, before: u16, count: u16) -> Vec<CodeLine> {
+    let mut lines = lines_before(cpu, bus, linear, before);
+    let mut at = linear;
+    for _ in 0..count {
+        let line = line_at(cpu, bus, at);
+        let is_readable = !line.bytes.is_empty();
+        at = at.wrapping_add(line.bytes.len().max(1) as u64);
+        lines.push(line);
+        if !is_readable {
+            break;
+        }
+    }
+    lines
+}
+
+fn line_at(cpu: &Cpu, bus: &Bus, linear: u64) -> CodeLine {
+    let bits = code_bits(cpu);
+    let (bytes, len) = code_bytes::<MAX_INSTRUCTION>(cpu, bus, linear);
+    if len == 0 {
+        let why = || String::from("(not mapped)");
+        let linear = LinearAddr(linear);
+        return CodeLine { linear, bytes: Vec::new(), intel: why(), att: why(), bits: bits as u8, target: None };
+    }
+    let line = decode_line(&bytes[..len], bits, offset_in_cs(cpu, linear));
+    CodeLine {
+        linear: LinearAddr(linear),
+        bytes: bytes[..line.len].to_vec(),
+        intel: line.intel,
+        att: line.att,
+        bits: bits as u8,
+        target: line.target.map(|offset| LinearAddr(linear_in_cs(cpu, offset))),
+    }
+}
+
+/// x86 cannot be decoded backwards. From each start up to 15 bytes an instruction ahead, decodings soon fall into step
+/// with the true one; the farthest start whose lines meet `linear` exactly and are all valid is the best guess.
+fn lines_before(cpu: &Cpu, bus: &Bus, linear: u64, count: u16) -> Vec<CodeLine> {
+    let count = usize::from(count);
+    let farthest = (count * MAX_INSTRUCTION) as u64;
+    let starts =
+        (1..=farthest).rev().filter_map(|back| offset_in_cs(cpu, linear).checked_sub(back).map(|_| linear - back));
+    for start in starts {
+        if let Some(mut lines) = lines_between(cpu, bus, start, linear) {
+            return lines.split_off(lines.len().saturating_sub(count));
+        }
+    }
+    Vec::new()
+}
+
+/// The instructions from one address to another, None unless they are valid and end there.
+fn lines_between(cpu: &Cpu, bus: &Bus, start: u64, end: u64) -> Option<Vec<CodeLine>> {
+    let mut lines = Vec::new();
+    let mut at = start;
+    while at < end {
+        let line = line_at(cpu, bus, at);
+        if line.bytes.is_empty() || line.intel == "(bad)" {
+            return None;
+        }
+        at += line.bytes.len() as u64;
+        lines.push(line);
+    }
+    (at == end).then_some(lines)
+}

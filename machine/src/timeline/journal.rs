@@ -1,0 +1,125 @@
+//! What was put into the machine from outside, by position. With image, configuration and seed it determines every byte
+//! of a run.
+//!
+//! Inputs act at a position, before its next step. Runs by hand (one CPU steps, the others are held) are stretches of
+//! positions, so that holding is no state of the machine and leaves no trace where it ends.
+
+use protocol::CpuId;
+use protocol::request::Edit;
+
+/// Something from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Bytes on the serial line.
+    Serial(Vec<u8>),
+    /// A debugger's change.
+    Edit(Edit),
+    /// The user presses reset.
+    Reset,
+    /// The user sends an NMI.
+    Nmi(CpuId),
+}
+
+/// An input and where it acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Before the step from here.
+    pub position: u64,
+    /// What.
+    pub input: Input,
+}
+
+/// A stretch of steps that one CPU made alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldRun {
+    /// The first step leads on from here.
+    pub start: u64,
+    /// How many.
+    pub steps: u64,
+    /// Whose.
+    pub cpu: CpuId,
+}
+
+impl HoldRun {
+    fn end(&self) -> u64 {
+        self.start + self.steps
+    }
+}
+
+/// The whole journal, ascending.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Journal {
+    entries: Vec<Entry>,
+    holds: Vec<HoldRun>,
+}
+
+impl Journal {
+    /// All inputs.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// All runs by hand.
+    pub fn holds(&self) -> &[HoldRun] {
+        &self.holds
+    }
+
+    /// Adds an input at the end.
+    pub(super) fn push(&mut self, position: u64, input: Input) {
+        debug_assert!(self.entries.last().is_none_or(|last| last.position <= position), "journals are ascending");
+        self.entries.push(Entry { position, input });
+    }
+
+    /// Adds steps by hand at the end; goes on with the last run where it is the same CPU's.
+    pub(super) fn push_hold(&mut self, start: u64, steps: u64, cpu: CpuId) {
+        match self.holds.last_mut() {
+            _ if steps == 0 => {}
+            Some(last) if last.end() == start && last.cpu == cpu => last.steps += steps,
+            _ => self.holds.push(HoldRun { start, steps, cpu }),
+        }
+    }
+
+    /// The CPU that alone makes the step from a position, and where its run by hand ends.
+    pub fn hold_at(&self, position: u64) -> Option<(CpuId, u64)> {
+        let after = self.holds.partition_point(|hold| hold.start <= position);
+        let hold = self.holds[..after].last().filter(|hold| position < hold.end())?;
+        Some((hold.cpu, hold.end()))
+    }
+
+    /// Where the first run by hand after a position begins.
+    pub(super) fn next_hold_start(&self, position: u64) -> Option<u64> {
+        self.holds.get(self.holds.partition_point(|hold| hold.start <= position)).map(|hold| hold.start)
+    }
+
+    /// Forgets what came after so many inputs, and the steps by hand from a position on.
+    pub(super) fn cut(&mut self, entries: usize, position: u64) {
+        self.entries.truncate(entries);
+        self.holds.retain(|hold| hold.start < position);
+        if let Some(last) = self.holds.last_mut() {
+            last.steps = last.steps.min(position - last.start);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: runs by hand are coded by length and found by position; method: two CPUs, then a cut in the middle.
+    #[test]
+    fn holds() {
+        let mut journal = Journal::default();
+        for start in 10..15 {
+            journal.push_hold(start, 1, CpuId(1));
+        }
+        journal.push_hold(15, 5, CpuId(2));
+        journal.push_hold(30, 5, CpuId(2));
+        assert_eq!(journal.holds().len(), 3);
+        assert_eq!(journal.hold_at(9), None);
+        assert_eq!(journal.hold_at(14), Some((CpuId(1), 15)));
+        assert_eq!(journal.hold_at(15), Some((CpuId(2), 20)));
+        assert_eq!((journal.hold_at(20), journal.next_hold_start(20)), (None, Some(30)));
+        journal.cut(0, 17);
+        assert_eq!(journal.holds().last(), Some(&HoldRun { start: 15, steps: 2, cpu: CpuId(2) }));
+    }
+}
