@@ -25,7 +25,7 @@ pub use profile::BLOB_BASE;
 pub fn build() -> Result<()> {
     let blob = link("trampoline", &flags("trampoline/blob.ld", BLOB_FLAGS), None)?;
     copy_if_newer(&blob, &project::blob())?;
-    let kernel = link("kernel", &flags("kernel/kernel.ld", KERNEL_FLAGS), Some(&project::blob()))?;
+    let kernel = link("kernel", &kernel_flags(), Some(&project::blob()))?;
     copy_if_newer(&kernel, &project::kernel())?;
 
     let profile = project::profile();
@@ -74,19 +74,36 @@ const KERNEL_FLAGS: &[&str] = &[
     "-Cforce-frame-pointers=no",
 ];
 
+fn kernel_flags() -> Vec<String> {
+    flags("kernel/kernel.ld", KERNEL_FLAGS)
+}
+
+/// clippy on the guest binaries, as they are built for the guest: nobody else looks at these.
+pub fn clippy() -> Result<()> {
+    for (package, flags) in [("trampoline", flags("trampoline/blob.ld", BLOB_FLAGS)), ("kernel", kernel_flags())] {
+        let mut cargo = guest_cargo("clippy", package, &flags);
+        cmd::run(cargo.env("FIRSTLIGHT_BLOB", project::blob()).args(["--", "-D", "warnings"]))?;
+    }
+    Ok(())
+}
+
 /// Builds the guest binary of a package; the path of what was linked.
 fn link(package: &str, flags: &[String], blob: Option<&Path>) -> Result<PathBuf> {
-    let mut cargo: Command = cmd::cargo();
-    let folder = project::guest();
-    cargo.args(["build", "--quiet", "--package", package, "--bin", package, "--features", "guest"]);
-    cargo.args(["--profile", "guest", "--target", TARGET, "--target-dir"]).arg(&folder);
-    // The separator of this variable cannot be part of a path, as a space could.
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")).env_remove("RUSTFLAGS");
+    let mut cargo = guest_cargo("build", package, flags);
     if let Some(blob) = blob {
         cargo.env("FIRSTLIGHT_BLOB", blob);
     }
     cmd::run(&mut cargo).with_context(|| format!("the guest image `{package}` cannot be built"))?;
-    Ok(folder.join(TARGET).join("guest").join(package))
+    Ok(project::guest().join(TARGET).join("guest").join(package))
+}
+
+fn guest_cargo(verb: &str, package: &str, flags: &[String]) -> Command {
+    let mut cargo: Command = cmd::cargo();
+    cargo.args([verb, "--quiet", "--package", package, "--bin", package, "--features", "guest"]);
+    cargo.args(["--profile", "guest", "--target", TARGET, "--target-dir"]).arg(project::guest());
+    // The separator of this variable cannot be part of a path, as a space could.
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")).env_remove("RUSTFLAGS");
+    cargo
 }
 
 /// Copies where the contents differ, so that what is made from the copy need not be made again.

@@ -66,7 +66,8 @@ impl Part {
     /// Does it run guest images?
     fn needs_guest(self) -> bool {
         // The host tests of machine and window boot the kernel too.
-        matches!(self, Self::Host | Self::Boot | Self::Gdb | Self::Window)
+        // The kernel's binary holds the blob.
+        matches!(self, Self::Clippy | Self::Host | Self::Boot | Self::Gdb | Self::Window)
     }
 
     fn run(self, report: &mut Report) -> Result<()> {

@@ -1,7 +1,7 @@
 //! The parts that cargo does: rustfmt, clippy, rustdoc, the tests of all crates.
 
 use super::Report;
-use crate::cmd;
+use crate::{cmd, guest};
 use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -16,12 +16,15 @@ pub fn clippy(report: &mut Report) -> Result<()> {
     let result =
         cmd::run(cmd::cargo().args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]));
     report.case("clippy, host", result);
+    report.case("clippy, guest", guest::clippy());
     Ok(())
 }
 
 pub fn doc(report: &mut Report) -> Result<()> {
     let mut cargo = cmd::cargo();
-    cargo.args(["doc", "--quiet", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
+    cargo
+        .args(["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"])
+        .env("RUSTDOCFLAGS", "-D warnings");
     report.case("rustdoc", cmd::run(&mut cargo));
     Ok(())
 }
