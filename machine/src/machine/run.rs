@@ -243,6 +243,7 @@ impl Machine {
                 || bus.clock_ns >= self.next_deadline_ns
                 || cpu.mode() != mode
                 || cpu.activity != activity
+                || cpu.activity != Activity::Running
                 || serial_waits
                 || O::LOOKS && bus.watch.hit.is_some()
             {
