@@ -53,15 +53,48 @@ pub struct ServerHandle {
     thread: Option<JoinHandle<u8>>,
 }
 
-/// Powers the machine on and starts the server's thread.
+/// A server whose machine is powered on and does not move yet.
+#[derive(Debug)]
+pub struct Prepared {
+    driver: Driver,
+    sender: Sender<Mail>,
+}
+
+/// Powers the machine on.
+///
+/// # Errors
+/// In words: the image or the configuration makes no machine.
+pub fn prepare(config: ServerConfig) -> Result<Prepared, String> {
+    let (sender, mailbox) = channel();
+    Ok(Prepared { driver: Driver::new(config, mailbox, sender.clone())?, sender })
+}
+
+impl Prepared {
+    /// Opens the gdb socket on `HOST:PORT` (port 0: any free one) and tells where it listens.
+    ///
+    /// # Errors
+    /// In words.
+    pub fn listen(&mut self, address: &str) -> Result<SocketAddr, String> {
+        self.driver.listen(address)
+    }
+
+    /// Starts the driver's thread.
+    ///
+    /// # Errors
+    /// In words: the system has no more threads.
+    pub fn start(self) -> Result<ServerHandle, String> {
+        let Self { driver, sender } = self;
+        let thread = platform::spawn("machine", move || driver.run())?;
+        Ok(ServerHandle { driver: sender, thread: Some(thread) })
+    }
+}
+
+/// Powers the machine on and starts the server.
 ///
 /// # Errors
 /// In words: the image or the configuration makes no machine.
 pub fn spawn(config: ServerConfig) -> Result<ServerHandle, String> {
-    let (sender, mailbox) = channel();
-    let driver = Driver::new(config, mailbox, sender.clone())?;
-    let thread = platform::spawn("machine", move || driver.run())?;
-    Ok(ServerHandle { driver: sender, thread: Some(thread) })
+    prepare(config)?.start()
 }
 
 impl ServerHandle {

@@ -24,6 +24,8 @@ const LSR_DATA_READY: u8 = 1 << 0;
 const LSR_OVERRUN: u8 = 1 << 1;
 /// LSR: transmit holding register and shift register empty.
 const LSR_TX_EMPTY: u8 = 1 << 5 | 1 << 6;
+/// MCR: request to send, which with a modem means that this side is ready to receive.
+const MCR_RTS: u8 = 1 << 1;
 /// MCR: OUT2 lets the interrupt through on a PC.
 const MCR_OUT2: u8 = 1 << 3;
 /// MCR: loopback.
@@ -122,6 +124,11 @@ impl Uart {
     pub fn receive(&mut self, byte: u8, ioapic: &mut IoApic, out: &mut Outbox) {
         self.push(byte);
         self.update_line(ioapic, out);
+    }
+
+    /// The guest has set the line up: a sender that looks at its signals may send.
+    pub fn requests_to_send(&self) -> bool {
+        self.mcr & MCR_RTS != 0 && self.mcr & MCR_LOOP == 0
     }
 
     /// The receiver can take another byte without losing one.

@@ -350,9 +350,11 @@ impl Driver {
 
     fn gdb_piece(&mut self) {
         let forward = self.target.run.as_ref().is_some_and(|run| !run.is_backward());
-        if forward && !self.serial.is_empty() {
-            let bytes = std::mem::take(&mut self.serial);
-            self.target.timeline.serial_input(&bytes);
+        if forward {
+            let bytes = take_serial(&mut self.serial, &self.target);
+            if !bytes.is_empty() {
+                self.target.timeline.serial_input(&bytes);
+            }
         }
         let input = self.program.as_ref().is_some_and(|program| program.reads_input()) && !self.serial_closed;
         match self.target.run_piece(self.pace.steps(), input) {
@@ -377,13 +379,14 @@ impl Driver {
     fn program_piece(&mut self) {
         let Some(program) = &mut self.program else { return };
         let goal = program.goal(&self.target);
+        let serial_input = take_serial(&mut self.serial, &self.target);
         let request = Advance {
             cpu: goal.cpu,
             hold_others: false,
             direction: Direction::Forward,
             until: goal.until,
             budget: goal.max_steps.min(self.pace.steps()),
-            serial_input: std::mem::take(&mut self.serial),
+            serial_input,
             wanted: Wanted::default(),
         };
         // A refusal here is a goal that makes no sense, which the program checks when it starts.
@@ -392,9 +395,15 @@ impl Driver {
             .timeline
             .advance(&request)
             .unwrap_or_else(|refusal| StopReason::CannotStep { why: refusal_in_words(&refusal) });
-        if matches!(reason, StopReason::AllWaiting) && program.reads_input() && !self.serial_closed {
-            self.idle = true;
-            return;
+        if matches!(reason, StopReason::AllWaiting) {
+            // Typed while this piece ran, and the guest listens: that goes on.
+            if !self.serial.is_empty() && guest_listens(&self.target) {
+                return;
+            }
+            if program.reads_input() && !self.serial_closed {
+                self.idle = true;
+                return;
+            }
         }
         self.exit = program.stopped(&self.target, &reason);
     }
@@ -576,6 +585,15 @@ impl Driver {
             self.driving = None;
         }
     }
+}
+
+/// What was typed, once the guest listens: keys typed ahead would be lost when it sets its line up.
+pub(super) fn take_serial(typed: &mut Vec<u8>, target: &Target) -> Vec<u8> {
+    if guest_listens(target) { std::mem::take(typed) } else { Vec::new() }
+}
+
+fn guest_listens(target: &Target) -> bool {
+    target.timeline.machine().bus().devices.uart.requests_to_send()
 }
 
 /// Runs something of the machine's; a panic becomes its message.

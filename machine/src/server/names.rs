@@ -9,6 +9,12 @@ use protocol::{CpuId, LinearAddr};
 /// How far beyond a symbol without size an address still belongs to it, in bytes.
 const LABEL_REACH_BYTES: u64 = 0x1000;
 
+/// There is such a symbol, though its place may not be known yet.
+pub fn knows(profile: &Profile, name: &str) -> bool {
+    profile.symbols.iter().any(|symbol| symbol.name == name)
+        || profile.blobs.iter().any(|blob| blob.symbols.iter().any(|symbol| symbol.name == name))
+}
+
 /// The names that hold at the machine's position.
 #[derive(Clone, Copy, Debug)]
 pub struct Names<'a> {
@@ -31,14 +37,6 @@ impl<'a> Names<'a> {
                 let found = blob.symbols.iter().find(|symbol| symbol.name == name)?;
                 self.blob_base(blob)?.checked_add(found.offset)
             })
-        })
-    }
-
-    /// There is such a symbol, though its place may not be known yet.
-    pub fn knows(&self, name: &str) -> bool {
-        self.profile.is_some_and(|profile| {
-            profile.symbols.iter().any(|symbol| symbol.name == name)
-                || profile.blobs.iter().any(|blob| blob.symbols.iter().any(|symbol| symbol.name == name))
         })
     }
 

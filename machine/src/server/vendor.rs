@@ -4,14 +4,14 @@
 //! another window drives; [`Request::TakeOver`] changes that.
 
 use super::NAME;
-use super::driver::{ClientId, Driver};
+use super::driver::{ClientId, Driver, take_serial};
 use super::platform::Stopwatch;
 use crate::inspect;
 use crate::timeline::Timeline;
 use protocol::page_table::Tree;
 use protocol::request::{
-    Advance, Answer, Hello, MAX_CODE, MAX_EVENTS, MAX_MEMORY, MAX_TABLES, MachineConfig, Refusal, Request, RootSpec,
-    StopReason, Stopped, Wanted,
+    Advance, Answer, Direction, Hello, MAX_CODE, MAX_EVENTS, MAX_MEMORY, MAX_TABLES, MachineConfig, Refusal, Request,
+    RootSpec, StopReason, Stopped, Wanted,
 };
 use protocol::{CpuState, Position};
 
@@ -159,8 +159,8 @@ impl Driver {
     /// A piece of a run: bounded by what is asked and by host time.
     fn advance(&mut self, client: ClientId, mut request: Advance) -> Result<Answer, Refusal> {
         request.budget = request.budget.min(self.pace.steps());
-        if request.direction == protocol::request::Direction::Forward && !self.serial.is_empty() {
-            request.serial_input.extend(std::mem::take(&mut self.serial));
+        if request.direction == Direction::Forward {
+            request.serial_input.extend(take_serial(&mut self.serial, &self.target));
         }
         let watch = Stopwatch::start();
         let from = self.target.timeline.position().0;

@@ -1,0 +1,170 @@
+//! The command line. Its `--help` is the manual.
+
+use crate::until::Condition;
+use clap::{Parser, builder::styling::Styles};
+use protocol::request::MachineConfig;
+use std::path::PathBuf;
+
+const ABOUT: &str = "The Firstlight machine without a window: a deterministic x86-64 PC with 1 to 255 CPUs.
+
+Boots a kernel made for bootloader_api, shows its serial console, writes down what happened, and serves gdb. The same \
+image, flags and input give the same run, byte for byte.";
+
+const MANUAL: &str = "\
+CONDITIONS for --until
+  online:N            N CPUs have announced that they are online (a byte to port E4h; the bootstrap processor counts)
+  steps:N             the machine has made N steps
+  mode:CPU:MODE       a CPU enters a mode: real, protected16, protected32, v86, compat, long
+  activity:CPU:WORD   a CPU becomes: running, halted, wait-for-sipi, shutdown
+  cr:CPU:REGISTER     a CPU writes cr0, cr3, cr4, cr8, efer or apic_base with a new value
+  ipi:CPU:DELIVERY    an IPI is sent to a CPU: init, sipi, nmi, fixed, lowest-priority, smi, init-deassert
+  fault:CPU:VECTOR    a CPU raises an exception, for example fault:*:14
+  descriptor-table:CPU  a CPU loads GDTR, IDTR, LDTR or TR
+  triple-fault        a CPU shuts down (exit status 0 then, not 6)
+  ADDRESS or SYMBOL   a CPU is about to execute the instruction there; at:CPU:SYMBOL for one CPU.
+                      ADDRESS is linear, hex with 0x. A symbol needs a profile; one of the real-mode blob is looked up
+                      when the first SIPI is sent, for before that the blob has no place.
+  CPU is a number from 0, or * for any; a trailing part may be left out (mode:1 is any mode).
+
+EXIT STATUS
+  0  --until came true, or the user quit       6  triple fault
+  2  bad arguments, image or profile           8  all CPUs wait, nothing can wake them, no input can come
+  4  --max-steps                              10  an instruction or device that this machine lacks
+  odd: the guest ended the run by writing v to port F4h: (v << 1) | 1; 101 is also a crash of this program
+
+KEYS with --serial stdio at a terminal
+  Ctrl-A x  quit        Ctrl-A Ctrl-A  send Ctrl-A        all others, also Ctrl-C, go to the guest
+
+EVENTS, one JSON object a line: step (position after the step), cpu, kind, and the fields of the kind; addresses and
+register values are hex strings. docs/PROTOCOL.md lists kinds and fields.
+
+EXAMPLES
+  firstlight-machine --kernel target/guest/kernel.elf --cpus 4
+  firstlight-machine --kernel target/guest/kernel.elf --cpus 4 --events e.jsonl --until online:4 --narrate
+  firstlight-machine --kernel target/guest/kernel.elf --gdb 127.0.0.1:1234 --wait
+      then, in gdb: target remote 127.0.0.1:1234   (and `monitor help`)";
+
+/// Everything that can be asked of the program.
+#[derive(Debug, Parser)]
+#[command(name = "firstlight-machine", version, about = ABOUT, after_long_help = MANUAL, styles = Styles::plain())]
+pub struct Flags {
+    /// The kernel: an ELF file made for bootloader_api.
+    #[arg(long, value_name = "FILE")]
+    pub kernel: PathBuf,
+    /// Names in the kernel [default: the .profile.json beside it, if it is there; without: addresses only].
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
+    /// Number of CPUs, 1 to 255.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub cpus: u16,
+    /// APIC IDs, one for each CPU, separated by commas [default: 0,1,2,...].
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub apic_ids: Vec<u8>,
+    /// RAM, with K, M or G.
+    #[arg(long, value_name = "SIZE", default_value = "128M", value_parser = size)]
+    pub memory: u64,
+    /// Draw the schedule's order and run lengths from this number [default: round-robin].
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Steps before it is the next CPU's turn; with --seed the mean.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    pub quantum: u32,
+    /// Text for the kernel, for example "bringup=parallel cpu_init_udelay=10000".
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub options: String,
+    /// Where the serial port leads: stdio, null, or file:PATH (output only).
+    #[arg(long, value_name = "WHERE", default_value = "stdio")]
+    pub serial: Serial,
+    /// Serve gdb on this address and print where (port 0: any free one).
+    #[arg(long, value_name = "HOST:PORT")]
+    pub gdb: Option<String>,
+    /// Do not run before a debugger was attached. Needs --gdb.
+    #[arg(long, requires = "gdb")]
+    pub wait: bool,
+    /// Run at most so many steps (exit status 4).
+    #[arg(long, value_name = "N")]
+    pub max_steps: Option<u64>,
+    /// Tell each event in a sentence, on standard error.
+    #[arg(long)]
+    pub narrate: bool,
+    /// Write each event as a line of JSON.
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// End the run with exit status 0 where this comes true; see CONDITIONS in the long help.
+    #[arg(long, value_name = "CONDITION")]
+    pub until: Option<Condition>,
+}
+
+/// Where the serial port leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Serial {
+    /// The terminal, or pipes.
+    Stdio,
+    /// Nowhere.
+    Null,
+    /// Output to a file.
+    File(PathBuf),
+}
+
+impl std::str::FromStr for Serial {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "stdio" => Ok(Self::Stdio),
+            "null" => Ok(Self::Null),
+            _ => match text.strip_prefix("file:") {
+                Some(path) if !path.is_empty() => Ok(Self::File(path.into())),
+                _ => Err("the serial port leads to stdio, null or file:PATH".into()),
+            },
+        }
+    }
+}
+
+/// Bytes, with K, M or G.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit: u64 = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" => 1,
+        "K" | "KB" | "KIB" => 1 << 10,
+        "M" | "MB" | "MIB" => 1 << 20,
+        "G" | "GB" | "GIB" => 1 << 30,
+        other => return Err(format!("{other:?} is no unit; use K, M or G, for example 128M")),
+    };
+    let count: u64 = digits.parse().map_err(|_| "give a number and a unit, for example 128M".to_owned())?;
+    count.checked_mul(unit).ok_or_else(|| "that is more than any computer has".to_owned())
+}
+
+impl Flags {
+    /// The machine that they describe.
+    pub fn machine(&self) -> MachineConfig {
+        MachineConfig {
+            cpus: self.cpus,
+            apic_ids: self.apic_ids.clone(),
+            memory_bytes: self.memory,
+            quantum: self.quantum,
+            seed: self.seed,
+            options: self.options.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// Goal: the command line is well formed; method: clap's own check.
+    #[test]
+    fn well_formed() {
+        Flags::command().debug_assert();
+    }
+
+    /// Goal: sizes are read as people write them; method: good ones and bad ones.
+    #[test]
+    fn sizes() {
+        assert_eq!(size("128M"), Ok(128 << 20));
+        assert_eq!((size("4096"), size("2GiB"), size("64k")), (Ok(4096), Ok(2 << 30), Ok(64 << 10)));
+        assert!(size("12T").is_err() && size("M").is_err() && size("99999999999G").is_err() && size("").is_err());
+    }
+}

@@ -1,0 +1,110 @@
+//! `firstlight-machine`: the machine and its server without a window.
+//!
+//! [`flags`] is the command line, [`run`] what is done with the machine, [`until`] where it ends; the serial line is
+//! [`serial_stdio`]'s, the lines of `--events` are [`events_json`]'s.
+
+mod events_json;
+mod flags;
+mod run;
+mod serial_stdio;
+mod until;
+
+use clap::Parser;
+use flags::{Flags, Serial};
+use machine::server::guest_image::{GuestImage, ImageFile};
+use machine::server::{self, ServerConfig, names};
+use protocol::Position;
+use run::{Run, SerialOut};
+use serial_stdio::{Output, Terminal};
+use std::path::Path;
+use std::process::ExitCode;
+use until::Condition;
+
+/// Bad arguments or image.
+const REFUSED: u8 = 2;
+
+fn main() -> ExitCode {
+    match start(&Flags::parse()) {
+        Ok(status) => ExitCode::from(status),
+        Err(why) => {
+            eprintln!("firstlight-machine: {why}");
+            ExitCode::from(REFUSED)
+        }
+    }
+}
+
+fn start(flags: &Flags) -> Result<u8, String> {
+    let image = ImageFile::open(&flags.kernel, flags.profile.as_deref())?;
+    if let Some(why) = image.no_profile() {
+        eprintln!("firstlight-machine: {why}: addresses only, no names.");
+    }
+    check(flags, &image)?;
+    let serial = match &flags.serial {
+        Serial::Stdio => None,
+        Serial::Null => Some(SerialOut::Null),
+        Serial::File(path) => Some(SerialOut::File(create("--serial file", path)?)),
+    };
+    let events = flags.events.as_deref().map(|path| create("--events", path)).transpose()?;
+    // From here on the terminal is raw, until it is dropped at the end of this function.
+    let terminal = serial.is_none().then(Terminal::take).transpose()?;
+    let raw = terminal.as_ref().is_some_and(Terminal::is_raw);
+    let run = Run {
+        until: flags.until.clone(),
+        max_steps: flags.max_steps,
+        wait: flags.wait,
+        narrate: flags.narrate,
+        serial: serial.unwrap_or_else(|| SerialOut::Stdio(Output::new(raw))),
+        events: events.map(std::io::BufWriter::new),
+        raw,
+        console_done: 0,
+        events_done: Position(0),
+        broken: false,
+    };
+    let mut server = server::prepare(ServerConfig {
+        image: Box::new(image),
+        machine: flags.machine(),
+        history_bytes: server::DEFAULT_HISTORY_BYTES,
+        program: Some(Box::new(run)),
+    })?;
+    // The socket is there before the machine moves, so that a script can rely on it.
+    if let Some(address) = &flags.gdb {
+        let at = server.listen(address)?;
+        let end = if raw { "\r\n" } else { "\n" };
+        eprint!("gdb: listening on {at}{end}");
+    }
+    let server = server.start()?;
+    if terminal.is_some() {
+        serial_stdio::read(server.serial(), raw)?;
+    }
+    Ok(server.wait())
+}
+
+/// What the image has to say about the other arguments.
+fn check(flags: &Flags, image: &ImageFile) -> Result<(), String> {
+    let bad_cpu = |id: u16| format!("--until speaks of CPU {id}; this machine has {} (from 0)", flags.cpus);
+    match &flags.until {
+        Some(Condition::Symbol(_, name)) => match image.profile() {
+            None => {
+                Err(format!("--until {name}: there is no profile, so there are no symbols; give an address, 0x..."))
+            }
+            Some(profile) if !names::knows(profile, name) => {
+                Err(format!("--until {name}: the profile has no such symbol, and it is no condition; see --help"))
+            }
+            Some(_) => Ok(()),
+        },
+        _ => Ok(()),
+    }?;
+    match &flags.until {
+        Some(Condition::Symbol(Some(cpu), _) | Condition::Address(Some(cpu), _) | Condition::Event(Some(cpu), _))
+            if cpu.0 >= flags.cpus =>
+        {
+            Err(bad_cpu(cpu.0))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn create(what: &str, path: &Path) -> Result<std::fs::File, String> {
+    std::fs::File::create(path)
+        .map_err(|error| format!("{what} {}: {error}: is the folder there, and may you write to it?", path.display()))
+}
