@@ -1,5 +1,5 @@
-# Names for the bits and numbers that the kernel's assembly writes (Intel SDM volume 3A). What Rust defines as well comes
-# from there: see global_asm! in src/main.rs.
+# Names for the bits and numbers that the kernel's assembly writes (Intel SDM volume 3A). What Rust defines as well
+# comes from there: see global_asm! in src/main.rs.
 
 .set CR4_PGE, 1 << 7                # global pages survive MOV CR3
 .set EFER_SCE, 1 << 0               # SYSCALL exists

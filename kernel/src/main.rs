@@ -85,8 +85,8 @@ static FOUND: Once<Found> = Once::new();
 
 /// The first half: on the loader's tables and stack, up to the switch to the kernel's own.
 fn start_kernel(boot_info: &'static mut BootInfo) -> ! {
-    cpu::init_boot_cpu();
     console::init();
+    cpu::init_boot_cpu();
     println!("Firstlight kernel {}", env!("CARGO_PKG_VERSION"));
     let boot = boot::copy(boot_info);
     let options = read_options(boot);

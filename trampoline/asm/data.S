@@ -24,7 +24,8 @@ tr_idt:
 
 .section .blob.pgd, "aw"
 
-# trampoline_pgd: the root while paging goes on. In the blob, so below 1 MiB, so its address fits MOV CR3 of 32-bit code.
+# trampoline_pgd: the root while paging goes on. In the blob, so below 1 MiB, so its address fits MOV CR3 of 32-bit
+# code.
 .balign 4096
 .globl trampoline_pgd
 trampoline_pgd:

@@ -15,7 +15,11 @@ pub const CR0_STATE: Cr0Flags = Cr0Flags::PAGING
 
 /// Brings the boot CPU's control registers to what all CPUs use, whatever the loader left. PCIDE goes off: the kernel
 /// has one address space, and a CR4 with PCIDE could not be loaded by an AP in 32-bit code.
+///
+/// # Panics
+/// If the loader switched to 5-level paging, which this kernel's tables do not have.
 pub fn init_boot_cpu() {
+    assert!(!Cr4::read().contains(Cr4Flags::L5_PAGING), "the loader switched to 5-level paging (CR4.LA57)");
     // SAFETY: the loader entered in long mode, so PG, PE and LME stay as they are; WP only forbids writes to read-only
     // pages, of which the kernel makes none; NXE gives NX in entries its meaning, which the loader's tables use already.
     unsafe {

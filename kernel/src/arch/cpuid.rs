@@ -19,6 +19,11 @@ pub fn vendor() -> [u8; 12] {
     name
 }
 
+/// Whether pages of 1 GiB exist (Page1GB: leaf 80000001h, EDX bit 26).
+pub fn has_1g_pages() -> bool {
+    __cpuid(0x8000_0000).eax >= 0x8000_0001 && __cpuid(0x8000_0001).edx >> 26 & 1 != 0
+}
+
 /// The local APIC ID that this processor got at reset: bits 31:24 of leaf 1's EBX.
 pub fn initial_apic_id() -> u32 {
     __cpuid(1).ebx >> 24

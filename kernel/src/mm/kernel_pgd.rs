@@ -5,6 +5,7 @@ use super::direct_map::DirectMap;
 use super::frame::{FRAME_SIZE, Region, RegionKind};
 use super::page_table::{MapError, PageSize, TableMemory, map_page, map_range, walk};
 use super::roots::init_top_pgt_paddr;
+use crate::arch::cpuid;
 use crate::memlayout::{DIRECT_MAP_BASE, IO_APIC_LINEAR, KERNEL_IMAGE_BASE, LOCAL_APIC_LINEAR};
 use core::sync::atomic::Ordering;
 use x86_64::registers::control::{Cr3, Cr4, Cr4Flags};
@@ -64,8 +65,9 @@ fn try_build(memory: &mut DirectMap, root: PhysAddr, regions: &[Region], devices
         }
     }
     let data = Flags::WRITABLE | Flags::NO_EXECUTE | Flags::GLOBAL;
+    let largest = if cpuid::has_1g_pages() { PageSize::Size1G } else { PageSize::Size2M };
     for (start, end) in MergedRegions::new(regions) {
-        map_range(memory, root, (DIRECT_MAP_BASE + start, start, end - start), PageSize::Size1G, data)?;
+        map_range(memory, root, (DIRECT_MAP_BASE + start, start, end - start), largest, data)?;
     }
     let device = data | Flags::NO_CACHE | Flags::WRITE_THROUGH;
     map_page(memory, root, LOCAL_APIC_LINEAR, devices.local_apic, PageSize::Size4K, device)?;
