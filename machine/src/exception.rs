@@ -97,10 +97,7 @@ pub fn raise(cpu: &mut Cpu, bus: &mut Bus, fault: Fault) -> Result<(), Vec<Fault
             // Real mode pushes no error codes.
             fault.error = None;
         }
-        log(cpu, bus, &mut chain, &fault);
-        if let Some(linear) = fault.cr2 {
-            cpu.cr2 = linear;
-        }
+        note(cpu, bus, &mut chain, &fault);
         let source = Source::Exception { is_trap: fault.is_trap };
         let mut second = match deliver(cpu, bus, &Event { vector: fault.vector, error: fault.error, source }) {
             Ok(()) => {
@@ -119,7 +116,7 @@ pub fn raise(cpu: &mut Cpu, bus: &mut Bus, fault: Fault) -> Result<(), Vec<Fault
         if cpu.mode() == Mode::Real {
             second.error = None;
         }
-        log(cpu, bus, &mut chain, &second);
+        note(cpu, bus, &mut chain, &second);
         if fault.vector == vector::DOUBLE_FAULT {
             return Err(triple_fault(cpu, bus, chain));
         }
@@ -132,7 +129,11 @@ pub fn raise(cpu: &mut Cpu, bus: &mut Bus, fault: Fault) -> Result<(), Vec<Fault
     }
 }
 
-fn log(cpu: &Cpu, bus: &mut Bus, chain: &mut Vec<FaultCause>, fault: &Fault) {
+/// An exception is raised: CR2, the chain, the event log.
+fn note(cpu: &mut Cpu, bus: &mut Bus, chain: &mut Vec<FaultCause>, fault: &Fault) {
+    if let Some(linear) = fault.cr2 {
+        cpu.cr2 = linear;
+    }
     let (vector, error, cr2) = (fault.vector, fault.error, fault.cr2.map(LinearAddr));
     let (at, cause) = (LinearAddr(cpu.linear_pc()), fault.cause.to_string());
     chain.push(FaultCause { vector, error, cr2, cause: cause.clone() });

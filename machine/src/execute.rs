@@ -219,6 +219,8 @@ fn dispatch(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
         Op::Into => Ok(()),
         Op::Syscall => syscall::syscall(cpu, bus),
         Op::Sysret | Op::Sysretq => syscall::sysret(cpu, bus, insn.size),
+        Op::Sysenter => syscall::sysenter(cpu, bus),
+        Op::Sysexit | Op::Sysexitq => syscall::sysexit(cpu, bus, insn.size),
 
         Op::Movs | Op::Cmps | Op::Scas | Op::Lods | Op::Stos | Op::Ins | Op::Outs => string::execute(cpu, bus, insn),
         Op::In => port_io::input(cpu, bus, insn),

@@ -24,3 +24,6 @@ pub mod mmu;
 pub mod schedule;
 pub mod server;
 pub mod timeline;
+
+#[cfg(test)]
+mod testing;

@@ -75,7 +75,7 @@ operations! {
         Mov Movzx Movsx Movsxd Movnti Lea Xchg Xlatb Lahf Sahf
         Push Pop Pusha Pushad Popa Popad Pushf Pushfd Pushfq Popf Popfd Popfq Enter Leave
         Jmp Call Ret Retf Iret Iretd Iretq Loop Loope Loopne Jcxz Jecxz Jrcxz
-        Int Int1 Int3 Into Bound Syscall Sysret Sysretq
+        Int Int1 Int3 Into Bound Syscall Sysret Sysretq Sysenter Sysexit Sysexitq
         In Out
         Clc Stc Cmc Cld Std Cli Sti Clac Stac Salc
         Hlt Pause Wbinvd Invd Clflush Rdtsc Rdtscp Cpuid Rdmsr Wrmsr Swapgs

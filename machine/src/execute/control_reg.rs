@@ -3,6 +3,9 @@
 //! A write that is refused (#GP) has changed nothing. Sources: SDM 2B, "MOV - Move to/from Control Registers"; SDM 3A,
 //! "Control Registers", "Initializing IA-32e Mode", "Operations that Invalidate TLBs", "PDPTE Registers".
 
+#[cfg(test)]
+mod tests;
+
 use super::descriptor::system;
 use crate::bus::Bus;
 use crate::cpu::segment;
@@ -28,8 +31,10 @@ const CR4_KNOWN: u64 = cr4::TSD
     | cr4::OSXMMEXCPT
     | cr4::UMIP
     | cr4::LA57
+    | cr4::FSGSBASE
     | cr4::PCIDE
-    | cr4::SMEP;
+    | cr4::SMEP
+    | cr4::SMAP;
 
 /// CR3 bit 63 in a MOV with CR4.PCIDE set: keep the TLB.
 const CR3_NO_FLUSH: u64 = 1 << 63;

@@ -38,22 +38,42 @@ mod leaf1_edx {
     pub const CMOV: u32 = 1 << 15;
     pub const PAT: u32 = 1 << 16;
     pub const PSE36: u32 = 1 << 17;
+    pub const CLFSH: u32 = 1 << 19;
     pub const FXSR: u32 = 1 << 24;
     pub const SSE: u32 = 1 << 25;
     pub const SSE2: u32 = 1 << 26;
     /// What there is.
-    pub const ALL: u32 =
-        FPU | DE | PSE | TSC | MSR | PAE | MCE | CX8 | APIC | SEP | PGE | CMOV | PAT | PSE36 | FXSR | SSE | SSE2;
+    pub const ALL: u32 = FPU
+        | DE
+        | PSE
+        | TSC
+        | MSR
+        | PAE
+        | MCE
+        | CX8
+        | APIC
+        | SEP
+        | PGE
+        | CMOV
+        | PAT
+        | PSE36
+        | CLFSH
+        | FXSR
+        | SSE
+        | SSE2;
 }
 
 /// CPUID.01H:ECX.
 mod leaf1_ecx {
+    pub const CX16: u32 = 1 << 13;
     pub const PCID: u32 = 1 << 17;
 }
 
 /// CPUID.(07H,0).
 mod leaf7 {
+    pub const EBX_FSGSBASE: u32 = 1 << 0;
     pub const EBX_SMEP: u32 = 1 << 7;
+    pub const EBX_SMAP: u32 = 1 << 20;
     pub const ECX_UMIP: u32 = 1 << 2;
     pub const ECX_LA57: u32 = 1 << 16;
 }
@@ -92,10 +112,12 @@ fn leaf(cpu: &Cpu, leaf: u32, subleaf: u32) -> [u32; 4] {
         1 => {
             // Initial APIC ID 31:24, CLFLUSH line size 15:8 in units of 8 bytes.
             let ebx = apic_id << 24 | 8 << 8;
-            [SIGNATURE, ebx, leaf1_ecx::PCID, leaf1_edx::ALL]
+            [SIGNATURE, ebx, leaf1_ecx::CX16 | leaf1_ecx::PCID, leaf1_edx::ALL]
         }
         6 => [LEAF6_EAX_ARAT, 0, 0, 0],
-        7 if subleaf == 0 => [0, leaf7::EBX_SMEP, leaf7::ECX_UMIP | leaf7::ECX_LA57, 0],
+        7 if subleaf == 0 => {
+            [0, leaf7::EBX_FSGSBASE | leaf7::EBX_SMEP | leaf7::EBX_SMAP, leaf7::ECX_UMIP | leaf7::ECX_LA57, 0]
+        }
         0xb => {
             // Level type 15:8 of ECX: 1 = thread, 2 = core, 0 = end. One of each, so that no bit of the ID is shifted out.
             let (count, kind) = match subleaf {

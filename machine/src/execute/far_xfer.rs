@@ -3,6 +3,9 @@
 //! All checks come before the first change. Sources: SDM 2A and 2B, "JMP", "CALL", "RET", the operation sections; SDM
 //! 3A, "Direct Calls or Jumps to Code Segments". Call gates and task switches are not modelled: they stop by name.
 
+#[cfg(test)]
+mod tests;
+
 use super::descriptor::{self, Descriptor, system};
 use super::frame::Frame;
 use super::segment_load;

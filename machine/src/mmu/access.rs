@@ -256,6 +256,9 @@ pub fn translate(cpu: &mut Cpu, bus: &mut Bus, linear: u64, access: Access, user
     }
     let mut need = if user { tlb::right::USER } else { 0 };
     let mut bars = 0;
+    if access != Access::Fetch && fault::smap_bars(cpu, user) {
+        bars = tlb::right::USER;
+    }
     match access {
         Access::Read => {}
         Access::Write => {

@@ -2,7 +2,7 @@
 
 use super::Access;
 use super::walk::{End, Page, Walk, pte};
-use crate::cpu::{Cpu, cr0, cr4, efer};
+use crate::cpu::{Cpu, cr0, cr4, efer, flags};
 use crate::fault::{Fault, Trap};
 use protocol::LinearAddr;
 
@@ -26,6 +26,9 @@ pub fn denied(cpu: &Cpu, page: &Page, access: Access, user: bool) -> Option<&'st
     if user && !rights.user {
         return Some("user code may not use it (U/S = 0)");
     }
+    if access != Access::Fetch && rights.user && smap_bars(cpu, user) {
+        return Some("it is a user page (U/S = 1), which CR4.SMAP keeps the supervisor from while RFLAGS.AC = 0");
+    }
     match access {
         Access::Read => None,
         Access::Write if rights.write || !user && cpu.cr0 & cr0::WP == 0 => None,
@@ -37,6 +40,13 @@ pub fn denied(cpu: &Cpu, page: &Page, access: Access, user: bool) -> Option<&'st
         }
         Access::Fetch => None,
     }
+}
+
+/// Supervisor accesses to user pages fault: CR4.SMAP, unless RFLAGS.AC lifts it. What the processor does by itself while
+/// user code runs is never lifted.
+#[inline]
+pub fn smap_bars(cpu: &Cpu, user: bool) -> bool {
+    cpu.cr4 & cr4::SMAP != 0 && !user && (cpu.rflags & flags::AC == 0 || cpu.cpl() == 3)
 }
 
 /// The page fault at the end of a walk. `denied` is given where the walk reached a page.

@@ -1,1 +1,6 @@
-//! Tests of the MMU.
+//! Tests of the MMU, by part.
+
+mod paging;
+mod segments;
+mod tlb;
+mod walk;
