@@ -6,5 +6,8 @@
 
 pub mod command;
 pub mod model;
+pub mod platform;
+pub mod rsp;
+pub mod session;
 pub mod ui;
 pub mod view;

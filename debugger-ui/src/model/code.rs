@@ -33,6 +33,7 @@ pub struct Code {
 
 /// One row.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all rows are instructions")]
 pub enum CodeRow {
     /// A symbol.
     Label {

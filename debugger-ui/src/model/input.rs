@@ -97,10 +97,10 @@ pub fn address(text: &str, symbols: &Symbols, cpu: Option<&CpuState>) -> Result<
 pub fn goal(text: &str, symbols: &Symbols, cpu: Option<&CpuState>) -> Result<Goal, String> {
     let trimmed = text.trim();
     for word in ["step", "position", "@"] {
-        if let Some(number) = trimmed.strip_prefix(word).filter(|rest| !rest.starts_with(char::is_alphabetic)) {
-            if symbols.address_of(trimmed).is_none() {
-                return decimal(number.trim()).map(|position| Goal::Position(Position(position)));
-            }
+        if let Some(number) = trimmed.strip_prefix(word).filter(|rest| !rest.starts_with(char::is_alphabetic))
+            && symbols.address_of(trimmed).is_none()
+        {
+            return decimal(number.trim()).map(|position| Goal::Position(Position(position)));
         }
     }
     if trimmed.is_empty() {

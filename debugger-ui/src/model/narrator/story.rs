@@ -13,6 +13,9 @@ use protocol::{Activity, CpuId, Mode, Position};
 /// The sentence about the stop at which the model stands.
 pub(super) fn tell(model: &Model, from: Position, before: &[CpuState]) -> (Tone, String) {
     let to = model.timeline.position;
+    if !model.connection.offers.story {
+        return without_story(model);
+    }
     match (&model.timeline.reason, &model.asked) {
         (Some(StopReason::CannotStep { why }), _) => (Tone::Refusal, why.clone()),
         (_, Some(asked)) if asked.direction == Direction::Backward => back(model, asked),
@@ -38,6 +41,14 @@ pub(crate) fn why_not(cpu: &CpuState) -> Option<String> {
         )),
         Activity::Held => Some(format!("{id} is held: select it, or press o to let the others run too.")),
     }
+}
+
+/// A server that tells no positions and events: only where the CPU stands.
+fn without_story(model: &Model) -> (Tone, String) {
+    let cpu = model.cpus.get(model.timeline.moved_cpu.unwrap_or(model.cpus.selected));
+    let place = cpu.map(|cpu| format!("{} is {}.", cpu.cpu, place(model, cpu))).unwrap_or_default();
+    let reason = stop_words(model);
+    (Tone::Plain, if reason.is_empty() { place } else { format!("{reason} {place}") })
 }
 
 fn back(model: &Model, asked: &Asked) -> (Tone, String) {

@@ -11,6 +11,7 @@ use protocol::{LinearAddr, PhysAddr};
 /// CPU 1 in real mode at 9A00:0048 about to execute `mov cr0, eax`, CPU 0 running, at position 100.
 fn model() -> Model {
     let mut model = Model::default();
+    model.connection.offers.story = true;
     let cpu0 = CpuState { mode: Mode::Long, cr0: 0x8000_0011, ..CpuState::default() };
     let mut cpu1 = CpuState { cpu: CpuId(1), cr0: 0x10, ip: 0x48, steps: 20, ..CpuState::default() };
     cpu1.segments[CS] = SegmentReg { selector: 0x9a00, base: 0x9a000, limit: 0xffff, attributes: 0x9b };

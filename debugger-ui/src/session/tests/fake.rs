@@ -1,0 +1,249 @@
+//! Servers for the tests: one that answers vendor requests as ours does, one that knows gdb's own packets only.
+
+use crate::rsp::codec::{Decoder, Frame, encode};
+use crate::session::Target;
+use crate::session::transport::{Fate, Transport};
+use protocol::cpu::CpuState;
+use protocol::request::{
+    Answer, CodeLine, ConsoleText, Direction, Hello, MachineConfig, Request, StopReason, Stopped, Until,
+};
+use protocol::{CpuId, LinearAddr, Position, wire};
+use std::io::{self, Read, Write};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+/// How the fake server behaves on its first connection; on later ones it is well.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Fake {
+    /// Sends what is no RSP.
+    pub garbage: bool,
+    /// Ends the connection.
+    pub closes: bool,
+    /// Its thread panics.
+    pub panics: bool,
+}
+
+impl Fake {
+    pub(super) fn target(self) -> Target {
+        let mut fault = self;
+        let open = Box::new(move |_| {
+            let fault = std::mem::take(&mut fault);
+            let ((to_server, from_client), (to_client, from_server)) = (pipe(), pipe());
+            let fate = Fate::default();
+            let tell = fate.clone();
+            let serve = move || serve(fault, from_client, to_client);
+            crate::platform::spawn_watched("fake", serve, move |message| *tell.lock().unwrap() = Some(message))
+                .unwrap();
+            Transport::new(from_server, to_server).map(|transport| transport.with_fate(fate))
+        });
+        Target { words: "a fake machine".to_owned(), open }
+    }
+}
+
+struct In(Receiver<Vec<u8>>, Vec<u8>);
+struct Out(Sender<Vec<u8>>);
+
+fn pipe() -> (Out, In) {
+    let (sender, receiver) = channel();
+    (Out(sender), In(receiver, Vec::new()))
+}
+
+impl Read for In {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.1.is_empty() {
+            let Ok(bytes) = self.0.recv() else { return Ok(0) };
+            self.1 = bytes;
+        }
+        let len = buffer.len().min(self.1.len());
+        buffer[..len].copy_from_slice(&self.1[..len]);
+        self.1.drain(..len);
+        Ok(len)
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.send(bytes.to_vec()).map_err(|_| io::ErrorKind::BrokenPipe)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Reads packets and answers each.
+fn answer_packets(mut input: In, mut output: Out, mut reply: impl FnMut(&[u8]) -> Vec<u8>) {
+    let mut decoder = Decoder::default();
+    let mut acks = true;
+    let mut byte = [0];
+    while let Ok(1) = input.read(&mut byte) {
+        let Some(Frame::Packet(payload)) = decoder.push(byte[0]) else { continue };
+        let mut bytes = if acks { b"+".to_vec() } else { Vec::new() };
+        bytes.extend(encode(&reply(&payload)));
+        acks &= payload != b"QStartNoAckMode";
+        if output.write_all(&bytes).is_err() {
+            return;
+        }
+    }
+}
+
+fn serve(fault: Fake, input: In, mut output: Out) {
+    if fault.closes {
+        return;
+    }
+    if fault.garbage {
+        output.write_all(&b"HTTP/1.1 400 Bad Request\r\n".repeat(20)).unwrap();
+        return;
+    }
+    let mut machine = Machine::default();
+    let mut pages = String::new();
+    answer_packets(input, output, move |payload| {
+        let text = std::str::from_utf8(payload).unwrap();
+        if text.starts_with("qSupported") {
+            assert!(!fault.panics, "guest ate the host");
+            return b"PacketSize=4000;QStartNoAckMode+;qFirstlight+".to_vec();
+        }
+        if text == "QStartNoAckMode" {
+            return b"OK".to_vec();
+        }
+        if let Some(digits) = text.strip_prefix(wire::REQUEST) {
+            let request = wire::decode_request(digits.as_bytes()).unwrap();
+            pages = wire::encode_answer(&machine.answer(request));
+        } else {
+            assert_eq!(text, wire::MORE);
+        }
+        let rest = pages.split_off(pages.len().min(wire::PAGE_DIGITS));
+        let page = std::mem::replace(&mut pages, rest);
+        format!("{}{page}", if pages.is_empty() { 'l' } else { 'm' }).into_bytes()
+    });
+}
+
+/// A machine of two CPUs in which nothing happens: each step moves CPU 0 by a byte; what is typed is echoed.
+struct Machine {
+    position: u64,
+    end: u64,
+    console: Vec<u8>,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self { position: 100, end: 100, console: Vec::new() }
+    }
+}
+
+impl Machine {
+    fn answer(&mut self, request: Request) -> Answer {
+        match request {
+            Request::Hello => Answer::Hello(Hello {
+                server: "fake".to_owned(),
+                config: MachineConfig {
+                    cpus: 2,
+                    apic_ids: Vec::new(),
+                    memory_bytes: 1 << 20,
+                    quantum: 64,
+                    seed: None,
+                    options: String::new(),
+                },
+                image_sha256: String::new(),
+                image_path: String::new(),
+                image_changed: false,
+                gdb_attached: false,
+            }),
+            Request::Profile => Answer::Profile(None),
+            Request::Breakpoints => Answer::Breakpoints(Vec::new()),
+            Request::State { wanted } => self.stopped(StopReason::None, wanted.console_from),
+            Request::Advance(advance) => {
+                self.console.extend(&advance.serial_input);
+                let (steps, reason) = match advance.until {
+                    Until::Steps(steps) => (steps, StopReason::Reached),
+                    _ => (advance.budget, StopReason::Budget),
+                };
+                self.position = match advance.direction {
+                    Direction::Forward => self.position + steps,
+                    Direction::Backward => self.position.saturating_sub(steps),
+                };
+                self.end = self.end.max(self.position);
+                self.stopped(reason, advance.wanted.console_from)
+            }
+            Request::Code { linear, count, .. } => Answer::Code(
+                (0..u64::from(count))
+                    .map(|at| CodeLine {
+                        linear: LinearAddr(linear.0 + at),
+                        bytes: vec![0x90],
+                        intel: "nop".to_owned(),
+                        att: "nop".to_owned(),
+                        bits: 16,
+                        target: None,
+                    })
+                    .collect(),
+            ),
+            Request::Memory { len, .. } => Answer::Memory { bytes: vec![0; len as usize], unreadable: None },
+            other => panic!("nobody asks {other:?} here"),
+        }
+    }
+
+    fn stopped(&self, reason: StopReason, console_from: Option<u64>) -> Answer {
+        let cpu0 = CpuState { ip: self.position & 0xfff, steps: self.position, ..CpuState::default() };
+        let cpu1 = CpuState { cpu: CpuId(1), ..CpuState::default() };
+        let console = console_from.map(|offset| ConsoleText {
+            offset,
+            bytes: self.console.get(offset as usize..).unwrap_or(&[]).to_vec(),
+            total: self.console.len() as u64,
+        });
+        Answer::Stopped(Box::new(Stopped {
+            reason,
+            position: Position(self.position),
+            end: Position(self.end),
+            clock_ns: self.position * 10,
+            next_cpu: Some(CpuId(0)),
+            moved_cpu: Some(CpuId(0)),
+            cpus: vec![cpu0, cpu1],
+            console,
+            events: Vec::new(),
+            trees: Vec::new(),
+            can_undo: false,
+            gdb_attached: false,
+            image_changed: false,
+            epoch: 1,
+        }))
+    }
+}
+
+/// A server with two threads and a few registers that can step forwards and nothing else.
+pub(super) fn plain_gdb_server() -> Target {
+    const XML: &str = r#"<target><feature name="t"><reg name="rip" bitsize="64"/><reg name="eflags" bitsize="32"/>
+        <reg name="cr0" bitsize="64"/></feature></target>"#;
+    let open = Box::new(move |_| {
+        let ((to_server, from_client), (to_client, from_server)) = (pipe(), pipe());
+        let (mut ip, mut thread) = (0x1000_u64, 1);
+        let reply = move |payload: &[u8]| {
+            let text = std::str::from_utf8(payload).unwrap();
+            match text {
+                "qfThreadInfo" => "m1,2".to_owned(),
+                "qsThreadInfo" => "l".to_owned(),
+                "?" => "T05thread:1;".to_owned(),
+                "Hg1" | "Hg2" => {
+                    thread = if text == "Hg1" { 1 } else { 2 };
+                    "OK".to_owned()
+                }
+                "g" => {
+                    let cr0 = if thread == 1 { 0x10_u64 } else { 0x11 };
+                    let bytes: Vec<u8> =
+                        ip.to_le_bytes().into_iter().chain([2, 0, 0, 0]).chain(cr0.to_le_bytes()).collect();
+                    crate::rsp::packet::to_hex(&bytes)
+                }
+                "vCont;s:1;c" => {
+                    ip += 1;
+                    "T05thread:1;".to_owned()
+                }
+                _ if text.starts_with("qSupported") => "PacketSize=1000;qXfer:features:read+".to_owned(),
+                _ if text.starts_with("qXfer:features:read:target.xml:0,") => format!("l{XML}"),
+                other => panic!("nobody sends {other} here"),
+            }
+            .into_bytes()
+        };
+        crate::platform::spawn("plain", move || answer_packets(from_client, to_client, reply)).unwrap();
+        Transport::new(from_server, to_server)
+    });
+    Target { words: "a plain gdb server".to_owned(), open }
+}
