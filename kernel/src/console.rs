@@ -2,9 +2,8 @@
 //! CPU; a line is printed as a whole.
 
 use crate::arch::percpu;
-use crate::smp::irq;
+use crate::smp::{cpus::CpuMask, irq};
 use core::fmt::Write;
-use core::sync::atomic::{AtomicU32, Ordering};
 use spin::Mutex;
 use uart_16550::{Config, Uart16550, backend::PioBackend, spec::registers::IER};
 use x86_64::instructions::interrupts;
@@ -16,8 +15,8 @@ const FIFO_BYTES: usize = 16;
 
 static UART: Mutex<Option<Uart16550<PioBackend>>> = Mutex::new(None);
 
-/// Which CPU holds the console, as number + 1, so that an exception while printing can still print.
-static HOLDER: AtomicU32 = AtomicU32::new(0);
+/// The CPUs that are about to print or do so, so that an exception or NMI in the midst of that can still print.
+static PRINTING: CpuMask = CpuMask::new();
 
 /// Keys that were received and not read yet.
 static INPUT: Mutex<Input> = Mutex::new(Input { bytes: [0; Input::SIZE], first: 0, count: 0 });
@@ -131,27 +130,26 @@ impl Write for Sender<'_> {
 /// Prints; see the macros `print!` and `println!`.
 pub fn print(text: core::fmt::Arguments<'_>) {
     interrupts::without_interrupts(|| {
-        let me = percpu::try_current().map_or(1, |cpu| cpu.number + 1);
-        if HOLDER.load(Ordering::Acquire) == me {
-            // An exception or NMI came while this very CPU was printing: it cannot wait for itself.
+        let me = percpu::try_current().map_or(0, |cpu| cpu.number);
+        if PRINTING.contains(me) {
+            // This very CPU was interrupted here: it cannot wait for itself.
             print_past_the_lock(text);
             return;
         }
-        let mut uart = UART.lock();
-        HOLDER.store(me, Ordering::Release);
-        if let Some(uart) = uart.as_mut() {
+        PRINTING.set(me);
+        if let Some(uart) = UART.lock().as_mut() {
             // Writing to the UART cannot fail.
             let _ = Sender(uart).write_fmt(text);
         }
-        HOLDER.store(0, Ordering::Release);
+        PRINTING.clear(me);
     });
 }
 
 /// Prints with a second handle on the same UART.
 fn print_past_the_lock(text: core::fmt::Arguments<'_>) {
     #[allow(unsafe_code)]
-    // SAFETY: the CPU that owns the first handle is this one and stands still meanwhile; the UART keeps no state
-    // between two bytes that matters here.
+    // SAFETY: this CPU stands still where it used the first handle, and the UART keeps no state between two bytes that
+    // matters here. At worst two CPUs' lines are mixed.
     if let Ok(mut uart) = unsafe { Uart16550::new_port(COM1) } {
         let _ = Sender(&mut uart).write_fmt(text);
     }
