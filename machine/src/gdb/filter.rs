@@ -67,7 +67,9 @@ pub struct Filter {
     answering_supported: bool,
     /// Text of the thread-id that the user looks at.
     selected: Option<Vec<u8>>,
-    /// Threads are being listed: `Hg` in between does not tell what the user looks at.
+    /// What was selected before the last `T`.
+    selected_before: Option<Vec<u8>>,
+    /// gdb goes through threads of its own accord: `Hg` does not tell what the user looks at.
     listing: bool,
     /// The last `Hc` named no thread.
     resume_any: bool,
@@ -183,18 +185,24 @@ impl Filter {
                 self.answering_supported = true;
                 self.is_gdb = body.windows(13).any(|word| word == b"xmlRegisters=");
             }
+            // `info threads`.
             b"qfThreadInfo" => self.listing = true,
-            // `thread N` asks first whether that thread is alive; listing threads does not.
+            // `thread N` asks whether that thread is alive. So does `thread apply N`, which then wants its name to print.
             [b'T', id @ ..] => {
                 self.listing = false;
+                self.selected_before.clone_from(&self.selected);
                 self.select(id);
             }
+            [b'q', b'T', b'h', b'r', b'e', b'a', b'd', b'E', b'x', ..] if !self.listing => {
+                self.listing = true;
+                self.selected = self.selected_before.take();
+            }
             [b'H', b'g', id @ ..] if !self.listing => self.select(id),
-            [b'H', b'c', id @ ..] => self.resume_any = id == b"0" || id == b"-1" || id.ends_with(b".-1"),
+            [b'H', b'c', id @ ..] => self.resume_any = is_any(id),
+            // gdb says `Hc` only when it wants another thread than before, so its last one still holds.
             b"bs" if self.resume_any => {
                 if let Some(selected) = &self.selected {
                     out.push(Incoming::Silent([b"Hc", &selected[..]].concat()));
-                    self.resume_any = false;
                 }
             }
             _ => {}
@@ -202,8 +210,7 @@ impl Filter {
     }
 
     fn select(&mut self, id: &[u8]) {
-        let is_any = id.is_empty() || id == b"0" || id.starts_with(b"-") || id.ends_with(b".0") || id.ends_with(b".-1");
-        if !is_any {
+        if !is_any(id) {
             self.selected = Some(id.to_vec());
         }
     }
@@ -246,6 +253,11 @@ pub fn frame(body: &[u8]) -> Vec<u8> {
     framed.extend_from_slice(body);
     framed.extend_from_slice(format!("#{:02x}", checksum(body)).as_bytes());
     framed
+}
+
+/// A thread-id that names no single thread: 0 is any, -1 all, with or without a process before it.
+fn is_any(id: &[u8]) -> bool {
+    matches!(id, b"" | b"0" | b"-1") || id.ends_with(b".0") || id.ends_with(b".-1")
 }
 
 fn checksum(body: &[u8]) -> u8 {

@@ -7,11 +7,6 @@ fn packet(body: &str) -> Vec<u8> {
     frame(body.as_bytes())
 }
 
-/// The items without acks.
-fn items(filter: &mut Filter, bytes: &[u8]) -> Vec<Incoming> {
-    filter.feed(bytes).into_iter().filter(|item| *item != Incoming::Raw(b"+".to_vec())).collect()
-}
-
 fn quiet() -> Filter {
     let mut filter = Filter::default();
     filter.feed(&packet("QStartNoAckMode"));
@@ -78,29 +73,31 @@ fn supported() {
     assert!(!filter.is_gdb);
 }
 
-/// Goal: a reverse step goes to the thread the user looks at; method: gdb 13's packets for `thread 3`, `info threads`
-/// and a stop, each followed by `Hc0` and `bs`.
+/// Goal: a reverse step goes to the thread the user looks at; method: gdb 13's packets for `thread 3`, `info threads`,
+/// `thread apply 1` and a stop, each followed by `bs` (gdb sends `Hc` once, since it wants "any" each time).
 #[test]
 fn reverse_step_takes_the_selected_thread() {
-    let back = |filter: &mut Filter| {
-        let bytes = [packet("Hc0"), packet("bs")].concat();
-        match &items(filter, &bytes)[..] {
-            [Incoming::Packet(_), Incoming::Silent(choice), Incoming::Packet(_)] => {
-                String::from_utf8(choice.clone()).unwrap()
-            }
+    fn send(filter: &mut Filter, bodies: &[&str]) {
+        bodies.iter().for_each(|body| drop(filter.feed(&packet(body))));
+    }
+    fn back(filter: &mut Filter) -> String {
+        match &filter.feed(&packet("bs"))[..] {
+            [Incoming::Silent(choice), Incoming::Packet(_)] => String::from_utf8(choice.clone()).unwrap(),
             other => panic!("{other:?}"),
         }
-    };
+    }
     let mut filter = quiet();
-    items(&mut filter, &[packet("Tp1.3"), packet("Hgp1.3")].concat());
+    send(&mut filter, &["Hcp1.0", "Tp1.3", "Hgp1.3", "g"]);
     assert_eq!(back(&mut filter), "Hcp1.3");
-    items(&mut filter, &[packet("qfThreadInfo"), packet("qsThreadInfo"), packet("Hgp1.1"), packet("Hgp1.4")].concat());
+    send(&mut filter, &["qfThreadInfo", "qsThreadInfo", "qThreadExtraInfo,p1.1", "Hgp1.1", "g", "Hgp1.4", "g"]);
     assert_eq!(back(&mut filter), "Hcp1.3");
-    filter.send(b"T05thread:p1.2;hwbreak:;");
-    assert_eq!(back(&mut filter), "Hcp1.2");
+    send(&mut filter, &["Tp1.1", "qThreadExtraInfo,p1.1", "Hgp1.1", "g", "Tp1.2", "qThreadExtraInfo,p1.2", "Hgp1.2"]);
+    assert_eq!(back(&mut filter), "Hcp1.3");
+    filter.send(b"T05thread:p01.02;hwbreak:;");
+    assert_eq!(back(&mut filter), "Hcp01.02");
     // A thread that gdb named itself is left alone.
-    let bytes = [packet("Hcp1.4"), packet("bs")].concat();
-    assert_eq!(items(&mut filter, &bytes), [Incoming::Packet(b"Hcp1.4".to_vec()), Incoming::Packet(b"bs".to_vec())]);
+    send(&mut filter, &["Hcp1.4"]);
+    assert_eq!(filter.feed(&packet("bs")), [Incoming::Packet(b"bs".to_vec())]);
 }
 
 /// Goal: no stream of bytes makes the filter panic or grow without bound; method: pseudo-random bytes made of what
