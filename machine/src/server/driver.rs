@@ -400,7 +400,8 @@ impl Driver {
             if !self.serial.is_empty() && guest_listens(&self.target) {
                 return;
             }
-            if program.reads_input() && !self.serial_closed {
+            // A debugger that may still come can wake it as well.
+            if program.reads_input() && !self.serial_closed || self.listener.is_some() {
                 self.idle = true;
                 return;
             }

@@ -28,7 +28,7 @@ CONDITIONS for --until
 
 EXIT STATUS
   0  --until came true, or the user quit       6  triple fault
-  2  bad arguments, image or profile           8  all CPUs wait, nothing can wake them, no input can come
+  2  bad arguments, image or profile           8  all CPUs wait, no timer runs, neither input nor gdb can come
   4  --max-steps                              10  an instruction or device that this machine lacks
   odd: the guest ended the run by writing v to port F4h: (v << 1) | 1; 101 is also a crash of this program
 
