@@ -65,6 +65,12 @@ fn write_register(cpu: &mut Cpu, bus: &Bus, name: &str, value: u64) -> Result<u6
     if let Some(old) = write_control(cpu, bus, name, value)? {
         return Ok(old);
     }
+    if let Some((index, half)) = xmm_half(name) {
+        let register = &mut cpu.xmm[index];
+        let old = (*register >> half) as u64;
+        *register = *register & !(u128::from(u64::MAX) << half) | u128::from(value) << half;
+        return Ok(old);
+    }
     let long = cpu.mode() == Mode::Long;
     let place: &mut u64 = match name {
         "rip" | "ip" => {
@@ -101,11 +107,22 @@ fn write_register(cpu: &mut Cpu, bus: &Bus, name: &str, value: u64) -> Result<u6
             return Err(format!(
                 "There is no register {name:?} that can be edited. Names are gdb's: rax, rip (the offset in CS), eflags, \
                  cs, cs_base, cs_limit, cs_attr, gdtr_base, gdtr_limit, cr0, cr2, cr3, cr4, cr8, efer, fs_base, gs_base, \
-                 k_gs_base, dr0 to dr7, mxcsr, star, lstar, ..."
+                 k_gs_base, dr0 to dr7, xmm0_low, xmm0_high, mxcsr, star, lstar, ..."
             ));
         }
     };
     Ok(std::mem::replace(place, value))
+}
+
+/// `xmm0_low` to `xmm15_high`, since an edit carries 64 bits: the register and the half's first bit.
+fn xmm_half(name: &str) -> Option<(usize, u32)> {
+    let (register, half) = name.strip_prefix("xmm")?.split_once('_')?;
+    let index = register.parse().ok().filter(|&index| index < 16)?;
+    match half {
+        "low" => Some((index, 0)),
+        "high" => Some((index, 64)),
+        _ => None,
+    }
 }
 
 /// `cs`, `cs_base`, `cs_limit`, `cs_attr` and those of the other segment registers, LDTR and TR. None: another name.
