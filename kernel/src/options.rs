@@ -29,7 +29,7 @@ impl Default for Options {
     }
 }
 
-/// The words that `help` and error messages name.
+/// The options in words, for the message about one that is not understood.
 pub const KNOWN: &str = "bringup=serial|parallel, trampoline=ADDRESS, cpu_init_udelay=N, cpu_timeout_ms=N";
 
 /// Reads the options; `complain` is called with each word that is not understood and why. Such words change nothing.

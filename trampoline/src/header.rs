@@ -54,3 +54,29 @@ pub struct TrampolineHeader {
     /// Bit 0: a processor is on the real-mode stack.
     pub lock: u32,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: each field comes from its own place, and bytes that are too few are no header. Method: five different words,
+    /// then every truncation.
+    #[test]
+    fn reads_the_header_from_bytes() {
+        let mut bytes = [0; RealModeHeader::SIZE];
+        for (word, value) in bytes.chunks_exact_mut(4).zip([0x9_b000_u32, 0x9_c000, 0x9_b001, 0x9_d000, 0x9_c001]) {
+            word.copy_from_slice(&value.to_le_bytes());
+        }
+        let expected = RealModeHeader {
+            text_start: 0x9_b000,
+            ro_end: 0x9_c000,
+            trampoline_start: 0x9_b001,
+            trampoline_header: 0x9_d000,
+            trampoline_pgd: 0x9_c001,
+        };
+        assert_eq!(RealModeHeader::from_bytes(&bytes), Some(expected));
+        for length in 0..bytes.len() {
+            assert_eq!(RealModeHeader::from_bytes(&bytes[..length]), None);
+        }
+    }
+}

@@ -14,6 +14,7 @@ mod offset {
     pub const SPURIOUS_VECTOR: u64 = 0xf0;
     pub const ERROR_STATUS: u64 = 0x280;
     pub const ICR_LOW: u64 = 0x300;
+    pub const LVT_TIMER: u64 = 0x320;
     pub const LVT_LINT0: u64 = 0x350;
     pub const LVT_LINT1: u64 = 0x360;
     pub const LVT_ERROR: u64 = 0x370;
@@ -104,6 +105,8 @@ pub fn check_mode() -> Result<(), LapicError> {
 /// Enables this CPU's local APIC: after a reset it is software-disabled and drops fixed interrupts.
 pub fn enable() {
     write(offset::TASK_PRIORITY, 0);
+    // Firmware may have left its timer running.
+    write(offset::LVT_TIMER, LVT_MASKED);
     write(offset::LVT_LINT0, LVT_MASKED);
     write(offset::LVT_LINT1, LVT_MASKED);
     write(offset::LVT_ERROR, LVT_MASKED);
