@@ -190,20 +190,26 @@ impl Tlb {
                 | flag(global, right::GLOBAL),
             pcid,
         };
-        let same = self.used().iter().position(|slot| slot.overlaps(&new) && slot.mask == mask);
-        let place = match same {
-            Some(place) if self.used().iter().filter(|slot| slot.overlaps(&new)).count() == 1 => place,
+        let mut overlapping = self.used().iter().enumerate().filter(|(_, slot)| slot.overlaps(&new));
+        let place = match (overlapping.next(), overlapping.next()) {
+            (Some((place, slot)), None) if slot.mask == mask => place,
+            (None, _) => self.next_place(),
             _ => {
                 self.remove(|slot| slot.overlaps(&new));
-                let place = usize::from(self.next);
-                self.len = self.len.max(self.next + 1);
-                self.next = (self.next + 1) % TLB_ENTRIES as u8;
-                place
+                self.next_place()
             }
         };
         self.slots[place] = new;
         self.hints[Self::hint_index(linear)] = place as u8;
         &self.slots[place]
+    }
+
+    /// A free place, or the oldest entry's.
+    fn next_place(&mut self) -> usize {
+        let place = self.next;
+        self.len = self.len.max(place + 1);
+        self.next = (place + 1) % TLB_ENTRIES as u8;
+        usize::from(place)
     }
 
     /// Drops the entries that `goes` names; the others keep their order.
