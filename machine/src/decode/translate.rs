@@ -302,6 +302,7 @@ fn set_implied_sizes(instruction: &Instruction, insn: &mut Insn) {
         Op::Pushf | Op::Popf => insn.size = 2,
         Op::Pushfd | Op::Popfd => insn.size = 4,
         Op::Pushfq | Op::Popfq => insn.size = 8,
+        Op::Outs => insn.size = insn.src_size,
         Op::Sysret | Op::Sysexit => insn.size = 4,
         Op::Sysretq | Op::Sysexitq => insn.size = 8,
         Op::Iret => insn.size = 2,

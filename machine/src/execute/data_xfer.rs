@@ -19,22 +19,18 @@ pub fn mov(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
     match (insn.dst.kind, insn.src.kind) {
         (Kind::Seg, _) => to_segment(cpu, bus, insn),
         (Kind::Cr, _) => {
-            super::require_ring0(cpu, "mov to a control register")?;
             let value = read_src(cpu, bus, insn)?;
             control_reg::write(cpu, bus, insn.dst.reg, value)
         }
         (_, Kind::Cr) => {
-            super::require_ring0(cpu, "mov from a control register")?;
             let value = control_reg::read(cpu, bus, insn.src.reg)?;
             write_dst(cpu, bus, insn, value)
         }
         (Kind::Dr, _) => {
-            super::require_ring0(cpu, "mov to a debug register")?;
             let value = read_src(cpu, bus, insn)?;
             debug_reg::write(cpu, bus, insn.dst.reg, value)
         }
         (_, Kind::Dr) => {
-            super::require_ring0(cpu, "mov from a debug register")?;
             let value = debug_reg::read(cpu, bus, insn.src.reg)?;
             write_dst(cpu, bus, insn, value)
         }

@@ -1,0 +1,24 @@
+//! Instructions one by one: bytes and state in, state out ([`lab`]). Each family has its file.
+
+#[path = "instructions/arith.rs"]
+mod arith;
+#[path = "instructions/control.rs"]
+mod control;
+#[path = "instructions/data.rs"]
+mod data;
+#[path = "instructions/fetch.rs"]
+mod fetch;
+#[path = "instructions/lab.rs"]
+mod lab;
+#[path = "instructions/model.rs"]
+mod model;
+#[path = "instructions/random.rs"]
+mod random;
+#[path = "instructions/shift.rs"]
+mod shift;
+#[path = "instructions/sse.rs"]
+mod sse;
+#[path = "instructions/stack.rs"]
+mod stack;
+#[path = "instructions/string.rs"]
+mod string;
