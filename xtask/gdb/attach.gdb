@@ -8,3 +8,6 @@ set print symbol on
 
 # The machine is a 64-bit x86 in every mode; what is decoded as 16- or 32-bit code is a matter of `set architecture i8086`.
 set architecture i386:x86-64
+
+# The image has line numbers but no variables, so expressions are C's: *(unsigned long *)&init_top_pgt_paddr.
+set language c

@@ -36,7 +36,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     build::host(&["machine"], args.release)?;
     let (machine, address) = start_machine(&args.arguments, args.release)?;
     let _machine = Background(machine);
-    let mut gdb = gdb(&address, args.batch.as_deref())?;
+    let batch: Vec<&Path> = args.batch.iter().map(PathBuf::as_path).collect();
+    let mut gdb = gdb(&address, &batch)?;
     println!("$ {}", cmd::line(&gdb));
     let status = gdb.status().map_err(|error| cmd::explain(&gdb, error))?;
     Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
@@ -92,37 +93,40 @@ fn address_in(line: &str) -> Option<String> {
     (port != "0" && !port.is_empty()).then(|| format!("127.0.0.1:{port}"))
 }
 
-/// gdb, about to attach. `batch`: commands to run, and no terminal.
-pub fn gdb(address: &str, batch: Option<&Path>) -> Result<Command> {
-    let script = symbol_script()?;
+/// gdb, about to attach. `batch`: files of commands to run, and no terminal; empty: for somebody at a terminal.
+pub fn gdb(address: &str, batch: &[&Path]) -> Result<Command> {
+    let script = session_script(address)?;
     let mut gdb = Command::new("gdb");
     gdb.args(["-q", "-nx"]);
-    if batch.is_some() {
+    if !batch.is_empty() {
         gdb.arg("-batch").stdin(Stdio::null());
     }
     gdb.arg("-x").arg(project::root().join("xtask/gdb/attach.gdb"));
     gdb.arg("-x").arg(script);
     gdb.arg(project::kernel());
-    gdb.arg("-ex").arg(format!("target remote {address}"));
-    if let Some(batch) = batch {
-        gdb.arg("-x").arg(batch);
+    gdb.args(["-ex", "firstlight-attach"]);
+    for file in batch {
+        gdb.arg("-x").arg(file);
     }
     Ok(gdb)
 }
 
-/// gdb commands that depend on the image: where in the kernel the blob's base is kept, and which file has its symbols.
-fn symbol_script() -> Result<PathBuf> {
+/// gdb commands that depend on the image and on the session: where in the kernel the blob's base is kept, which file has
+/// its symbols, and where the machine listens.
+fn session_script(address: &str) -> Result<PathBuf> {
     let kernel = Linked::read(&project::kernel(), 64)?;
     let base = kernel.symbols.iter().find(|symbol| symbol.name == guest::BLOB_BASE);
     let base = base.with_context(|| format!("the kernel has no symbol {}", guest::BLOB_BASE))?.address;
     let blob = project::blob();
     let text = format!(
-        "define firstlight-symbols\n  set $blob = *(unsigned long *){base:#x}\n  if $blob == 0\n    echo the kernel has \
+        "define firstlight-attach\n  target remote {address}\nend\n\
+         document firstlight-attach\nAttaches to the machine, after a detach.\nend\n\
+         define firstlight-symbols\n  set $blob = *(unsigned long *){base:#x}\n  if $blob == 0\n    echo the kernel has \
          not placed its real-mode code yet\\n\n  else\n    add-symbol-file {} -o $blob\n  end\nend\n\
          document firstlight-symbols\nLoads the symbols of the real-mode code, once the kernel has placed it.\nend\n",
         blob.display()
     );
-    let path = project::guest().join("symbols.gdb");
+    let path = project::guest().join("session.gdb");
     fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(path)
 }

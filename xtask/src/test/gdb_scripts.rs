@@ -1,6 +1,6 @@
 //! Runs a real gdb on the scripts in `xtask/gdb/tests/`, each against a machine of its own.
 //!
-//! A script ends with `quit 0` where all is well, and with another status at the first thing that is not; it says what
+//! `xtask/gdb/check.gdb` comes before each. A script ends with `quit 0` where all is well, and with another status at the first thing that is not; it says what
 //! by `echo`. Its first line holds the machine's arguments: `# machine: --cpus 4`.
 
 use super::Report;
@@ -30,12 +30,15 @@ fn check(script: &Path) -> Result<()> {
     let arguments: Vec<String> = arguments.split_whitespace().map(str::to_string).collect();
     let (machine, address) = gdb::start_machine(&arguments, false)?;
     let _machine = Background(machine);
-    let mut gdb = gdb::gdb(&address, Some(script))?;
+    let checks = project::root().join("xtask/gdb/check.gdb");
+    let mut gdb = gdb::gdb(&address, &[&checks, script])?;
     let output = gdb.output().map_err(|error| cmd::explain(&gdb, error))?;
     if output.status.success() {
         return Ok(());
     }
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    let last: Vec<&str> = said.lines().rev().take(6).collect();
-    bail!("gdb ended with {}: {}", output.status, last.into_iter().rev().collect::<Vec<_>>().join(" / "))
+    let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+    // From what was not true on, else the end.
+    let from = lines.iter().position(|line| line.starts_with("NOT TRUE")).unwrap_or(lines.len().saturating_sub(6));
+    bail!("gdb ended with {}: {}", output.status, lines.get(from..).unwrap_or_default().join(" / "))
 }
