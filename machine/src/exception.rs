@@ -54,11 +54,12 @@ fn service(cpu: &mut Cpu, bus: &mut Bus) -> bool {
     false
 }
 
-/// [`service_pending`] would take something: what wakes a CPU that halts or waits for its start-up IPI.
+/// [`service_pending`] would take something: what wakes a CPU that halts or waits for its start-up IPI, and what comes
+/// before the next instruction of one that runs.
 #[inline]
 pub fn is_due(cpu: &Cpu) -> bool {
-    if cpu.pending.init {
-        return true;
+    if cpu.pending.init || cpu.interrupt_shadow {
+        return cpu.pending.init;
     }
     let nmi = cpu.pending.nmi && !cpu.nmi_blocked;
     match cpu.activity {

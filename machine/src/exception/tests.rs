@@ -262,7 +262,7 @@ fn acceptance() {
     code_here(&cpu, &mut bus, &[0xfb, 0xf4]);
     assert!(!is_due(&cpu));
     step(&mut cpu, &mut bus).unwrap();
-    assert!(cpu.interrupt_shadow, "STI holds interrupts back for HLT");
+    assert!(cpu.interrupt_shadow && !is_due(&cpu), "STI holds interrupts back for HLT");
     step(&mut cpu, &mut bus).unwrap();
     assert_eq!((cpu.activity, cpu.rip, is_due(&cpu)), (Activity::Halted, 0x7c02, true));
     step(&mut cpu, &mut bus).unwrap();
@@ -337,4 +337,75 @@ fn task_gate_stops_by_name() {
     let chain = step(&mut cpu, &mut bus).unwrap_err();
     assert!(chain.last().unwrap().cause.contains("task gate"), "{chain:?}");
     assert_eq!(cpu.activity, Activity::Shutdown);
+}
+
+/// Goal: no state and no code, however absurd, panics the host, and `is_due` tells what `service_pending` does; method:
+/// CPUs with random registers, as debugger edits can make them, on random tables and random bytes.
+#[test]
+fn nothing_panics() {
+    let mut seed = 1u64;
+    let mut random = move || {
+        // SplitMix64.
+        seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (seed ^ seed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    };
+    let mut kinds = std::collections::BTreeSet::new();
+    for round in 0..900 {
+        let (mut cpu, mut bus) = [real, protected, long][round % 3]();
+        put_idt(&mut cpu, &mut bus, 0x18, 0x8e, 0);
+        for page in [0x4000u64, 0x8000, ROOT, 0x7000] {
+            for _ in 0..random() % 8 {
+                put(&mut bus, page + random() % 4089, random());
+            }
+        }
+        for _ in 0..random() % 6 {
+            let wild = [random(), random() & 0xffff, random() | 0xffff_ffff_0000_0000, 1 << (random() & 63)];
+            let value = wild[random() as usize % 4];
+            match random() % 16 {
+                0 => cpu.cr0 ^= value,
+                1 => cpu.cr3 = value,
+                2 => cpu.cr4 ^= value,
+                3 => cpu.efer ^= value,
+                4 => cpu.rip = value & if cpu.mode() == Mode::Long { u64::MAX } else { 0xffff_ffff },
+                5 => cpu.gdtr = segment::TableRegister { base: value, limit: random() as u16 },
+                6 => cpu.idtr = segment::TableRegister { base: value, limit: random() as u16 },
+                7 => cpu.rflags = value & 0x3f_ffff | 2,
+                8 => cpu.tr = random_segment(value, random()),
+                9 => cpu.ldtr = random_segment(value, random()),
+                10..=12 => cpu.segments[random() as usize % 6] = random_segment(value, random()),
+                13 => cpu.pending.nmi = true,
+                14 => cpu.pdptes = [value, random(), value, random()],
+                _ => cpu.gpr[random() as usize % 16] = value,
+            }
+        }
+        cpu.update_mode();
+        for _ in 0..8 {
+            let at = cpu.linear_pc() % (RAM - 16);
+            bus.ram.write_slice(at, &random().to_le_bytes());
+            let due = is_due(&cpu);
+            if cpu.activity != Activity::Running && !due {
+                break;
+            }
+            assert_eq!(service_pending(&mut cpu, &mut bus), due, "round {round}");
+            if due {
+                continue;
+            }
+            match execute::step_instruction(&mut cpu, &mut bus) {
+                Err(Trap::Fault(fault)) => {
+                    kinds.insert(fault.vector);
+                    let _ = raise(&mut cpu, &mut bus, *fault);
+                }
+                Err(Trap::Unsupported(_)) => break,
+                Ok(()) => {}
+            }
+        }
+    }
+    assert!(kinds.len() >= 6, "the test reaches many exceptions: {kinds:?}");
+}
+
+fn random_segment(base: u64, rest: u64) -> segment::Segment {
+    let limit = if rest & 1 == 0 { u32::MAX } else { (rest >> 8) as u32 };
+    segment::Segment { selector: rest as u16, attributes: (rest >> 32) as u32 & 0x1_f0ff, limit, base }
 }
