@@ -4,6 +4,7 @@
 //! leaves what the machine must be asked in its outbox; [`session::Session`] carries that to the worker thread, which
 //! speaks RSP ([`rsp`]), and brings back events that [`model::Model::absorb`] takes in. Nothing else changes the model.
 
+pub mod app;
 pub mod command;
 pub mod model;
 pub mod platform;

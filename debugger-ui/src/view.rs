@@ -76,8 +76,9 @@ impl<'a> Cx<'a> {
         };
         let key = entry.keys.first().map(Chord::to_string).unwrap_or_default();
         let mut button = Button::new(label);
-        if !key.is_empty() {
-            button = button.right_text(egui::RichText::new(&key).monospace().size(12.0).color(self.t.weak));
+        let short = keys::short_hint(id);
+        if !short.is_empty() {
+            button = button.right_text(egui::RichText::new(&short).monospace().size(12.0).color(self.t.weak));
         }
         let response = ui.add_enabled(enabled, button);
         response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, label));

@@ -24,6 +24,17 @@ pub fn hint(id: &str) -> String {
     entry(id).and_then(|entry| entry.keys.first()).map(Chord::to_string).unwrap_or_default()
 }
 
+/// The key as the transport bar shows it: a letter, where Shift is a capital; longer ones stand in the tooltip.
+pub fn short_hint(id: &str) -> String {
+    let Some(chord) = entry(id).and_then(|entry| entry.keys.first()) else { return String::new() };
+    match (chord.is_letter(), chord.shift) {
+        (true, true) => chord.key.to_owned(),
+        (true, false) => chord.key.to_lowercase(),
+        _ if chord.key.len() < 4 && !chord.ctrl && !chord.alt => chord.to_string(),
+        _ => String::new(),
+    }
+}
+
 /// What has the keyboard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Typing {

@@ -7,6 +7,7 @@ use crate::model::code::{CodeInstruction, CodeRow};
 use crate::ui::theme::{mono, words};
 use crate::ui::tree::{self, Act, Spec};
 use crate::ui::words::Words;
+use egui::text::{LayoutJob, TextFormat, TextWrapping};
 use egui::{Align, Layout, Painter, Rect, RichText, Stroke, Ui, pos2, vec2};
 use protocol::LinearAddr;
 
@@ -99,15 +100,16 @@ fn heading(ui: &mut Ui, cx: &mut Cx<'_>) {
     ui.add_space(2.0);
 }
 
-/// After a move the current instruction comes into view.
+/// After a move, or when the panel's height changes, the current instruction comes into view.
 fn follow(ui: &Ui, cx: &Cx<'_>, state: &mut tree::State) {
     let code = &cx.model.code;
+    let height = ui.available_height() as u32;
     let current = code.current.and_then(|at| match &code.rows.get(at)? {
-        CodeRow::Instruction(line) => Some((at, line.linear.0, cx.model.timeline.position.0)),
+        CodeRow::Instruction(line) => Some((at, line.linear.0, cx.model.timeline.position.0, height)),
         _ => None,
     });
     let id = egui::Id::unique("code follows");
-    let before = ui.data(|data| data.get_temp::<Option<(usize, u64, u64)>>(id)).flatten();
+    let before = ui.data(|data| data.get_temp::<Option<(usize, u64, u64, u32)>>(id)).flatten();
     if code.follow && current != before {
         if let Some((at, ..)) = current {
             state.reveal = Some(at);
@@ -163,13 +165,7 @@ fn instruction(ui: &Ui, cx: &Cx<'_>, rect: Rect, line: &CodeInstruction, char_wi
         column += target.chars().count() + 2;
     }
     if !line.comment.is_empty() {
-        let indent = columns + 2 + 30;
-        text(
-            if room > indent + 24 { column.max(indent) } else { column },
-            &format!("; {}", line.comment),
-            12.0,
-            t.weak,
-        );
+        comment(painter, cx, rect, at(column.max(columns + 24)), &line.comment);
     }
     let others: String = line.others.iter().take(4).map(|cpu| format!("{} ", cpu.0)).collect();
     if !others.is_empty() {
@@ -183,6 +179,18 @@ fn instruction(ui: &Ui, cx: &Cx<'_>, rect: Rect, line: &CodeInstruction, char_wi
         name.push_str(&format!("breakpoint {number}: "));
     }
     format!("{name}{address} {shown} {}", line.comment)
+}
+
+/// The source's comment, cut with a sign where the panel ends; hovering shows it whole.
+fn comment(painter: &Painter, cx: &Cx<'_>, rect: Rect, x: f32, comment: &str) {
+    let room = rect.right() - 6.0 - x;
+    if room < 40.0 {
+        return;
+    }
+    let mut job = LayoutJob::single_section(format!("; {comment}"), TextFormat::simple(mono(12.0), cx.t.weak));
+    job.wrap = TextWrapping::truncate_at_width(room);
+    let galley = painter.layout_job(job);
+    painter.galley(pos2(x, rect.center().y - galley.size().y / 2.0), galley, cx.t.weak);
 }
 
 /// A filled circle for a breakpoint, an outline where a click would set one.
@@ -224,7 +232,9 @@ fn line_words(cx: &Cx<'_>, line: &CodeInstruction) -> Words {
 fn hover(ui: &Ui, cx: &mut Cx<'_>, rect: Rect, line: &CodeInstruction) {
     let words = line_words(cx, line);
     cx.hovered = Some(words.clone());
-    if ui.ctx().input(|input| input.pointer.time_since_last_movement() < 0.35) {
+    // Not while the pointer moves, and not for ever where it was left.
+    let still = ui.ctx().input(|input| input.pointer.time_since_last_movement());
+    if !(0.35..8.0).contains(&still) {
         ui.ctx().request_repaint_after(std::time::Duration::from_millis(360));
         return;
     }

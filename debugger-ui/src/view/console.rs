@@ -6,7 +6,7 @@ use crate::command::{Command, Panel, UiCommand};
 use crate::ui::theme::mono;
 use egui::{
     Event, EventFilter, Frame, Key, Label, Margin, Modifiers, RichText, Role, ScrollArea, Sense, Stroke, TextWrapMode,
-    Ui, WidgetInfo,
+    Ui, WidgetInfo, vec2,
 };
 
 /// What the panel remembers.
@@ -19,18 +19,22 @@ pub struct State {
 /// Draws the console and passes typing on.
 pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
     let id = ui.scope_id().with("console");
-    let edge = if state.has_focus { Stroke::new(3.0, cx.t.focus) } else { Stroke::new(1.0, cx.t.hairline) };
     let hint = if state.has_focus {
         "Typing goes to the machine; Ctrl+2 returns, Ctrl+Tab leaves."
     } else {
         "Click here, or press Ctrl+6, to type to the machine."
     };
-    let frame = Frame::new().fill(cx.t.sunken).stroke(edge).corner_radius(4).inner_margin(Margin::symmetric(8, 4));
+    let frame = Frame::new()
+        .fill(cx.t.sunken)
+        .stroke(Stroke::new(1.0, cx.t.hairline))
+        .corner_radius(4)
+        .inner_margin(Margin::symmetric(8, 4));
     if cx.model.console.unread > 0 {
         cx.push(Command::ConsoleSeen);
     }
     frame.show(ui, |ui| {
-        let area = ui.available_rect_before_wrap();
+        // As large as the frame, so that the focus ring becomes the thick frame.
+        let area = ui.available_rect_before_wrap().expand2(vec2(7.0, 3.0));
         let response = ui.interact(area, id, Sense::click());
         response.widget_info(|| WidgetInfo::labeled(Role::Terminal, true, format!("Console of the guest. {hint}")));
         if take_focus || response.clicked() {

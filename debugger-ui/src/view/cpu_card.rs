@@ -25,6 +25,7 @@ pub fn in_a_line(state: &CpuState) -> String {
 
 /// Draws the card.
 pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
+    ui.take_available_width();
     let Some(cpu) = cx.model.cpus.selected() else {
         ui.add_space(12.0);
         ui.label(RichText::new("No CPU is known yet.").color(cx.t.weak));

@@ -11,7 +11,6 @@ mod paint;
 use super::Cx;
 use crate::command::Command;
 use crate::model::Model;
-use crate::model::cpus::mode_word;
 use crate::model::lanes::ColumnKind;
 use crate::model::timeline::{position_words, time_words};
 use crate::ui::theme::{mono, words};
@@ -23,11 +22,11 @@ use protocol::request::Direction;
 /// Height of the column labels above the rows.
 const HEAD: f32 = 22.0;
 /// Height of a row: the lane, and the root's line below it.
-const ROW: f32 = 46.0;
+const ROW: f32 = 54.0;
 /// Height of the scale below the rows.
 const FOOT: f32 = 18.0;
 /// Width of the names.
-const NAMES: f32 = 148.0;
+const NAMES: f32 = 152.0;
 
 /// What the lanes remember.
 #[derive(Debug, Default)]
@@ -231,18 +230,28 @@ fn row_names(ui: &mut Ui, cx: &mut Cx<'_>, state: &State, names: Rect) {
         clip.text(rect.min + vec2(12.0, 15.0), Align2::LEFT_CENTER, name, words(14.5), colour);
         if let Some(cpu) = model.cpus.get(row.first) {
             let hue = cx.t.mode(cpu.mode);
-            let word = if cpu.activity == protocol::Activity::WaitForSipi { "asleep" } else { mode_word(cpu.mode) };
+            let word = if cpu.activity == protocol::Activity::WaitForSipi { "asleep" } else { short_word(cpu.mode) };
             let at = pos2(rect.right() - 8.0, rect.top() + 15.0);
             let hue = if word == "asleep" { cx.t.weak } else { hue };
             clip.text(at, Align2::RIGHT_CENTER, word, words(12.5), hue);
         }
         let line = if single { "root" } else { "all alike" };
-        clip.text(rect.min + vec2(12.0, 35.0), Align2::LEFT_CENTER, line, words(12.0), cx.t.weak);
+        clip.text(rect.min + vec2(12.0, 46.0), Align2::LEFT_CENTER, line, words(12.0), cx.t.weak);
         if response.clicked() {
             cx.push(Command::SelectCpu(row.first));
         }
         let row_words = Words::new(row.label.clone(), row.words.clone());
         cx.explain(response, || row_words.clone());
+    }
+}
+
+/// The mode's word where there is little room.
+pub(super) const fn short_word(mode: protocol::Mode) -> &'static str {
+    match mode {
+        protocol::Mode::Protected16 => "PROT 16",
+        protocol::Mode::Protected32 => "PROT 32",
+        protocol::Mode::V86 => "V86",
+        mode => crate::model::cpus::mode_word(mode),
     }
 }
 

@@ -25,6 +25,7 @@ pub struct State {
 
 /// Draws the panel.
 pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
+    ui.take_available_width();
     let two = cx.model.page_tables.views.len() > 1;
     ui.horizontal(|ui| {
         ui.label(RichText::new("PAGE TABLES").font(words(12.0)).color(cx.t.weak));
@@ -180,20 +181,17 @@ fn row(ui: &Ui, cx: &Cx<'_>, rect: Rect, row: &TreeRow) -> String {
     let text = |x: f32, y: f32, text: &str, font, colour| {
         painter.text(pos2(x, y), Align2::LEFT_CENTER, text, font, colour).right()
     };
-    let x = text(left + 18.0, upper, &row.entry, mono(13.0), t.strong);
+    let mut x = text(left + 18.0, upper, &row.entry, mono(13.0), t.strong);
     let size = amount(row);
-    if !size.is_empty() {
-        text(x + 8.0, upper, &size, words(13.0), t.text);
+    if row.kind != RowKind::Malformed {
+        x = text(x + 6.0, upper, &format!("> {}", row.phys), mono(13.0), t.text);
     }
+    text(x + 8.0, upper, &size, words(13.0), t.weak);
     let x = rights(ui, pos2(rect.right() - 8.0, upper), cx, row);
     if row.shared {
         painter.text(pos2(x - 8.0, upper), Align2::RIGHT_CENTER, "shared", words(12.5), t.good);
     }
-    let addresses = match (&row.remark, row.kind) {
-        (Some(remark), _) => remark.clone(),
-        (None, RowKind::Table) => format!("{} > table {}", span(row.from, row.to), row.phys),
-        (None, _) => format!("{} > phys {}", span(row.from, row.to), row.phys),
-    };
+    let addresses = row.remark.clone().unwrap_or_else(|| span(row.from, row.to));
     let colour = if row.remark.is_some() { t.fault } else { t.weak };
     text(left + 18.0, lower, &addresses, mono(12.0), colour);
     let walked = if row.on_walk { ", on the walk" } else { "" };

@@ -43,7 +43,7 @@ pub fn show(ctx: &egui::Context, cx: &mut Cx<'_>, state: &mut State) {
     let Some(purpose) = state.open else { return };
     let mut close = ctx.input(|input| input.key_pressed(Key::Escape));
     let modal = Modal::new(egui::Id::unique("palette")).show(ctx, |ui| {
-        ui.set_width(560.0);
+        ui.set_width(640.0);
         let enter = field(ui, cx, state, purpose);
         match purpose {
             Purpose::Commands => close |= commands(ui, cx, state, enter),
@@ -102,10 +102,13 @@ fn commands(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, enter: bool) -> boo
             let response = ui
                 .horizontal(|ui| {
                     let response = ui.selectable_label(at == state.chosen, entry.name);
-                    ui.label(RichText::new(entry.words).size(12.5).color(cx.t.weak));
                     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                         let keys: Vec<String> = entry.keys.iter().map(Chord::to_string).collect();
                         ui.label(RichText::new(keys.join("  ")).monospace().size(12.0));
+                        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                            let words = RichText::new(entry.words).size(12.5).color(cx.t.weak);
+                            ui.add(egui::Label::new(words).truncate());
+                        });
                     });
                     response
                 })

@@ -83,10 +83,12 @@ pub fn cs_ip(ui: &mut Ui, cx: &mut Cx<'_>, cpu: &CpuState) {
 fn register(ui: &mut Ui, cx: &mut Cx<'_>, edit: &mut Editing, cpu: CpuId, row: &RegisterRow, editable: bool) {
     let t = cx.t;
     let editable = editable && cx.can_move();
+    ui.spacing_mut().interact_size.y = 18.0;
+    ui.spacing_mut().item_spacing.y = 1.0;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 8.0;
         gutter(ui, cx, row.was.is_some());
-        let (rect, _) = ui.allocate_exact_size(vec2(64.0, 19.0), Sense::hover());
+        let (rect, _) = ui.allocate_exact_size(vec2(58.0, 19.0), Sense::hover());
         ui.painter().text(rect.left_center(), egui::Align2::LEFT_CENTER, row.label, words(13.5), t.weak);
         if edit.of.as_ref().is_some_and(|(of, name)| *of == cpu && name == row.name) {
             field(ui, cx, edit, cpu, row);

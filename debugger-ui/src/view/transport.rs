@@ -15,6 +15,7 @@ const CHIPS: usize = 8;
 pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
+        ui.spacing_mut().button_padding.x = 6.0;
         let model = cx.model;
         let cpu = model.cpus.selected;
         let offers = &model.connection.offers;
@@ -44,6 +45,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
         cx.button(ui, "step-machine", "All >", moves);
         ui.add_space(4.0);
         hold(ui, cx, moves);
+        ui.add_space(6.0);
         chips(ui, cx);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| position(ui, cx));
     });
@@ -79,6 +81,7 @@ fn chips(ui: &mut Ui, cx: &mut Cx<'_>) {
     let count = cx.model.cpus.states.len();
     let selected = cx.model.cpus.selected;
     if count <= CHIPS {
+        ui.label(RichText::new("CPU").color(cx.t.weak));
         for number in 0..count {
             let cpu = CpuId(number as u16);
             let response = ui.add(Button::selectable(cpu == selected, RichText::new(number.to_string()).monospace()));

@@ -37,7 +37,8 @@ fn address(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
             Some(linear) if tables.walk_text.is_empty() => format!("next instruction, {linear}"),
             _ => "next instruction".to_owned(),
         };
-        let width = (ui.available_width() - 70.0).max(120.0);
+        let other = if tables.walk_text.is_empty() { 12.0 } else { 70.0 };
+        let width = (ui.available_width() - other).max(120.0);
         let edit = TextEdit::singleline(&mut text).hint_text(hint).desired_width(width).font(mono(13.0));
         let response = ui.add(edit).labelled_by(label.id);
         let about = Words::new(

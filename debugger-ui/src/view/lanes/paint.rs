@@ -8,11 +8,12 @@ use crate::model::timeline::{count_words, time_words};
 use crate::ui::theme::words;
 use crate::ui::tokens::{Tokens, mix};
 use crate::view::Cx;
+use egui::text::{LayoutJob, TextFormat, TextWrapping};
 use egui::{Align2, Color32, CornerRadius, Painter, Pos2, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 use protocol::{Activity, Mode};
 
 /// Height of the lane in its row; the rest is the root's line.
-const LANE: f32 = 30.0;
+const LANE: f32 = 32.0;
 
 /// Everything right of the names.
 pub fn track(ui: &Ui, cx: &Cx<'_>, state: &State, track: Rect, rows: Rect) {
@@ -61,7 +62,7 @@ impl View<'_> {
         let from = clip.left() - self.track.left() + self.state.offset;
         let columns = self.state.axis.columns_in(from, from + clip.width());
         self.column_heads(painter, &columns);
-        let rows = painter.with_clip_rect(clip.intersect(self.rows));
+        let rows = painter.with_clip_rect(self.rows);
         for (at, row) in self.lanes.rows.iter().enumerate() {
             let y = self.y(at);
             if y > self.rows.bottom() || y + ROW < self.rows.top() {
@@ -76,10 +77,10 @@ impl View<'_> {
             }
             for mark in row.marks.iter().filter(|mark| columns.contains(&mark.column)) {
                 let (left, right) = self.state.axis.span(mark.column);
-                self.mark(&rows, mark.kind, pos2(self.x((left + right) / 2.0), y + LANE + 1.0));
+                self.mark(&rows, mark.kind, pos2(self.x((left + right) / 2.0), y + LANE - 2.0));
             }
         }
-        self.gaps(&rows, &columns);
+        self.gaps(painter, &rows, &columns);
         for arrow in self.lanes.visible_arrows(&columns) {
             self.arrow(&rows, arrow);
         }
@@ -103,7 +104,14 @@ impl View<'_> {
             if text.is_empty() || x < free {
                 continue;
             }
-            let galley = painter.layout_no_wrap(text.to_owned(), words(12.5), self.t.text);
+            // Up to the next gap, which has a label of its own.
+            let gap = (column + 1..self.lanes.columns.len().min(column + 12))
+                .find(|at| matches!(self.lanes.columns[*at].kind, ColumnKind::Gap { .. } | ColumnKind::Tail { .. }));
+            let room = gap.map_or(f32::INFINITY, |gap| self.x(self.state.axis.left(gap)) - x - 4.0);
+            let format = TextFormat::simple(words(12.5), self.t.text);
+            let mut job = LayoutJob::single_section(text.to_owned(), format);
+            job.wrap = TextWrapping::truncate_at_width(room);
+            let galley = painter.layout_job(job);
             free = x + galley.size().x + 12.0;
             painter.galley(pos2(x, y - galley.size().y / 2.0), galley, self.t.text);
             let tick = Stroke::new(1.0, self.t.hairline);
@@ -116,10 +124,14 @@ impl View<'_> {
         let left = self.x(self.state.axis.left(segment.from)).max(self.track.left());
         let right = self.x(self.state.axis.left(segment.to)).min(self.track.right());
         let floor = y + LANE + 1.0;
-        let root_at = pos2(left + 5.0, floor + 8.0);
         let asleep = segment.activity == Some(Activity::WaitForSipi);
-        let text_at = pos2(left + 6.0, floor - 8.5);
-        let room = right - left - 8.0;
+        // Words begin right of what lies before us, which is hatched.
+        let hatched = matches!(self.lanes.columns.first().map(|column| column.kind), Some(ColumnKind::Start));
+        let story = self.x(self.state.axis.left(usize::from(hatched)));
+        let text_left = left.max(story);
+        let root_at = pos2(text_left + 5.0, floor + 15.0);
+        let text_at = pos2(text_left + 6.0, floor - 8.5);
+        let room = right - text_left - 8.0;
         let Some(mode) = segment.mode.filter(|_| !asleep) else {
             let dots = Stroke::new(1.5, self.t.weak);
             painter.add(egui::Shape::dotted_line(
@@ -130,16 +142,16 @@ impl View<'_> {
             ));
             painter.vline(left + 0.5, floor - 7.0..=floor, dots);
             let text = if asleep { ["zzz wait-for-SIPI", "zzz"] } else { ["several", ""] };
-            self.fitting(painter, &text, text_at - vec2(0.0, 3.0), room, self.t.weak);
+            self.fitting(painter, &text, text_at - vec2(0.0, 3.0), room, self.t.weak, None);
             return;
         };
         let hue = self.t.mode(mode);
-        let height = 12.0 + (LANE - 12.0) * f32::from(mode_height(mode)) / 5.0;
+        let height = 15.0 + (LANE - 15.0) * f32::from(mode_height(mode)) / 5.0;
         let rect = Rect::from_min_max(pos2(left, floor - height), pos2(right, floor));
         let halted = matches!(segment.activity, Some(Activity::Halted | Activity::Held));
         let fill = if halted { mix(self.t.sunken, hue, 0.10) } else { self.t.tint(hue) };
         painter.rect_filled(rect, 0, fill);
-        pattern(&painter.with_clip_rect(rect.intersect(painter.clip_rect())), rect, mode, hue);
+        pattern(&painter.with_clip_rect(rect), rect, mode, hue);
         painter.hline(rect.x_range(), rect.top() + 1.0, Stroke::new(2.5, hue));
         painter.vline(rect.left() + 0.75, rect.y_range(), Stroke::new(1.5, hue));
         let word = mode_word(mode);
@@ -154,28 +166,32 @@ impl View<'_> {
         let full =
             if doing == Activity::Running { word.to_owned() } else { format!("{word}, {}", activity_phrase(doing)) };
         let brief = if doing == Activity::Running { short.to_owned() } else { activity_phrase(doing).to_owned() };
-        self.fitting(painter, &[&full, &brief, short], text_at, room, self.t.strong);
+        self.fitting(painter, &[&full, &brief, short], text_at, room, self.t.strong, Some(fill));
         if doing == Activity::Shutdown {
             cross(painter, pos2(left + 8.0, rect.top() - 5.0), 4.0, self.t.fault);
         }
         let root = if segment.root_name.is_empty() { "none" } else { &segment.root_name };
-        self.fitting(painter, &[root], root_at, room, self.t.weak);
-        painter.vline(left + 0.75, floor..=floor + 12.0, Stroke::new(1.0, self.t.hairline));
+        self.fitting(painter, &[root], root_at, room, self.t.weak, None);
+        painter.vline(left + 0.75, floor..=floor + 20.0, Stroke::new(1.0, self.t.hairline));
     }
 
-    /// The first text that fits, on one line; its middle is at `at.y`.
-    fn fitting(&self, painter: &Painter, texts: &[&str], at: Pos2, room: f32, colour: Color32) {
+    /// The first text that fits, on one line; its middle is at `at.y`. `back` keeps a pattern from running through it.
+    fn fitting(&self, painter: &Painter, texts: &[&str], at: Pos2, room: f32, colour: Color32, back: Option<Color32>) {
         for text in texts {
             let galley = painter.layout_no_wrap((*text).to_owned(), words(12.0), colour);
             if galley.size().x <= room {
-                painter.galley(pos2(at.x, at.y - galley.size().y / 2.0), galley, colour);
+                let min = pos2(at.x, at.y - galley.size().y / 2.0);
+                if let Some(back) = back {
+                    painter.rect_filled(Rect::from_min_size(min, galley.size()).expand2(vec2(3.0, -1.0)), 2, back);
+                }
+                painter.galley(min, galley, colour);
                 return;
             }
         }
     }
 
     /// Folded stretches: a break in every lane, with how much it hides.
-    fn gaps(&self, painter: &Painter, columns: &std::ops::Range<usize>) {
+    fn gaps(&self, heads: &Painter, painter: &Painter, columns: &std::ops::Range<usize>) {
         for column in columns.clone() {
             let (steps, ns) = match self.lanes.columns[column].kind {
                 ColumnKind::Gap { steps, ns } => (steps, Some(ns)),
@@ -198,10 +214,6 @@ impl View<'_> {
                 painter.line(points, Stroke::new(1.0, self.t.frame));
             }
             let y = (self.track.top() + self.rows.top()) / 2.0;
-            let heads = painter.with_clip_rect(
-                Rect::everything_above(self.rows.top())
-                    .intersect(Rect::from_x_y_ranges(painter.clip_rect().x_range(), self.track.y_range())),
-            );
             let text = format!("{} steps", count_words(steps));
             heads.text(pos2(middle, y - 4.5), Align2::CENTER_CENTER, text, words(11.5), colour);
             if let Some(ns) = ns {
@@ -214,7 +226,7 @@ impl View<'_> {
     fn before_us(&self, painter: &Painter, column: usize) {
         let (left, right) = self.state.axis.span(column);
         let rect = Rect::from_min_max(pos2(self.x(left), self.rows.top()), pos2(self.x(right), self.rows.bottom()));
-        let clipped = painter.with_clip_rect(rect.intersect(painter.clip_rect()));
+        let clipped = painter.with_clip_rect(rect);
         clipped.rect_filled(rect, 0, self.t.sunken);
         diagonals(&clipped, rect, 9.0, Stroke::new(1.0, self.t.frame), 1.0);
         painter.vline(rect.right(), rect.y_range(), Stroke::new(1.5, self.t.frame));
