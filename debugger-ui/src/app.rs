@@ -3,16 +3,19 @@
 
 use crate::command::{self, Command};
 use crate::model::Model;
-use crate::model::inbox::Incoming;
-use crate::model::outbox::Order;
+use crate::session::Session;
 use crate::view::View;
 
-/// The other end, as the window needs it: [`crate::session`] in the program, a recording in tests.
+/// The other end, as the window needs it: a [`Session`] in the program, a recording in tests.
 pub trait Peer {
-    /// What was reported since the last call, oldest first. Must not wait.
-    fn take(&mut self) -> Vec<Incoming>;
-    /// Passes orders on, oldest first. Must not wait.
-    fn send(&mut self, orders: Vec<Order>);
+    /// Takes what the model asks out of its outbox, and lets it absorb what was reported. Must not wait.
+    fn pump(&mut self, model: &mut Model);
+}
+
+impl Peer for Session {
+    fn pump(&mut self, model: &mut Model) {
+        Session::pump(self, model);
+    }
 }
 
 /// The window.
@@ -41,9 +44,7 @@ impl<P: Peer> App<P> {
             // The "Explore" layout: without a lesson the page tables have the left column.
             command::apply(Command::ShowPageTables(true), &mut self.model);
         }
-        for incoming in self.peer.take() {
-            self.model.absorb(incoming);
-        }
+        self.peer.pump(&mut self.model);
         for wanted in self.view.draw(ui, &self.model) {
             match wanted {
                 Command::Ui(wanted) => {
@@ -56,10 +57,7 @@ impl<P: Peer> App<P> {
                 }
             }
         }
-        let orders = self.model.outbox.take();
-        if !orders.is_empty() {
-            self.peer.send(orders);
-        }
+        self.peer.pump(&mut self.model);
     }
 }
 

@@ -129,6 +129,8 @@ pub struct View {
     installed: Option<(bool, f32)>,
     /// A panel that takes the focus when it is drawn next.
     focus: Option<Panel>,
+    /// Which panel is shown where there is room for one only.
+    column: Panel,
 }
 
 impl Default for View {
@@ -147,6 +149,7 @@ impl Default for View {
             hovered: None,
             installed: None,
             focus: None,
+            column: Panel::Code,
         }
     }
 }

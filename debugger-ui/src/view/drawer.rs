@@ -40,7 +40,8 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>, bar: Frame) {
     }
     let inside = Frame::new().fill(cx.t.panel).inner_margin(Margin::symmetric(8, 6));
     if let Some(tab) = state.open {
-        let panel = Panel::bottom("drawer").frame(inside).resizable(true).default_size(200.0).size_range(110.0..=520.0);
+        let most = (ui.available_height() * 0.55).max(100.0);
+        let panel = Panel::bottom("drawer").frame(inside).resizable(true).default_size(200.0).size_range(90.0..=most);
         panel.show(ui, |ui| {
             tabs(ui, cx, state);
             ui.add_space(3.0);

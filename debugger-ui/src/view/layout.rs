@@ -5,8 +5,10 @@ use crate::command::{Command, Panel as Place};
 use crate::ui::words::Words;
 use egui::{CentralPanel, Frame, Margin, Panel, Ui};
 
-/// Below this width the page tables and the card share what the code leaves.
-const ROOMY: f32 = 1100.0;
+/// From this width on, in points, the three columns stand side by side.
+const THREE_COLUMNS: f32 = 1080.0;
+/// From this width on there are two: the card, and code or page tables. Below it one, with tabs.
+const TWO_COLUMNS: f32 = 760.0;
 
 /// Draws everything.
 pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
@@ -18,7 +20,7 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
         let frame = Frame::new().fill(t.raised).inner_margin(Margin::symmetric(10, 6));
         Panel::top("banner").frame(frame).resizable(false).show(ui, |ui| status::show(ui, cx));
     }
-    let lanes_height = lanes::height(cx.model).min(ui.available_height() * 0.4);
+    let lanes_height = lanes::height(cx.model, ui.available_height());
     let lanes_frame = Frame::new().fill(t.sunken).inner_margin(Margin::symmetric(0, 0));
     let take = view.takes_focus(Place::Lanes);
     Panel::top("lanes").frame(lanes_frame).resizable(false).exact_size(lanes_height).show(ui, |ui| {
@@ -30,33 +32,78 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
     drawer::show(view, ui, cx, bar);
     note(view, ui, cx);
 
-    let width = ui.available_width();
-    if view.focus == Some(Place::PageTables) && !cx.model.page_tables.shown {
-        cx.push(Command::ShowPageTables(true));
+    columns(view, ui, cx, column);
+    palette::show(ui.ctx(), cx, &mut view.palette);
+}
+
+/// Page tables, code and CPU card: side by side, or behind tabs where the window is narrow or the text large.
+fn columns(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>, frame: Frame) {
+    if let Some(place @ (Place::PageTables | Place::Code | Place::Cpu)) = view.focus {
+        view.column = place;
+        if place == Place::PageTables && !cx.model.page_tables.shown {
+            cx.push(Command::ShowPageTables(true));
+        }
     }
-    let card_width = if width >= ROOMY { 400.0 } else { (width * 0.36).max(280.0) };
+    let width = ui.available_width();
+    if width >= THREE_COLUMNS {
+        card(view, ui, cx, frame, "cpu", 390.0);
+        if cx.model.page_tables.shown {
+            let two = cx.model.page_tables.views.len() > 1;
+            let (id, wide) = if two { ("two page tables", 470.0) } else { ("page tables", 400.0) };
+            let take = view.takes_focus(Place::PageTables);
+            Panel::left(id).frame(frame).default_size(wide).size_range(300.0..=width - 700.0).show(ui, |ui| {
+                page_tables::show(ui, cx, &mut view.tables, take);
+            });
+        }
+        let take = view.takes_focus(Place::Code);
+        CentralPanel::default().frame(frame).show(ui, |ui| code::show(ui, cx, &mut view.code, take));
+        return;
+    }
+    if width >= TWO_COLUMNS {
+        card(view, ui, cx, frame, "narrow cpu", width * 0.42);
+    }
+    CentralPanel::default().frame(frame).show(ui, |ui| {
+        tabs(view, ui, cx, width < TWO_COLUMNS);
+        let place = view.column;
+        let take = view.takes_focus(place);
+        match place {
+            Place::PageTables if cx.model.page_tables.shown => page_tables::show(ui, cx, &mut view.tables, take),
+            Place::Cpu if width < TWO_COLUMNS => cpu_card::show(ui, cx, &mut view.card, take),
+            _ => code::show(ui, cx, &mut view.code, take),
+        }
+    });
+}
+
+fn card(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>, frame: Frame, id: &str, width: f32) {
     let take = view.takes_focus(Place::Cpu);
-    Panel::right("cpu").frame(column).default_size(card_width).size_range(260.0..=640.0).show(ui, |ui| {
+    Panel::right(id).frame(frame).default_size(width).size_range(280.0..=640.0).show(ui, |ui| {
         cpu_card::show(ui, cx, &mut view.card, take);
     });
-    if cx.model.page_tables.shown {
-        let take = view.takes_focus(Place::PageTables);
-        let two = cx.model.page_tables.views.len() > 1;
-        let tables_width = if width < ROOMY {
-            width * 0.3
-        } else if two {
-            470.0
-        } else {
-            400.0
-        };
-        let id = if two { "two page tables" } else { "page tables" };
-        Panel::left(id).frame(column).default_size(tables_width).size_range(240.0..=760.0).show(ui, |ui| {
-            page_tables::show(ui, cx, &mut view.tables, take);
-        });
-    }
-    let take = view.takes_focus(Place::Code);
-    CentralPanel::default().frame(column).show(ui, |ui| code::show(ui, cx, &mut view.code, take));
-    palette::show(ui.ctx(), cx, &mut view.palette);
+}
+
+/// Which panel the one column shows.
+fn tabs(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>, with_card: bool) {
+    ui.horizontal(|ui| {
+        for (place, label, key) in [
+            (Place::Code, "Code", "go-code"),
+            (Place::PageTables, "Page tables", "go-page-tables"),
+            (Place::Cpu, "CPU", "go-cpu"),
+        ] {
+            if place == Place::Cpu && !with_card {
+                continue;
+            }
+            let open = view.column == place;
+            let hint = format!("{} ({})", label, crate::ui::keys::hint(key));
+            let response = ui.add(egui::Button::selectable(open, label)).on_hover_text(hint);
+            response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Tab, true, open, label));
+            if response.clicked() {
+                view.column = place;
+                if place == Place::PageTables && !cx.model.page_tables.shown {
+                    cx.push(Command::ShowPageTables(true));
+                }
+            }
+        }
+    });
 }
 
 /// The explanation that `?` left open.

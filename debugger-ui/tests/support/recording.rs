@@ -2,6 +2,7 @@
 //! machine. CPU 1 has just set CR0.PE; its past lies in the events before, its start of long mode in those after.
 
 use debugger_ui::app::Peer;
+use debugger_ui::model::Model;
 use debugger_ui::model::connection::Offers;
 use debugger_ui::model::inbox::Incoming;
 use debugger_ui::model::outbox::{Order, Purpose};
@@ -12,7 +13,9 @@ use protocol::page_table::{
     EntryKind, EntryRun, PagingKind, PagingMode, Rights, Table, Tree, WalkEnd, WalkStep, WalkTrace,
 };
 use protocol::profile::{Blob, BlobSymbol, ListingLine, Profile, Root, Symbol};
-use protocol::request::{Answer, CodeLine, ConsoleText, Hello, MachineConfig, Request, RootSpec, StopReason, Stopped};
+use protocol::request::{
+    Answer, CodeLine, ConsoleText, Direction, Hello, MachineConfig, Request, RootSpec, StopReason, Stopped,
+};
 use protocol::{Activity, CpuId, LinearAddr, Mode, PhysAddr, Position};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -107,23 +110,34 @@ impl Recording {
 }
 
 impl Peer for Recording {
-    fn take(&mut self) -> Vec<Incoming> {
-        std::mem::take(&mut self.news)
-    }
-
-    fn send(&mut self, orders: Vec<Order>) {
-        for order in orders {
-            match &order {
-                Order::Run(_) => {
-                    self.stepped = true;
-                    self.news.push(Incoming::Stopped(Box::new(self.stop())));
-                }
-                Order::Move(_) => self.news.push(Incoming::Stopped(Box::new(self.stop()))),
-                Order::Read(purpose, request) => self.answer(purpose.clone(), &request.clone()),
-                Order::Cancel | Order::Type(_) | Order::Reconnect => {}
+    fn pump(&mut self, model: &mut Model) {
+        loop {
+            let orders = model.outbox.take();
+            if orders.is_empty() && self.news.is_empty() {
+                return;
             }
-            self.orders.borrow_mut().push(order);
+            for order in orders {
+                self.carry_out(order);
+            }
+            for incoming in std::mem::take(&mut self.news) {
+                model.absorb(incoming);
+            }
         }
+    }
+}
+
+impl Recording {
+    fn carry_out(&mut self, order: Order) {
+        match &order {
+            Order::Run(advance) => {
+                self.stepped = advance.direction == Direction::Forward;
+                self.news.push(Incoming::Stopped(Box::new(self.stop())));
+            }
+            Order::Move(_) => self.news.push(Incoming::Stopped(Box::new(self.stop()))),
+            Order::Read(purpose, request) => self.answer(purpose.clone(), request),
+            Order::Cancel | Order::Type(_) | Order::Reconnect => {}
+        }
+        self.orders.borrow_mut().push(order);
     }
 }
 
