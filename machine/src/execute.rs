@@ -106,23 +106,9 @@ fn explain(cpu: &mut Cpu, bus: &mut Bus, trap: Trap, op: Op) -> Trap {
             let name = decode::describe(cpu, bus);
             Trap::unsupported(format!("instruction {name} in {} mode is not implemented", cpu.mode()))
         }
-        Op::Invalid => match trap {
-            Trap::Fault(mut fault) => {
-                fault.cause = format!("{} is not an instruction", decode::describe(cpu, bus)).into();
-                Trap::Fault(fault)
-            }
-            trap => trap,
-        },
+        Op::Invalid => Fault::ud(format!("{} is not a valid instruction", decode::describe(cpu, bus))).into(),
         _ => trap,
     }
-}
-
-/// #GP(0) unless CPL is 0.
-fn require_ring0(cpu: &Cpu, what: &'static str) -> Exec<()> {
-    if cpu.cpl() == 0 {
-        return Ok(());
-    }
-    Err(Fault::gp(0, format!("{what} needs ring 0")).into())
 }
 
 /// The instruction's family.

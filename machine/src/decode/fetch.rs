@@ -112,6 +112,8 @@ pub fn describe(cpu: &mut Cpu, bus: &mut Bus) -> String {
         }
     }
     let line = crate::disasm::decode_line(&bytes[..len], bits, cpu.rip);
-    let hex: Vec<String> = bytes[..line.len].iter().map(|byte| format!("{byte:02x}")).collect();
+    // Of bytes that are no instruction, enough to be found in a listing.
+    let shown = if line.is_valid { line.len } else { len.min(8) };
+    let hex: Vec<String> = bytes[..shown].iter().map(|byte| format!("{byte:02x}")).collect();
     format!("`{}` ({})", line.intel, hex.join(" "))
 }

@@ -1,6 +1,7 @@
 //! Instructions that belong to no family: HLT, PAUSE, caches, time-stamp counter, segment bases, the x87's control
 //! instructions that a kernel uses.
 
+use super::control_reg::need_ring_0;
 use super::operand::{gpr, offset, read_dst, segment_of, set_gpr, write_dst};
 use crate::bus::Bus;
 use crate::cpu::gpr::{RAX, RCX, RDX};
@@ -16,7 +17,7 @@ const PAUSE_EXTRA_NS: u64 = 990;
 
 /// HLT: waits for an interrupt.
 pub fn hlt(cpu: &mut Cpu) -> Exec<()> {
-    super::require_ring0(cpu, "hlt")?;
+    need_ring_0(cpu, "HLT")?;
     cpu.activity = Activity::Halted;
     Ok(())
 }
@@ -28,7 +29,7 @@ pub fn pause(bus: &mut Bus) {
 
 /// WBINVD, INVD: memory has no caches here.
 pub fn flush_caches(cpu: &Cpu) -> Exec<()> {
-    super::require_ring0(cpu, "wbinvd, invd")
+    need_ring_0(cpu, "WBINVD or INVD")
 }
 
 /// CLFLUSH: only the checks of a byte's read.
@@ -53,7 +54,7 @@ pub fn rdtsc(cpu: &mut Cpu, bus: &Bus, op: Op) -> Exec<()> {
 
 /// SWAPGS: exchanges the GS base with IA32_KERNEL_GS_BASE.
 pub fn swapgs(cpu: &mut Cpu) -> Exec<()> {
-    super::require_ring0(cpu, "swapgs")?;
+    need_ring_0(cpu, "SWAPGS")?;
     std::mem::swap(&mut cpu.segments[GS].base, &mut cpu.msr.kernel_gs_base);
     Ok(())
 }

@@ -4,9 +4,10 @@
 use super::operand::{gpr, read, set_gpr};
 use crate::bus::Bus;
 use crate::cpu::gpr::RAX;
-use crate::cpu::{Cpu, cr0};
+use crate::cpu::{Cpu, cr0, efer};
 use crate::decode::{Insn, Kind, Operand};
-use crate::fault::{Exec, Fault, Trap};
+use crate::fault::{Exec, Fault};
+use crate::mmu::access::linear_read;
 use protocol::Mode;
 
 /// #GP(0) where the running code may not use `size` ports from `port` on.
@@ -18,8 +19,28 @@ pub fn check(cpu: &mut Cpu, bus: &mut Bus, port: u16, size: u8) -> Exec<()> {
     if allowed { Ok(()) } else { Err(Fault::gp(0, "neither IOPL nor the TSS's bitmap allows this port").into()) }
 }
 
-fn bitmap_allows(_cpu: &mut Cpu, _bus: &mut Bus, _port: u16, _size: u8) -> Exec<bool> {
-    Err(Trap::unsupported("port access above IOPL: the TSS's I/O permission bitmap is not implemented"))
+/// The TSS holds the bitmap's offset at 66h; a clear bit allows its port. The processor reads two bytes, so that the
+/// ports of one access may lie in both, and both must lie inside the TSS.
+fn bitmap_allows(cpu: &mut Cpu, bus: &mut Bus, port: u16, size: u8) -> Exec<bool> {
+    const BITMAP_OFFSET_AT: u64 = 0x66;
+    /// Descriptor types of a 32- or 64-bit TSS, available and busy; a 16-bit one has no bitmap.
+    const TSS_TYPES: [u32; 2] = [0x9, 0xb];
+    let tss = cpu.tr;
+    let limit = u64::from(tss.limit);
+    if tss.is_unusable() || !TSS_TYPES.contains(&(tss.attributes & 0xf)) || limit < BITMAP_OFFSET_AT + 1 {
+        return Ok(false);
+    }
+    let width = if cpu.efer & efer::LMA != 0 { u64::MAX } else { 0xffff_ffff };
+    let linear = |offset: u64| tss.base.wrapping_add(offset) & width;
+    let bitmap = u16::from_le_bytes(linear_read(cpu, bus, linear(BITMAP_OFFSET_AT), false)?);
+    let start = u64::from(bitmap) + u64::from(port) / 8;
+    if start + 1 > limit {
+        return Ok(false);
+    }
+    let [low] = linear_read(cpu, bus, linear(start), false)?;
+    let [high] = linear_read(cpu, bus, linear(start + 1), false)?;
+    let denied = u16::from_le_bytes([low, high]) >> (port % 8) & ((1 << size) - 1);
+    Ok(denied == 0)
 }
 
 fn port(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn, operand: Operand) -> Exec<u16> {

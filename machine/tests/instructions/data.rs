@@ -3,7 +3,7 @@
 use crate::lab::{DATA, HOLE, Lab};
 use machine::cpu::flags::{CF, DF, IF, OF, PF, SF, ZF};
 use machine::cpu::gpr::{RAX, RBP, RBX, RCX, RDI, RDX, RSI};
-use machine::cpu::segment::{FS, GS};
+use machine::cpu::segment::{FS, GS, Segment, attr};
 use machine::cpu::{cr4, flags};
 use machine::fault::{Trap, vector};
 use protocol::Activity;
@@ -166,8 +166,8 @@ fn processor_control() {
     }
 }
 
-/// Goal: IN and OUT reach the bus in the right width; ring 3 needs IOPL; method: a port that nobody answers, the port
-/// by which a CPU says that it is online.
+/// Goal: IN and OUT reach the bus in the right width; ring 3 needs IOPL or the TSS's bitmap; method: a port that
+/// nobody answers, the port by which a CPU says that it is online, a bitmap with single bits set.
 #[test]
 fn ports() {
     let lab = Lab::new(64, &[0xe4, 0xee]).with(RAX, 0).run(1);
@@ -176,6 +176,16 @@ fn ports() {
     let lab = Lab::new(16, &[0xe6, 0xe4]).with(RAX, 1).run(1);
     assert_eq!(lab.bus.out.online.len(), 1);
     Lab::ring3(64, &[0xe4, 0xee]).with_flags(flags::IOPL).run(1);
+    // in ax, 0xee above IOPL: the TSS at DATA has its bitmap at 0x80; bits 6 and 7 of byte 0x1d are these two ports.
+    let guarded = |denied: u8, limit: u32| {
+        let mut lab = Lab::ring3(64, &[0x66, 0xe5, 0xee]).with_memory(DATA + 0x66, &[0x80, 0]);
+        lab.cpu.tr = Segment { selector: 0x18, attributes: attr::P | 0xb, limit, base: DATA };
+        lab.with_memory(DATA + 0x80 + 0x1d, &[denied, 0xff])
+    };
+    guarded(0x3f, 0x9e).run(1);
+    for (denied, limit) in [(0x40, 0x9e), (0x80, 0x9e), (0, 0x9d), (0, 0x60)] {
+        assert_eq!(guarded(denied, limit).fault().vector, vector::GENERAL_PROTECTION, "{denied:x} {limit:x}");
+    }
 }
 
 /// Goal: what is lacking stops with its name and bytes, what is undefined is #UD with its bytes; method: one of each.
