@@ -35,7 +35,7 @@ pub fn state_of(machine: &Machine, cpu: &Cpu) -> CpuState {
         xmm: cpu.xmm,
         mxcsr: cpu.mxcsr,
         lapic: cpu.lapic.snapshot(clock_ns),
-        msrs: msrs(&cpu.msr, clock_ns),
+        msrs: msrs(&cpu.msr),
     }
 }
 
@@ -44,10 +44,11 @@ fn segment_reg(segment: Segment) -> SegmentReg {
     SegmentReg { selector, base, limit, attributes }
 }
 
-/// By number, ascending (SDM 4, "Architectural MSRs").
-fn msrs(msrs: &Msrs, clock_ns: u64) -> Vec<(u32, u64)> {
+/// By number, ascending (SDM 4, "Architectural MSRs"). Not the TSC: it is the clock plus IA32_TSC_ADJUST, and a CPU that
+/// waits must not look as if it changed with each step of another one.
+fn msrs(msrs: &Msrs) -> Vec<(u32, u64)> {
     vec![
-        (0x10, clock_ns.wrapping_add(msrs.tsc_offset)),
+        (0x3b, msrs.tsc_offset),
         (0x174, msrs.sysenter_cs),
         (0x175, msrs.sysenter_esp),
         (0x176, msrs.sysenter_eip),

@@ -1,0 +1,205 @@
+//! What our own programs say: vendor requests, and several clients at once.
+
+use crate::client::{COUNTER, Client, config, server};
+use protocol::request::{
+    Advance, Answer, Direction, Edit, MachineConfig, Place, Refusal, Request, StopReason, Stopped, Until, Wanted,
+};
+use protocol::{Activity, CpuId, PhysAddr, Position};
+
+fn stopped(answer: Answer) -> Stopped {
+    match answer {
+        Answer::Stopped(stopped) => *stopped,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn advance(direction: Direction, until: Until) -> Request {
+    let wanted = Wanted::default();
+    let serial_input = Vec::new();
+    Request::Advance(Advance { cpu: None, hold_others: false, direction, until, budget: 1 << 20, serial_input, wanted })
+}
+
+fn forward(steps: u64) -> Request {
+    advance(Direction::Forward, Until::Steps(steps))
+}
+
+fn word_at(client: &mut Client, paddr: u64) -> u16 {
+    match client.request(&Request::Memory { from: Place::Phys(PhysAddr(paddr)), len: 2 }) {
+        Answer::Memory { bytes, .. } => u16::from_le_bytes(bytes.try_into().unwrap()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Goal: an advance stops where asked and tells only the CPUs that changed; method: steps, with CPU 1 waiting.
+#[test]
+fn advance_tells_what_changed() {
+    let server = server();
+    let mut client = Client::connect(&server);
+    let first = stopped(client.request(&Request::State { wanted: Wanted { all_cpus: true, ..Wanted::default() } }));
+    assert_eq!((first.position, first.cpus.len(), first.reason), (Position(0), 2, StopReason::None));
+    assert_eq!(first.cpus[1].activity, Activity::WaitForSipi);
+    let next = stopped(client.request(&forward(3)));
+    assert_eq!((next.position, next.reason, next.moved_cpu), (Position(3), StopReason::Reached, Some(CpuId(0))));
+    assert_eq!(next.cpus.iter().map(|state| state.cpu).collect::<Vec<_>>(), [CpuId(0)]);
+    assert_eq!(word_at(&mut client, COUNTER), 1);
+    let same = stopped(client.request(&Request::State { wanted: Wanted::default() }));
+    assert!(same.cpus.is_empty());
+    let back = stopped(client.request(&advance(Direction::Backward, Until::Steps(1))));
+    assert_eq!((back.position, back.end), (Position(2), Position(3)));
+}
+
+/// Goal: no request keeps the server for long; method: an endless run with a huge budget comes back with Budget, and
+/// another client is answered meanwhile.
+#[test]
+fn runs_are_bounded() {
+    let server = server();
+    let (mut one, mut other) = (Client::connect(&server), Client::connect(&server));
+    let request = Request::Advance(Advance {
+        cpu: None,
+        hold_others: false,
+        direction: Direction::Forward,
+        until: Until::Breakpoint,
+        budget: u64::MAX,
+        serial_input: Vec::new(),
+        wanted: Wanted::default(),
+    });
+    let mut last = Position(0);
+    for _ in 0..5 {
+        let now = stopped(one.request(&request));
+        assert_eq!(now.reason, StopReason::Budget);
+        assert!(now.position > last);
+        last = now.position;
+        let seen = stopped(other.request(&Request::State { wanted: Wanted::default() }));
+        assert_eq!(seen.position, last);
+    }
+}
+
+/// Goal: an edit ends the old future and undo brings it back; method: epochs, memory and positions.
+#[test]
+fn edit_and_undo() {
+    let server = server();
+    let mut client = Client::connect(&server);
+    stopped(client.request(&forward(30)));
+    stopped(client.request(&Request::Seek { position: Position(6), wanted: Wanted::default() }));
+    let wanted = Wanted::default();
+    let edit = Edit::Memory { at: Place::Phys(PhysAddr(COUNTER)), bytes: vec![0xff, 0xff] };
+    let edited = stopped(client.request(&Request::Edit { edit, wanted: wanted.clone() }));
+    assert!(edited.can_undo && edited.epoch > 0);
+    assert_eq!((edited.end, word_at(&mut client, COUNTER)), (Position(6), 0xffff));
+    let undone = stopped(client.request(&Request::Undo { wanted: wanted.clone() }));
+    assert!(undone.epoch > edited.epoch);
+    assert_eq!(undone.end, Position(30));
+    assert_eq!(client.request(&Request::Undo { wanted }), Answer::Refused(Refusal::NothingToUndo));
+}
+
+/// Goal: nonsense is refused with words, and the session goes on; method: beyond each bound, and another version.
+#[test]
+fn refusals() {
+    let server = server();
+    let mut client = Client::connect(&server);
+    let invalid = |answer| matches!(answer, Answer::Refused(Refusal::Invalid(_)));
+    assert!(invalid(client.request(&Request::Memory { from: Place::Phys(PhysAddr(0)), len: 1 << 20 })));
+    assert!(invalid(client.request(&Request::Tlb { cpu: CpuId(9) })));
+    assert!(invalid(client.request(&Request::ClearBreakpoint { id: 77 })));
+    assert!(invalid(client.request(&Request::Restart { config: MachineConfig { cpus: 0, ..config() } })));
+    let page = client.ask("qFirstlight:ffff00");
+    let version = protocol::request::VERSION;
+    assert_eq!(protocol::wire::decode_answer(&page.as_bytes()[1..]), Ok(Answer::Refused(Refusal::Version(version))));
+    assert!(invalid(protocol::wire::decode_answer(&client.ask("qFirstlight:zz").as_bytes()[1..]).unwrap()));
+    assert!(matches!(client.request(&Request::Hello), Answer::Hello(_)));
+}
+
+/// Goal: while gdb is attached the window sees and does not drive; taking over ends gdb's session with a message.
+/// Method: both at gdb's prompt and while gdb waits for a stop.
+#[test]
+fn one_drives() {
+    let server = server();
+    let mut window = Client::connect(&server);
+    let attach = || {
+        let mut gdb = Client::connect(&server);
+        gdb.ask("qSupported:xmlRegisters=i386");
+        gdb.ask("?");
+        gdb
+    };
+    let mut gdb = attach();
+    assert_eq!(window.request(&forward(1)), Answer::Refused(Refusal::GdbDrives));
+    assert!(stopped(window.request(&Request::State { wanted: Wanted::default() })).gdb_attached);
+    let mut second = Client::connect(&server);
+    assert!(second.ask("qSupported:xmlRegisters=i386").starts_with("E.another gdb"));
+    assert_eq!(window.request(&Request::TakeOver), Answer::Done);
+    assert!(gdb.ask("g").starts_with("E.the window has taken over"));
+    assert_eq!(gdb.receive(), None);
+    assert_eq!(stopped(window.request(&forward(1))).position, Position(1));
+    // Again while it runs.
+    let mut gdb = attach();
+    gdb.send("vCont;c");
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    assert_eq!(window.request(&Request::TakeOver), Answer::Done);
+    assert!(gdb.receive().unwrap().starts_with('O'));
+    assert_eq!(gdb.receive().unwrap(), "X01");
+    assert_eq!(gdb.receive(), None);
+    // Another window has to ask.
+    let mut other = Client::connect(&server);
+    assert!(matches!(other.request(&forward(1)), Answer::Refused(Refusal::Invalid(_))));
+    assert_eq!(other.request(&Request::TakeOver), Answer::Done);
+    stopped(other.request(&forward(1)));
+}
+
+/// Goal: a panic of the machine is told, the server stays, and a restart helps; method: a guest that panics at power-on.
+#[test]
+fn crash_is_told() {
+    let server = server();
+    let mut client = Client::connect(&server);
+    stopped(client.request(&forward(5)));
+    let bad = MachineConfig { options: "panic".into(), ..config() };
+    let Answer::Refused(Refusal::Crashed(why)) = client.request(&Request::Restart { config: bad }) else {
+        panic!("a crash was expected");
+    };
+    assert!(why.contains("panics when asked"), "{why}");
+    assert!(matches!(client.request(&forward(1)), Answer::Refused(Refusal::Crashed(_))));
+    let Answer::Hello(hello) = client.request(&Request::Restart { config: config() }) else { panic!("no restart") };
+    assert_eq!(hello.config, config());
+    assert_eq!(stopped(client.request(&forward(1))).position, Position(1));
+}
+
+/// Goal: the gdb socket opens on request and carries the same; a taken port is told. Method: a client over TCP.
+#[test]
+fn socket() {
+    let server = server();
+    let mut window = Client::connect(&server);
+    let Answer::Gdb { listening: Some(address), attached: false } = window.request(&Request::OpenGdb { port: 0 })
+    else {
+        panic!("not open")
+    };
+    let stream = std::net::TcpStream::connect(&address).unwrap();
+    let mut gdb = Client::over(Box::new(stream.try_clone().unwrap()), Box::new(stream));
+    gdb.ask("qSupported:xmlRegisters=i386");
+    assert!(gdb.ask("?").starts_with("T05"));
+    assert!(matches!(window.request(&Request::OpenGdb { port: 0 }), Answer::Gdb { attached: true, .. }));
+    let answer = window.request(&Request::CloseGdb);
+    assert_eq!(answer, Answer::Gdb { listening: None, attached: false });
+    assert!(std::net::TcpStream::connect(&address).is_err());
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let Answer::Refused(Refusal::Invalid(why)) = window.request(&Request::OpenGdb { port }) else {
+        panic!("not refused")
+    };
+    assert!(why.contains("another program"), "{why}");
+}
+
+/// Goal: breakpoints outlive a restart, since they are the debugger's; method: set, restart, run into it.
+#[test]
+fn restart_keeps_breakpoints() {
+    use protocol::LinearAddr;
+    use protocol::breakpoint::Condition;
+    let server = server();
+    let mut client = Client::connect(&server);
+    let before = stopped(client.request(&forward(1))).epoch;
+    let condition = Condition::Execute(LinearAddr(crate::client::LOOP + 4));
+    client.request(&Request::SetBreakpoint { cpu: None, condition });
+    client.request(&Request::Restart { config: config() });
+    let hit = stopped(client.request(&advance(Direction::Forward, Until::Breakpoint)));
+    assert!(matches!(hit.reason, StopReason::Breakpoint { cpu: CpuId(0), .. }), "{:?}", hit.reason);
+    assert_eq!(hit.position, Position(2));
+    assert!(hit.epoch > before);
+}
