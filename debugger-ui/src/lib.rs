@@ -5,8 +5,10 @@
 //! speaks RSP ([`rsp`]), and brings back events that [`model::Model::absorb`] takes in. Nothing else changes the model.
 
 pub mod app;
+pub mod cli;
 pub mod command;
 pub mod model;
+pub mod no_window;
 pub mod platform;
 pub mod rsp;
 pub mod session;

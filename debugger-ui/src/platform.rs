@@ -1,8 +1,11 @@
-//! The only file with sockets, threads, files and a clock, so that the rest can compile where there are none.
+//! The only file with sockets, threads, files, the environment and a clock, so that the rest can compile where there are none.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
-use std::path::Path;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,26 +33,36 @@ pub fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()>
     thread::Builder::new().name(name.to_owned()).spawn(work).map(|_| ())
 }
 
-/// Runs something on a thread of its own; what it panics with goes to `panicked`.
-pub fn spawn_watched(
-    name: &str,
-    work: impl FnOnce() + Send + 'static,
-    panicked: impl FnOnce(String) + Send + 'static,
-) -> io::Result<()> {
-    spawn(name, move || {
-        if let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
-            let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            panicked(
-                text.or(payload.downcast_ref::<String>().cloned())
-                    .unwrap_or_else(|| "a panic without words".to_owned()),
-            );
+/// Runs what opens the window and then goes on as long as it is open. Libraries that are missing make window crates
+/// panic: as long as `opened` is not set such a panic is a message, afterwards it is a bug like any other.
+pub fn open_window<T>(opened: Arc<AtomicBool>, work: impl FnOnce() -> T) -> Result<T, String> {
+    let (for_hook, usual) = (opened.clone(), panic::take_hook());
+    let main = thread::current().id();
+    panic::set_hook(Box::new(move |info| {
+        if for_hook.load(Ordering::Relaxed) || thread::current().id() != main {
+            usual(info);
         }
+    }));
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
+        if opened.load(Ordering::Relaxed) {
+            panic::resume_unwind(payload);
+        }
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default()
     })
 }
 
-/// Reads a whole file.
-pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    std::fs::read(path)
+/// The first of these files that is there, named from the folder that the program is in.
+pub fn beside_program(names: &[&str]) -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    let folder = program.parent()?;
+    names.iter().map(|name| folder.join(name)).find(|path| path.is_file())
+}
+
+/// A display is named, on systems where one has to be.
+pub fn has_display() -> bool {
+    let named = |variable: &str| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
+    !cfg!(target_os = "linux") || named("DISPLAY") || named("WAYLAND_DISPLAY") || named("WAYLAND_SOCKET")
 }
 
 /// Connects to `HOST:PORT`: both directions of the stream.

@@ -81,25 +81,20 @@ impl Session {
         came
     }
 
-    /// Like [`Self::pump`], but waits for a report: for programs without frames.
+    /// Waits for a report and lets the model take it in: for programs without frames. False: none came in that time.
     pub fn wait(&mut self, model: &mut Model, patience: Duration) -> bool {
         self.hand_over(model);
-        match self.reports.recv_timeout(patience) {
-            Ok(report) => {
-                model.absorb(report);
-                self.pump(model);
-                true
-            }
-            Err(_) => false,
-        }
+        let Ok(report) = self.reports.recv_timeout(patience) else { return false };
+        model.absorb(report);
+        self.hand_over(model);
+        true
     }
 
     fn hand_over(&mut self, model: &mut Model) {
         for order in model.outbox.take() {
             if self.orders.send(order).is_err() {
-                model.absorb(Incoming::Lost {
-                    why: "The session's thread has ended. Start the window anew.".to_owned(),
-                });
+                let why = "The session's thread has ended. Start the window anew.".to_owned();
+                model.absorb(Incoming::Lost { why });
             }
         }
     }

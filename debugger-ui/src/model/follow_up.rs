@@ -17,9 +17,6 @@ pub(crate) fn after_stop(model: &mut Model) {
         return;
     }
     names(model);
-    if let Some((from, to)) = model.missing_future() {
-        model.outbox.read(Purpose::Events { to }, Request::Events { from, to, limit: protocol::request::MAX_EVENTS });
-    }
     code(model);
     if model.page_tables.shown {
         page_tables(model);

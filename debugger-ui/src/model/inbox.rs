@@ -4,7 +4,6 @@
 use super::connection::{Link, Offers};
 use super::outbox::Purpose;
 use super::{Model, diff::Diff, follow_up};
-use protocol::Position;
 use protocol::request::{Answer, Hello, Refusal, Request, StopReason, Stopped, Wanted};
 
 /// A report of the session.
@@ -37,11 +36,6 @@ pub enum Incoming {
         /// What happened and what to do.
         why: String,
     },
-    /// The machine's own thread ended with a panic.
-    Crashed {
-        /// The panic's message.
-        message: String,
-    },
     /// Some time has passed in which nothing was asked.
     Idle,
 }
@@ -65,10 +59,6 @@ impl Model {
             Incoming::Refused(refusal) => self.refused(&refusal),
             Incoming::Lost { why } => {
                 self.connection.link = Link::Lost { why };
-                self.deferred.clear();
-            }
-            Incoming::Crashed { message } => {
-                self.connection.link = Link::Crashed { message };
                 self.deferred.clear();
             }
             Incoming::Idle => self.watch(),
@@ -213,10 +203,6 @@ impl Model {
                 self.connection.gdb = super::connection::GdbSocket { listening, attached };
             }
             (Purpose::TakeOver, Answer::Done) => self.connection.gdb.attached = false,
-            (Purpose::Events { to }, Answer::Events(events)) => {
-                self.timeline.take_events(events, to);
-                self.lanes.update(&self.timeline, &self.cpus, &self.symbols);
-            }
             (purpose, _) => {
                 self.notice =
                     Some(format!("The server's answer does not fit the question ({purpose:?}). It is left out."));
@@ -286,17 +272,12 @@ impl Model {
             self.connection.image_changed = stopped.image_changed;
         }
     }
-
-    /// Events of the recorded future that no stop has brought, asked for when a stop lies before the end of the run.
-    pub(crate) fn missing_future(&self) -> Option<(Position, Position)> {
-        let (known, end) = (self.timeline.events_to, self.timeline.end);
-        (known < end).then_some((known, end))
-    }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use protocol::Position;
 
     /// A stop in which nothing else is told.
     pub(crate) fn stopped(position: Position) -> Stopped {
@@ -325,7 +306,6 @@ pub(crate) mod tests {
         model.absorb(Incoming::Stopped(Box::new(stopped(Position(50)))));
         model.absorb(Incoming::Stopped(Box::new(Stopped { end: Position(50), ..stopped(Position(20)) })));
         assert_eq!(model.wanted().events_from, Some(Position(50)));
-        assert_eq!(model.missing_future(), None);
     }
 
     /// Goal: a lost connection is a state with words; method: lose it, then connect again.

@@ -51,11 +51,6 @@ pub enum Purpose {
     Gdb,
     /// The window drives again.
     TakeOver,
-    /// Events of the recorded future.
-    Events {
-        /// They are complete up to here.
-        to: protocol::Position,
-    },
 }
 
 impl Outbox {

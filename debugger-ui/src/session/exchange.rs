@@ -21,8 +21,6 @@ const MAX_ANSWER: usize = 256 << 20;
 pub enum LinkError {
     /// The other end ended it.
     Closed,
-    /// The other end's thread, inside this process, ended with a panic.
-    Panicked(String),
     /// No reply in time.
     TimedOut {
         /// What was asked.
@@ -42,7 +40,6 @@ impl fmt::Display for LinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => write!(f, "the server ended the connection"),
-            Self::Panicked(message) => write!(f, "the machine's thread ended with a panic: {message}"),
             Self::TimedOut { instead: Some(instead), .. } => write!(f, "{instead}"),
             Self::TimedOut { asked, seconds, instead: None } => {
                 write!(f, "the server did not answer {asked} within {seconds} s")
@@ -107,7 +104,7 @@ impl Exchange {
                     self.flush()?;
                 }
                 Received::Nothing => return Ok(None),
-                Received::Closed => return Err(self.closed()),
+                Received::Closed => return Err(LinkError::Closed),
             }
         }
     }
@@ -147,11 +144,7 @@ impl Exchange {
 
     fn flush(&mut self) -> Result<(), LinkError> {
         let output = self.client.take_output();
-        if output.is_empty() || self.transport.send(&output) { Ok(()) } else { Err(self.closed()) }
-    }
-
-    fn closed(&self) -> LinkError {
-        self.transport.fate().map_or(LinkError::Closed, LinkError::Panicked)
+        if output.is_empty() || self.transport.send(&output) { Ok(()) } else { Err(LinkError::Closed) }
     }
 }
 

@@ -69,7 +69,7 @@ fn pages() {
     assert!(model.connection.ready());
 }
 
-/// Goal: garbage, silence, a closed connection and a panic are states with words, and reconnecting works; method: each.
+/// Goal: garbage, a closed connection and a panic are states with words, and reconnecting works; method: each.
 #[test]
 fn trouble() {
     let lost = |fake: Fake| {

@@ -4,16 +4,12 @@ use crate::platform;
 use std::fmt;
 use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Bytes read at once.
 const CHUNK: usize = 1 << 16;
 /// Chunks read ahead.
 const AHEAD: usize = 64;
-
-/// How the other end's own thread ended, where it is in this process: the message of its panic.
-pub type Fate = Arc<Mutex<Option<String>>>;
 
 /// What waiting for bytes brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,12 +26,11 @@ pub enum Received {
 pub struct Transport {
     bytes: Receiver<Vec<u8>>,
     writer: Box<dyn Write + Send>,
-    fate: Fate,
 }
 
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transport").field("fate", &self.fate).finish_non_exhaustive()
+        f.debug_struct("Transport").finish_non_exhaustive()
     }
 }
 
@@ -53,18 +48,7 @@ impl Transport {
             }
         };
         platform::spawn("session-reader", reads).map_err(|error| format!("A thread cannot be started: {error}"))?;
-        Ok(Self { bytes, writer: Box::new(writer), fate: Fate::default() })
-    }
-
-    /// The same, with a place where the other end's panic is told.
-    pub fn with_fate(mut self, fate: Fate) -> Self {
-        self.fate = fate;
-        self
-    }
-
-    /// The message of the panic that ended the other end, if that is how it ended.
-    pub fn fate(&self) -> Option<String> {
-        self.fate.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        Ok(Self { bytes, writer: Box::new(writer) })
     }
 
     /// Waits for bytes.

@@ -11,7 +11,7 @@ use crate::model::inbox::Incoming;
 use crate::model::outbox::{Order, Purpose};
 use crate::platform::Moment;
 use crate::rsp::features::{Features, QUERY};
-use protocol::request::{Advance, Answer, MachineConfig, Refusal, Request, StopReason, Stopped, Until};
+use protocol::request::{Advance, Answer, Direction, MachineConfig, Refusal, Request, StopReason, Stopped, Until};
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
@@ -20,7 +20,7 @@ use std::time::Duration;
 const SLICE: Duration = Duration::from_millis(6);
 /// Bounds of an advance, in machine steps.
 const BUDGET: std::ops::RangeInclusive<u64> = 1_000..=50_000_000;
-/// Steps for what cannot be cut in advances: where "over" and "out" end is known only from where they began.
+/// Steps for what cannot be cut in advances: forwards, where "over" and "out" end is known only where they began.
 const WHOLE_BUDGET: u64 = 20_000_000;
 /// How long nothing happens before that is reported: the window then looks whether another client has moved the machine.
 const IDLE: Duration = Duration::from_secs(2);
@@ -74,10 +74,6 @@ impl Worker {
             let again = match self.connect_and_serve(config.take()) {
                 Ended::Quit => return,
                 Ended::Reconnect(with) => Some(with),
-                Ended::Lost(LinkError::Panicked(message)) => {
-                    self.report(Incoming::Crashed { message });
-                    self.wait_for_reconnect()
-                }
                 Ended::Lost(error) => {
                     let why = format!("Connection to {} lost: {error}.", self.target.words);
                     self.report(Incoming::Lost { why });
@@ -207,7 +203,7 @@ impl Worker {
 
     /// A run, as a row of advances.
     fn run(&mut self, link: &mut Exchange, mut advance: Advance) -> Result<(), Ended> {
-        let whole = matches!(advance.until, Until::Over | Until::Out);
+        let whole = matches!(advance.until, Until::Over | Until::Out) && advance.direction == Direction::Forward;
         if whole {
             advance.budget = WHOLE_BUDGET;
         }

@@ -11,7 +11,7 @@ use crate::timeline::Timeline;
 use protocol::page_table::Tree;
 use protocol::request::{
     Advance, Answer, Direction, Hello, MAX_CODE, MAX_EVENTS, MAX_MEMORY, MAX_TABLES, MachineConfig, Refusal, Request,
-    RootSpec, StopReason, Stopped, Wanted,
+    RootSpec, StopReason, Stopped, Until, Wanted,
 };
 use protocol::{CpuState, Position};
 
@@ -158,7 +158,11 @@ impl Driver {
 
     /// A piece of a run: bounded by what is asked and by host time.
     fn advance(&mut self, client: ClientId, mut request: Advance) -> Result<Answer, Refusal> {
-        request.budget = request.budget.min(self.pace.steps());
+        // Forwards, over and out begin anew with each request: cut in pieces they would never end. The client bounds them.
+        let whole = matches!(request.until, Until::Over | Until::Out) && request.direction == Direction::Forward;
+        if !whole {
+            request.budget = request.budget.min(self.pace.steps());
+        }
         if request.direction == Direction::Forward {
             request.serial_input.extend(take_serial(&mut self.serial, &self.target));
         }

@@ -2,10 +2,10 @@
 
 use crate::rsp::codec::{Decoder, Frame, encode};
 use crate::session::Target;
-use crate::session::transport::{Fate, Transport};
+use crate::session::transport::Transport;
 use protocol::cpu::CpuState;
 use protocol::request::{
-    Answer, CodeLine, ConsoleText, Direction, Hello, MachineConfig, Request, StopReason, Stopped, Until,
+    Answer, CodeLine, ConsoleText, Direction, Hello, MachineConfig, Refusal, Request, StopReason, Stopped, Until,
 };
 use protocol::{CpuId, LinearAddr, Position, wire};
 use std::io::{self, Read, Write};
@@ -18,7 +18,7 @@ pub(super) struct Fake {
     pub garbage: bool,
     /// Ends the connection.
     pub closes: bool,
-    /// Its thread panics.
+    /// Its machine has panicked: every request is refused with that.
     pub panics: bool,
 }
 
@@ -28,12 +28,8 @@ impl Fake {
         let open = Box::new(move |_| {
             let fault = std::mem::take(&mut fault);
             let ((to_server, from_client), (to_client, from_server)) = (pipe(), pipe());
-            let fate = Fate::default();
-            let tell = fate.clone();
-            let serve = move || serve(fault, from_client, to_client);
-            crate::platform::spawn_watched("fake", serve, move |message| *tell.lock().unwrap() = Some(message))
-                .unwrap();
-            Transport::new(from_server, to_server).map(|transport| transport.with_fate(fate))
+            crate::platform::spawn("fake", move || serve(fault, from_client, to_client)).unwrap();
+            Transport::new(from_server, to_server)
         });
         Target { words: "a fake machine".to_owned(), open }
     }
@@ -100,7 +96,6 @@ fn serve(fault: Fake, input: In, mut output: Out) {
     answer_packets(input, output, move |payload| {
         let text = std::str::from_utf8(payload).unwrap();
         if text.starts_with("qSupported") {
-            assert!(!fault.panics, "guest ate the host");
             return b"PacketSize=4000;QStartNoAckMode+;qFirstlight+".to_vec();
         }
         if text == "QStartNoAckMode" {
@@ -108,7 +103,9 @@ fn serve(fault: Fake, input: In, mut output: Out) {
         }
         if let Some(digits) = text.strip_prefix(wire::REQUEST) {
             let request = wire::decode_request(digits.as_bytes()).unwrap();
-            pages = wire::encode_answer(&machine.answer(request));
+            let crashed = Answer::Refused(Refusal::Crashed("guest ate the host".to_owned()));
+            let answer = if fault.panics && request != Request::Hello { crashed } else { machine.answer(request) };
+            pages = wire::encode_answer(&answer);
         } else {
             assert_eq!(text, wire::MORE);
         }

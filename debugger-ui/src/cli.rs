@@ -1,0 +1,128 @@
+//! The command line of `firstlight`. Its `--help` is the manual.
+
+use crate::model::{input, settings};
+use crate::platform;
+use crate::session::{Target, hosted};
+use clap::Parser;
+use protocol::request::MachineConfig;
+use std::path::PathBuf;
+
+const ABOUT: &str = "Firstlight: an operating system you can watch start its processors.
+
+Opens a window onto a PC inside this program, which boots the kernel given, or onto a server elsewhere. Step its CPUs \
+forwards and backwards with s and Shift+S; F1 lists all commands with their keys.";
+
+const MANUAL: &str = "\
+EXAMPLES
+  cargo xtask run                                     builds the kernel and opens this window on it
+  firstlight --kernel target/guest/kernel.elf --cpus 4
+  firstlight --connect localhost:1234                 a firstlight-machine, or QEMU's gdb server (less is known then)
+
+EXIT STATUS
+  0  the window was closed
+  2  bad arguments, image or profile
+  3  there is no display, or no GL: what is missing is named; firstlight-machine works without";
+
+/// Where a kernel is looked for, beginning at the program's own folder.
+const KERNELS: [&str; 2] = ["kernel.elf", "../guest/kernel.elf"];
+
+/// Everything that can be asked of the program.
+#[derive(Debug, Parser)]
+#[command(name = "firstlight", version, about = ABOUT, after_long_help = MANUAL)]
+pub struct Args {
+    /// A server elsewhere: no machine in this program.
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["kernel", "profile"])]
+    pub connect: Option<String>,
+    /// The kernel: an ELF file made for bootloader_api [default: kernel.elf beside this program, or where xtask builds it].
+    #[arg(long, value_name = "FILE")]
+    pub kernel: Option<PathBuf>,
+    /// Names in the kernel [default: the .profile.json beside it; without: addresses only].
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
+    /// Number of CPUs, 1 to 255.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=255))]
+    pub cpus: u16,
+    /// APIC IDs, one for each CPU, separated by commas [default: 0,1,2,...].
+    #[arg(long, value_name = "LIST", default_value = "", hide_default_value = true)]
+    pub apic_ids: String,
+    /// Memory: bytes, or with K, M, G.
+    #[arg(long, value_name = "SIZE", default_value = "128M", value_parser = input::size)]
+    pub memory: u64,
+    /// Draw the schedule from this seed [default: round-robin].
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Steps before the next CPU's turn.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    pub quantum: u32,
+    /// Words for the kernel: "bringup=parallel cpu_timeout_ms=100".
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub options: String,
+}
+
+impl Args {
+    /// The machine that is asked for.
+    ///
+    /// # Errors
+    /// In words.
+    pub fn config(&self) -> Result<MachineConfig, String> {
+        if self.memory == 0 || !self.memory.is_multiple_of(4096) {
+            return Err(format!("--memory: {} bytes are not a multiple of 4096. Try 128M.", self.memory));
+        }
+        Ok(MachineConfig {
+            cpus: self.cpus,
+            apic_ids: settings::apic_ids(&self.apic_ids, self.cpus).map_err(|why| format!("--apic-ids: {why}"))?,
+            memory_bytes: self.memory,
+            quantum: self.quantum,
+            seed: self.seed,
+            options: self.options.clone(),
+        })
+    }
+
+    /// Whom to connect to. Powers the machine on, where it is in this program.
+    ///
+    /// # Errors
+    /// In words: arguments, image or profile make no machine.
+    pub fn target(self) -> Result<Target, String> {
+        if let Some(address) = &self.connect {
+            return Ok(Target::remote(address));
+        }
+        let config = self.config()?;
+        let kernel = self.kernel.or_else(|| platform::beside_program(&KERNELS)).ok_or(
+            "There is no kernel to run. `cargo xtask run` builds one and opens this window on it; else give --kernel FILE, \
+             or --connect HOST:PORT for a machine elsewhere.",
+        )?;
+        hosted::target(hosted::Guest { kernel, profile: self.profile }, config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &str) -> Result<Args, String> {
+        let words = std::iter::once("firstlight").chain(words.split_whitespace());
+        Args::try_parse_from(words).map_err(|error| error.to_string())
+    }
+
+    /// Goal: flags make the machine; method: all of them.
+    #[test]
+    fn flags() {
+        let args = parse("--kernel k --cpus 2 --apic-ids 0,4 --memory 64M --seed 7 --quantum 1 --options a=b").unwrap();
+        let config = args.config().unwrap();
+        assert_eq!((config.cpus, config.apic_ids, config.memory_bytes), (2, vec![0, 4], 64 << 20));
+        assert_eq!((config.seed, config.quantum, config.options.as_str()), (Some(7), 1, "a=b"));
+    }
+
+    /// Goal: bad arguments are named; method: one of each.
+    #[test]
+    fn mistakes() {
+        assert!(parse("--kernel k --cpus 0").unwrap_err().contains("1..=255"));
+        assert!(parse("--kernel k --cpus 300").unwrap_err().contains("1..=255"));
+        assert!(parse("--kernel k --memory lots").unwrap_err().contains("128M"));
+        assert!(parse("--kernel k --memory 100").unwrap().config().unwrap_err().contains("4096"));
+        assert!(parse("--kernel k --apic-ids 1,1").unwrap().config().unwrap_err().contains("twice"));
+        assert!(parse("--kernel k --connect localhost:1").is_err());
+        let missing = parse("--kernel /no/such/kernel.elf").unwrap().target().unwrap_err();
+        assert!(missing.contains("/no/such/kernel.elf"), "{missing}");
+    }
+}
