@@ -33,6 +33,7 @@ pub fn doc(report: &mut Report) -> Result<()> {
 pub fn tests(report: &mut Report) -> Result<()> {
     let mut cargo = cmd::cargo();
     cargo.args(["test", "--workspace", "--no-fail-fast"]).stdout(Stdio::piped());
+    cargo.env("FIRSTLIGHT_KERNEL", crate::project::kernel());
     let mut child = cmd::spawn(&mut cargo)?;
     let stdout = child.stdout.take().context("cargo's output is not piped")?;
     let (mut passed, mut failed) = (0, Vec::new());
