@@ -106,7 +106,13 @@ fn explain(cpu: &mut Cpu, bus: &mut Bus, trap: Trap, op: Op) -> Trap {
             let name = decode::describe(cpu, bus);
             Trap::unsupported(format!("instruction {name} in {} mode is not implemented", cpu.mode()))
         }
-        Op::Invalid => Fault::ud(format!("{} is not a valid instruction", decode::describe(cpu, bus))).into(),
+        Op::Invalid => {
+            let name = decode::describe(cpu, bus);
+            // UD0, UD1 and UD2 are there to raise it.
+            let why =
+                if name.starts_with("`ud") { "raises #UD: it is made for that" } else { "is not a valid instruction" };
+            Fault::ud(format!("{name} {why}")).into()
+        }
         _ => trap,
     }
 }

@@ -48,6 +48,7 @@ fn ud2_without_an_idt() {
     code_here(&cpu, &mut bus, &[0x0f, 0x0b]);
     let chain = step(&mut cpu, &mut bus).unwrap_err();
     assert_eq!(vectors(&chain), [(6, None), (13, None), (13, None), (8, None), (13, None)]);
+    assert_eq!(chain[0].cause, "`ud2` (0f 0b) raises #UD: it is made for that");
     assert_eq!(chain[1].cause, "the IDT's limit is 0: no gate for vector 6");
     assert_eq!(chain[2].cause, "the IDT's limit is 0: no gate for vector 13");
     assert_eq!(chain[3].cause, "#GP was raised while #GP was being delivered: a double fault");

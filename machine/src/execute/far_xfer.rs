@@ -172,7 +172,11 @@ fn system_target(cpu: &Cpu, selector: u16, found: &Descriptor) -> Trap {
             Trap::unsupported("a hardware task switch by a far jump or call")
         }
         _ => {
-            let why = "a far jump or call needs a code segment or a gate";
+            let why = if found.raw == 0 {
+                "its descriptor is empty, all zeros"
+            } else {
+                "a far jump or call needs a code segment or a gate"
+            };
             descriptor::selector_fault(vector::GENERAL_PROTECTION, selector, 0, why)
         }
     }

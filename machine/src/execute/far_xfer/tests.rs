@@ -125,6 +125,8 @@ fn far_jump_faults() {
     ] {
         assert_eq!(code(jump(&mut cpu, &mut bus, selector, offset, 8)), expect, "{selector:x}:{offset:x}");
     }
+    let empty = fault(jump(&mut cpu, &mut bus, 0x50, 0, 8));
+    assert!(empty.cause.contains("all zeros") && empty.error == Some(0x50), "{empty:?}");
     put(&mut bus, GDT + 8, descriptor(0, 0xf_ffff, CODE32 | attr::L));
     assert_eq!(code(jump(&mut cpu, &mut bus, 0x08, 0, 8)), (13, Some(8)), "L and D");
     put(&mut bus, GDT + 8, descriptor(0, 0xf_ffff, CODE32 & !attr::P));
