@@ -8,6 +8,7 @@ use crate::{build, cmd, gdb, guest, project, setup};
 use anyhow::{Context, Result, ensure};
 use protocol::CpuId;
 use protocol::request::{Advance, Answer, Direction, Request, Until, Wanted};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 /// Guest instructions per second: an integer loop on one CPU, and a boot of the kernel with 4 CPUs. The time that the
 /// program takes to start is measured and taken off.
 ///
-/// Steps per second: one step of CPU 0 with the others held, then all registers of all CPUs, over the gdb socket, as a
+/// Steps per second, in the same loop: one step of CPU 0 with the others held, then all registers of all CPUs, over the gdb socket, as a
 /// debugger's window does at each key press. Here with gdb's packets and with the window's own (`advance`, which answers
 /// both at once), and on QEMU's gdb server, whose CPU runs a loop in a ROM that is made for this.
 #[derive(clap::Args, Debug)]
@@ -43,11 +44,15 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     let (boot_steps, booted) = boot()?;
     let mut rows = Vec::new();
     for cpus in CPUS {
-        let (process, address) = gdb::start_machine(&["--cpus".to_string(), cpus.to_string()], true)?;
-        let process = cmd::Background(process);
-        let packets = step_rate(&mut Client::connect(&address)?, cpus, time)?;
-        let advance = advance_rate(&mut Client::connect(&address)?, time)?;
-        drop(process);
+        let arguments = ["--cpus".to_string(), cpus.to_string()];
+        // A machine each: one that was driven by a client runs on when that leaves.
+        let rate = |measure: &dyn Fn(&mut Client) -> Result<f64>| {
+            let (process, address) = gdb::start_machine_on(&loop_image(), &arguments, true)?;
+            let _process = cmd::Background(process);
+            measure(&mut Client::connect(&address)?)
+        };
+        let advance = rate(&|client| advance_rate(client, time))?;
+        let packets = rate(&|client| step_rate(client, cpus, time))?;
         let (qemu, address) = qemu::start(cpus)?;
         let there = step_rate(&mut Client::connect(&address)?, cpus, time)?;
         drop(qemu);
@@ -94,8 +99,13 @@ fn run_time(arguments: &[&str]) -> Result<f64> {
     Ok(seconds)
 }
 
+/// Where the image that only counts is written to.
+fn loop_image() -> PathBuf {
+    project::guest().join("loop.elf")
+}
+
 fn integer_loop() -> Result<f64> {
-    let image = project::guest().join("loop.elf");
+    let image = loop_image();
     std::fs::write(&image, loop_image::elf()).with_context(|| format!("{} cannot be written", image.display()))?;
     let image = image.display().to_string();
     let idle = run_time(&["--kernel", &image, "--cpus", "1", "--max-steps", "1"])?;
@@ -120,6 +130,8 @@ fn boot() -> Result<(u64, f64)> {
 
 /// Step, then read: gdb's packets.
 fn step_rate(client: &mut Client, cpus: u16, time: Duration) -> Result<f64> {
+    // As gdb begins; our server knows a gdb by it.
+    client.ask("?")?;
     let start = Instant::now();
     let mut steps = 0u32;
     while start.elapsed() < time {

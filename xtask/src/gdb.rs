@@ -43,10 +43,15 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
 }
 
-/// Starts firstlight-machine with an open gdb socket on a free port, waiting; where it listens.
+/// Starts firstlight-machine with the kernel and an open gdb socket on a free port, waiting; where it listens.
 pub fn start_machine(arguments: &[String], release: bool) -> Result<(Child, String)> {
+    start_machine_on(&project::kernel(), arguments, release)
+}
+
+/// The same with another image. Names are in the profile beside it, if there is one.
+pub fn start_machine_on(image: &Path, arguments: &[String], release: bool) -> Result<(Child, String)> {
     let mut machine = Command::new(project::program("firstlight-machine", release));
-    machine.arg("--kernel").arg(project::kernel()).arg("--profile").arg(project::profile());
+    machine.arg("--kernel").arg(image);
     machine.args(["--gdb", "127.0.0.1:0", "--wait", "--serial", "null"]).args(arguments);
     machine.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = cmd::spawn(&mut machine)?;
