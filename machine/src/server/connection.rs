@@ -42,6 +42,8 @@ pub struct Client {
     pub id: ClientId,
     /// It speaks as gdb does: it holds the machine while it is attached.
     pub is_gdb: bool,
+    /// It speaks in vendor requests.
+    pub is_window: bool,
     /// What it was sent last, so that only changes go out.
     pub sent: SentCache,
     filter: Filter,
@@ -79,6 +81,7 @@ impl Client {
         let mut client = Self {
             id,
             is_gdb: false,
+            is_window: false,
             sent: SentCache::default(),
             filter: Filter::default(),
             stub,

@@ -255,8 +255,10 @@ impl Driver {
         self.gdb.is_some_and(|id| self.clients.iter().any(|client| client.id == id && client.is_running()))
     }
 
+    /// Nobody looks or drives. A window that only looks must not see the machine run away under it.
     fn program_runs(&self) -> bool {
-        self.program.is_some() && self.gdb.is_none() && self.driving.is_none() && !self.waiting
+        let watched = self.clients.iter().any(|client| client.is_window);
+        self.program.is_some() && self.gdb.is_none() && !watched && !self.waiting
     }
 
     fn has_work(&self) -> bool {
@@ -483,6 +485,7 @@ impl Driver {
             Incoming::Silent(body) => return self.packet(index, &body, true),
             Incoming::Request(request) => {
                 let id = self.clients[index].id;
+                self.clients[index].is_window = true;
                 let answer = match checked(request) {
                     Ok(request) => self.request(id, request),
                     Err(refusal) => Answer::Refused(refusal),
