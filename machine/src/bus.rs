@@ -62,15 +62,14 @@ impl Outbox {
     /// Nothing is left to do. This is the hot path's only look at it.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty()
-            && self.ipis.is_empty()
-            && self.interrupts.is_empty()
-            && self.level_eois.is_empty()
-            && self.console.is_empty()
-            && self.online.is_empty()
-            && self.exit.is_none()
-            && self.reset.is_none()
-            && !self.timers_changed
+        // One branch instead of nine: the lengths are all zero almost always.
+        let lengths = self.events.len()
+            | self.ipis.len()
+            | self.interrupts.len()
+            | self.level_eois.len()
+            | self.console.len()
+            | self.online.len();
+        lengths == 0 && !(self.exit.is_some() | self.reset.is_some() | self.timers_changed)
     }
 }
 

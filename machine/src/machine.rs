@@ -29,6 +29,8 @@ pub struct Machine {
     /// Derived: when the first local APIC timer expires, `u64::MAX` where none runs. May be too early (INIT stops a timer
     /// without telling), never too late.
     next_deadline_ns: u64,
+    /// Derived: a bit for each CPU that [`can_step`]. None: to be looked up, something touched a CPU from outside.
+    able: Option<[u64; 4]>,
 }
 
 /// What is neither a CPU's nor the bus's.
@@ -50,8 +52,9 @@ pub(crate) struct State {
 
 impl Machine {
     /// A machine at position 0, as the firmware hands it over: `cpus` by index, the bootstrap processor first; `bus` with
-    /// the image in RAM. A platform reset comes back to exactly this.
+    /// the image in RAM. A platform reset comes back to exactly this. At most 256 CPUs.
     pub fn new(cpus: Vec<Cpu>, mut bus: Bus, schedule: Schedule) -> Self {
+        assert!((1..=256).contains(&cpus.len()), "a machine has 1 to 256 CPUs");
         let cpus: Vec<Arc<Cpu>> = cpus.into_iter().map(Arc::new).collect();
         let state = State {
             position: 0,
@@ -62,8 +65,8 @@ impl Machine {
             ended: None,
         };
         let initial = Arc::new(Snapshot::of(&cpus, &mut bus, &state));
-        let mut machine = Self { cpus, bus, state, initial, next_deadline_ns: u64::MAX };
-        machine.find_next_deadline();
+        let mut machine = Self { cpus, bus, state, initial, next_deadline_ns: u64::MAX, able: None };
+        machine.look_up_derived();
         machine
     }
 
@@ -126,6 +129,7 @@ impl Machine {
 
     /// Bytes arrive on the serial line.
     pub fn serial_input(&mut self, bytes: &[u8]) {
+        self.able = None;
         self.state.serial.extend(bytes);
         self.feed_serial();
         routing::deliver(&mut self.cpus, &mut self.bus);
@@ -141,6 +145,7 @@ impl Machine {
 
     /// A non-maskable interrupt arrives at a CPU. One in wait-for-SIPI takes none. False: there is no such CPU.
     pub fn nmi(&mut self, id: CpuId) -> bool {
+        self.able = None;
         let Some(cpu) = self.cpus.get_mut(usize::from(id.0)) else { return false };
         if cpu.activity != Activity::WaitForSipi {
             Arc::make_mut(cpu).pending.nmi = true;
@@ -166,7 +171,7 @@ impl Machine {
         self.bus.devices = initial.devices.clone();
         self.state.online.fill(false);
         self.state.ended = None;
-        self.find_next_deadline();
+        self.look_up_derived();
         kinds.into_iter().map(|(cpu, kind)| self.event(cpu, kind)).collect()
     }
 
@@ -187,11 +192,12 @@ impl Machine {
         self.bus.devices.clone_from(&snapshot.devices);
         self.bus.clock_ns = snapshot.clock_ns;
         self.state.clone_from(&snapshot.state);
-        self.find_next_deadline();
+        self.look_up_derived();
     }
 
-    /// Looks [`Machine::next_deadline_ns`] up again.
-    pub(crate) fn find_next_deadline(&mut self) {
+    /// To be called after any change of CPUs from outside their own steps.
+    pub(crate) fn look_up_derived(&mut self) {
+        self.able = None;
         self.next_deadline_ns = self.cpus.iter().filter_map(|cpu| cpu.lapic.deadline_ns()).min().unwrap_or(u64::MAX);
     }
 
@@ -208,7 +214,7 @@ impl Machine {
         for cpu in self.cpus.iter_mut().filter(|cpu| cpu.lapic.deadline_ns().is_some_and(|ns| ns <= now_ns)) {
             Arc::make_mut(cpu).lapic.tick(now_ns);
         }
-        self.find_next_deadline();
+        self.look_up_derived();
     }
 }
 

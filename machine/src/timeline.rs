@@ -110,7 +110,8 @@ impl Timeline {
         self.kept.is_some()
     }
 
-    /// Goes up with each change of the past (edit, input or schedule by hand in the past, undo).
+    /// Goes up with each change of the past (edit, reset, input or schedule by hand in the past, undo): what a client has
+    /// read of log and future is void.
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
@@ -197,6 +198,8 @@ impl Timeline {
     fn write_down(&mut self, input: Input, events: Vec<Event>) {
         self.journal.push(self.machine.position().0, input);
         self.applied += 1;
+        // Events at a position that clients have already read up to.
+        self.epoch += u64::from(!events.is_empty());
         events.into_iter().for_each(|event| self.log.push(event));
         self.search = None;
     }

@@ -26,7 +26,7 @@ pub(crate) fn apply(machine: &mut Machine, edit: &Edit) -> Result<(CpuId, String
             super::cpu_of(machine, *cpu)?;
             let target = Arc::make_mut(&mut machine.cpus[usize::from(cpu.0)]);
             let old = write_register(target, &machine.bus, name, *value)?;
-            machine.find_next_deadline();
+            machine.look_up_derived();
             Ok((*cpu, format!("{cpu} {name}: {old:08x} -> {value:08x}")))
         }
         Edit::Memory { at, bytes } => {

@@ -202,12 +202,19 @@ impl Machine {
     }
 
     fn next_slice(&mut self, only: Option<CpuId>) -> Option<(CpuId, u32)> {
-        let cpus = &self.cpus;
-        let able = |id: CpuId| can_step(&cpus[usize::from(id.0)]);
-        match only {
-            Some(only) => able(only).then_some((only, u32::MAX)),
-            None => self.state.schedule.slice(cpus.len() as u16, able),
+        if let Some(only) = only {
+            return can_step(&self.cpus[usize::from(only.0)]).then_some((only, u32::MAX));
         }
+        let cpus = &self.cpus;
+        let able = *self.able.get_or_insert_with(|| {
+            let mut bits = [0; 4];
+            for (index, _) in cpus.iter().enumerate().filter(|(_, cpu)| can_step(cpu)) {
+                bits[index / 64] |= 1 << (index % 64);
+            }
+            bits
+        });
+        let able = |id: CpuId| able[usize::from(id.0) / 64] & 1 << (id.0 % 64) != 0;
+        self.state.schedule.slice(self.cpus.len() as u16, able)
     }
 
     /// The hot loop: steps of one CPU until something rare happens. Returns how many were made.
@@ -258,9 +265,10 @@ impl Machine {
     /// What a step left to be done: routing, timers, serial input that waited, events, reset, the end.
     #[cold]
     fn finish_step<O: Observer>(&mut self, id: CpuId, mode: protocol::Mode, activity: Activity, observer: &mut O) {
+        self.able = None;
         routing::deliver(&mut self.cpus, &mut self.bus);
         if self.bus.out.timers_changed {
-            self.find_next_deadline();
+            self.look_up_derived();
         }
         if self.bus.clock_ns >= self.next_deadline_ns {
             self.tick_timers();

@@ -153,7 +153,7 @@ impl Look {
     pub fn end_stretch(&mut self, machine: &Machine) -> Option<(u64, Hit)> {
         let (Goal::ArrivedAt { cpu, .. } | Goal::CallerOf { cpu, .. }) = self.goal else { return self.hit };
         let Some(cpu) = machine.cpu(cpu) else { return self.hit };
-        let (position, interrupted) = (machine.position().0, exception::is_due(cpu));
+        let (position, interrupted) = (machine.position().0, is_interrupted(cpu));
         if self.goal_before(cpu, machine.bus(), position, cpu.linear_pc(), interrupted) {
             self.note(position, Hit::Goal);
         }
@@ -225,6 +225,11 @@ impl Look {
     }
 }
 
+/// The CPU's next step accepts an interrupt, NMI, INIT or SIPI instead of executing the instruction it points at.
+pub(super) fn is_interrupted(cpu: &Cpu) -> bool {
+    cpu.pending.init || !cpu.interrupt_shadow && exception::is_due(cpu)
+}
+
 /// Of two hits the one at the later position.
 trait MaxByPosition {
     fn max_by_position(self, other: Self) -> Self;
@@ -254,12 +259,12 @@ impl<const LOOKS: bool> Observer for Eye<'_, LOOKS> {
         let mut stops = false;
         if let Some(&(_, _, id)) =
             self.look.execute.iter().find(|(at, only, _)| *at == linear && only.is_none_or(|only| only == cpu.id))
-            && !exception::is_due(cpu)
+            && !is_interrupted(cpu)
         {
             stops = self.look.note(position, Hit::Breakpoint(id, cpu.id));
         }
         if self.look.goal != Goal::None {
-            let interrupted = exception::is_due(cpu);
+            let interrupted = is_interrupted(cpu);
             if self.look.goal_before(cpu, bus, position, linear, interrupted) {
                 stops |= self.look.note(position, Hit::Goal);
             }

@@ -7,7 +7,7 @@
 use super::Timeline;
 use super::breakpoints::known;
 use super::checkpoint::SPACING;
-use super::look::{Goal, Hit, Look};
+use super::look::{Goal, Hit, Look, is_interrupted};
 use super::seek::Way;
 use crate::cpu::{Cpu, gpr};
 use crate::inspect::code::{Flow, flow, flow_at, instruction_at};
@@ -130,7 +130,7 @@ impl Timeline {
     fn over(&self, cpu: &Cpu, way: &mut Way) -> Goal {
         let instruction = instruction_at(cpu, &self.machine.bus, cpu.linear_pc());
         let is_plain = matches!(flow(&instruction), Flow::Plain | Flow::Return);
-        if is_plain || cpu.activity != Activity::Running || crate::exception::is_due(cpu) {
+        if is_plain || cpu.activity != Activity::Running || is_interrupted(cpu) {
             way.cpu_steps = Some((cpu.id, cpu.steps + 1));
             return Goal::None;
         }
@@ -204,10 +204,8 @@ impl Timeline {
             return Err(StopReason::StartOfTime);
         }
         let here = self.checkpoint_here();
-        self.checkpoints.insert(here);
         let plan = self.backward_plan(request)?;
-        self.go_to(start);
-        Ok(Search {
+        let search = Search {
             cpu: request.cpu,
             until: request.until.clone(),
             generation: self.breakpoints.generation,
@@ -215,7 +213,17 @@ impl Timeline {
             lower: plan.lower,
             at_lower: plan.at_lower,
             look: Look::new(plan.goal, self.breakpoints.list(), start, true),
-        })
+        };
+        if !self.is_settled(&search.look) {
+            // The last stretch ends here, and here is where an unfinished search waits.
+            self.checkpoints.insert(here);
+        }
+        Ok(search)
+    }
+
+    /// Nothing can hit: there is nothing to replay.
+    fn is_settled(&self, look: &Look) -> bool {
+        look.is_blind() && self.breakpoints.watchpoints().is_empty()
     }
 
     fn backward_plan(&mut self, request: &Advance) -> Result<Plan, StopReason> {
@@ -267,7 +275,7 @@ impl Timeline {
         let position = self.position_of_step(cpu, last)?;
         let before = self.machine.cpu(cpu.id).expect("CPUs do not vanish");
         let linear = before.linear_pc();
-        if before.activity != Activity::Running || crate::exception::is_due(before) {
+        if before.activity != Activity::Running || is_interrupted(before) {
             return Ok(Plan::go_to(position));
         }
         Ok(match flow_at(before, &self.machine.bus, linear) {
@@ -279,10 +287,10 @@ impl Timeline {
 
     /// Searches until something is found, or the lower end is reached, or the budget is used up (None).
     fn search_piece(&mut self, search: &mut Search, budget: u64) -> Option<(u64, StopReason)> {
-        let watches = !self.breakpoints.watchpoints().is_empty();
-        if search.look.is_blind() && !watches {
+        if self.is_settled(&search.look) {
             return Some((search.lower, search.at_lower.clone()));
         }
+        let watches = !self.breakpoints.watchpoints().is_empty();
         if search.look.only_events() && !watches && self.log.complete_from().0 == 0 {
             return Some(self.search_log(search));
         }

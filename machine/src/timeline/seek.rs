@@ -43,7 +43,9 @@ impl Timeline {
         self.machine.bus.watch = crate::bus::Watch::default();
         if let Ran::Stopped(Stop::Unsupported { .. }) = ran {
             // The attempt filled the TLB and set A bits; the position is to look as if nobody had tried.
-            self.go_to(self.position().0);
+            let position = self.position().0;
+            self.restore(&Arc::clone(self.checkpoints.before(position)));
+            self.go_to(position);
         }
         ran
     }
@@ -155,9 +157,9 @@ impl Timeline {
     pub(super) fn go_to(&mut self, position: u64) {
         debug_assert!(position <= self.end);
         let nearest = Arc::clone(self.checkpoints.before(position));
-        // Rolling on from here is shorter where no checkpoint lies between, unless the last step was only tried.
+        // Rolling on from here is shorter where no checkpoint lies between.
         let here = self.machine.position().0;
-        if here >= position || nearest.position() > here {
+        if here > position || nearest.position() > here {
             self.restore(&nearest);
         }
         let mut blind = Look::new(Goal::None, &[], position, false);
