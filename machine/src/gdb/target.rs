@@ -1,7 +1,7 @@
 //! The machine as gdbstub sees it: CPUs are threads, tid = CPU + 1.
 //!
 //! One [`Target`] belongs to the driver ([`crate::server::driver`]) and is lent to each client's gdbstub while it
-//! handles a packet. Resuming only notes what is wanted ([`super::resume`]); the driver runs it in pieces.
+//! handles a packet. Resuming only notes what is wanted (`resume`); the driver runs it in pieces.
 
 use super::arch::{AllRegisters, RegisterNumber, X86};
 use super::breakpoints::GdbBreakpoint;

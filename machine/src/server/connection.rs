@@ -1,6 +1,6 @@
 //! One client: its filter, its gdbstub, and what it was sent last.
 
-use super::driver::ClientId;
+use super::mail::ClientId;
 use super::vendor::SentCache;
 use crate::gdb::filter::{Filter, Incoming, MAX_STUB_BYTES, frame};
 use crate::gdb::target::Target;

@@ -6,146 +6,24 @@
 //! message until a restart.
 
 use super::ServerConfig;
-use super::connection::{Client, Session, checked};
+use super::connection::Client;
+use super::mail::{ClientId, Mail};
+use super::pace::Pace;
 use super::platform::{Listener, Stopwatch};
-use crate::gdb::filter::Incoming;
+use super::program::{Moved, Program};
 use crate::gdb::resume::{Piece, refusal_in_words};
 use crate::gdb::target::Target;
 use crate::timeline::Timeline;
-use protocol::request::{Advance, Answer, Direction, MachineConfig, Refusal, Request, StopReason, Until, Wanted};
-use protocol::{CpuId, Position};
-use std::io::Write;
+use protocol::Position;
+use protocol::request::{Advance, Direction, MachineConfig, StopReason, Wanted};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::Duration;
 
-/// Host time for one piece of a run.
-const PIECE_TIME: Duration = Duration::from_millis(3);
-/// Bounds of a piece's steps while its speed is not known yet.
-const PIECE_STEPS: std::ops::RangeInclusive<u64> = 2_000..=1_000_000;
 /// Longest wait of an idle machine for its own clock, so that mail is looked at.
 const MAX_PACING: Duration = Duration::from_millis(50);
 /// Exit status after a crash of the machine, as Rust's programs have after a panic.
 const CRASHED: u8 = 101;
-
-/// A client by its number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ClientId(u64);
-
-impl ClientId {
-    /// One that nobody has.
-    pub fn next() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        Self(NEXT.fetch_add(1, Ordering::Relaxed))
-    }
-}
-
-/// What reaches the driver.
-pub enum Mail {
-    /// A client with the writing end of its connection.
-    Connected(ClientId, Box<dyn Write + Send>),
-    /// Bytes from a client.
-    Bytes(ClientId, Vec<u8>),
-    /// A client's connection has ended.
-    Gone(ClientId),
-    /// Open the gdb socket.
-    Listen {
-        /// `HOST:PORT`.
-        address: String,
-        /// Where it listens, or why it cannot.
-        reply: Sender<Result<std::net::SocketAddr, String>>,
-    },
-    /// Bytes for the serial port.
-    Serial(Vec<u8>),
-    /// No more of them will come.
-    SerialClosed,
-    /// End the server.
-    Quit,
-}
-
-impl std::fmt::Debug for Mail {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Connected(..) => "Connected",
-            Self::Bytes(..) => "Bytes",
-            Self::Gone(_) => "Gone",
-            Self::Listen { .. } => "Listen",
-            Self::Serial(_) => "Serial",
-            Self::SerialClosed => "SerialClosed",
-            Self::Quit => "Quit",
-        })
-    }
-}
-
-/// What moves a machine that no client drives, and sees every movement, whoever causes it: `firstlight-machine`.
-pub trait Program: Send {
-    /// The machine stays put until the first client that drives has come and gone.
-    fn waits_for_client(&self) -> bool;
-
-    /// Bytes may come for the serial port, so that a machine in which all wait is no end.
-    fn reads_input(&self) -> bool;
-
-    /// What to run next.
-    fn goal(&mut self, machine: &Target) -> Goal;
-
-    /// The machine moved, or its past was changed.
-    fn observe(&mut self, machine: &Target, moved: Moved);
-
-    /// The run came to a stop. Some: the program ends with this exit status; None: go on.
-    fn stopped(&mut self, machine: &Target, reason: &StopReason) -> Option<u8>;
-
-    /// The machine's thread panicked, with this message.
-    fn crashed(&mut self, message: &str);
-
-    /// A client's session ended, why in words.
-    fn session_ended(&mut self, why: &str);
-}
-
-/// A piece of a program's run.
-#[derive(Clone, Debug)]
-pub struct Goal {
-    /// Whose steps, events and instructions count; None: anyone's.
-    pub cpu: Option<CpuId>,
-    /// What ends the run.
-    pub until: Until,
-    /// At most so many steps in this piece.
-    pub max_steps: u64,
-}
-
-/// Where the machine was before it moved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moved {
-    /// The position.
-    pub from: Position,
-    /// Bytes of console output up to there.
-    pub console_from: u64,
-    /// What was recorded after `from` is void.
-    pub new_future: bool,
-}
-
-/// Steps for a piece, from how fast the last ones went.
-#[derive(Debug)]
-pub(super) struct Pace {
-    steps: u64,
-}
-
-impl Pace {
-    pub(super) fn steps(&self) -> u64 {
-        self.steps
-    }
-
-    pub(super) fn learn(&mut self, steps: u64, took: Duration) {
-        // Short runs say nothing about speed.
-        if steps >= self.steps / 2 {
-            let fitting = u128::from(steps) * PIECE_TIME.as_nanos() / took.as_nanos().max(1);
-            let fitting = u64::try_from(fitting).unwrap_or(u64::MAX);
-            self.steps = fitting.min(self.steps.saturating_mul(4)).clamp(*PIECE_STEPS.start(), *PIECE_STEPS.end());
-        } else if took > PIECE_TIME * 2 {
-            self.steps = (self.steps / 2).max(*PIECE_STEPS.start());
-        }
-    }
-}
 
 /// The owner of the machine.
 pub struct Driver {
@@ -165,11 +43,11 @@ pub struct Driver {
     pub(super) epoch_base: u64,
     pub(super) pace: Pace,
     mailbox: Receiver<Mail>,
-    program: Option<Box<dyn Program>>,
+    pub(super) program: Option<Box<dyn Program>>,
     /// No client has come yet that the program waits for.
     pub(super) waiting: bool,
     /// All CPUs wait; only mail can change that.
-    idle: bool,
+    pub(super) idle: bool,
     /// Typed, and not yet put into the machine.
     pub(super) serial: Vec<u8>,
     serial_closed: bool,
@@ -202,7 +80,7 @@ impl Driver {
             listener: None,
             sender,
             epoch_base: 0,
-            pace: Pace { steps: *PIECE_STEPS.start() * 10 },
+            pace: Pace::default(),
             mailbox,
             program,
             waiting,
@@ -366,18 +244,6 @@ impl Driver {
         }
     }
 
-    fn tell_gdb(&mut self, reason: gdbstub::stub::MultiThreadStopReason<u64>) {
-        self.idle = false;
-        self.target.run = None;
-        let Some(index) = self.gdb.and_then(|id| self.clients.iter().position(|client| client.id == id)) else {
-            return;
-        };
-        let told = self.clients[index].stopped(&mut self.target, reason);
-        if told.is_err() || self.clients[index].flush().is_err() {
-            self.remove_client(index);
-        }
-    }
-
     fn program_piece(&mut self) {
         let Some(program) = &mut self.program else { return };
         let goal = program.goal(&self.target);
@@ -443,151 +309,6 @@ impl Driver {
 
     pub(super) fn index(&self, id: ClientId) -> Option<usize> {
         self.clients.iter().position(|client| client.id == id)
-    }
-
-    fn bytes(&mut self, id: ClientId, bytes: &[u8]) {
-        let Some(index) = self.index(id) else { return };
-        let items = self.clients[index].feed(bytes);
-        for item in items {
-            // An item can end this session or another one: look it up each time.
-            let Some(index) = self.index(id) else { return };
-            if let Err(why) = self.item(index, item) {
-                if let Some(program) = &mut self.program {
-                    program.session_ended(&why);
-                }
-                if let Some(index) = self.index(id) {
-                    self.remove_client(index);
-                }
-                return;
-            }
-        }
-        if let Some(index) = self.index(id)
-            && self.clients[index].flush().is_err()
-        {
-            self.remove_client(index);
-        }
-    }
-
-    /// One thing that a client sent. Err: the session is over, why in words.
-    fn item(&mut self, index: usize, item: Incoming) -> Result<(), String> {
-        let asks = matches!(item, Incoming::Packet(_) | Incoming::Request(_));
-        if asks && let Some(message) = self.clients[index].farewell() {
-            let message = format!("E.{message}");
-            self.clients[index].answer(message.as_bytes());
-            return self.hang_up(index);
-        }
-        if self.clients[index].is_gdb && matches!(item, Incoming::Packet(_)) && !self.attach(index) {
-            self.clients[index].answer(b"E.another gdb is attached to this machine; detach it first");
-            return self.hang_up(index);
-        }
-        match item {
-            Incoming::Packet(body) => return self.packet(index, &body, false),
-            Incoming::Silent(body) => return self.packet(index, &body, true),
-            Incoming::Request(request) => {
-                let id = self.clients[index].id;
-                self.clients[index].is_window = true;
-                let answer = match checked(request) {
-                    Ok(request) => self.request(id, request),
-                    Err(refusal) => Answer::Refused(refusal),
-                };
-                // A request can end another client's session, so look this one up again.
-                if let Some(index) = self.index(id) {
-                    self.clients[index].vendor_answer(&answer);
-                }
-            }
-            Incoming::Answer(body) => self.clients[index].answer(&body),
-            Incoming::Raw(bytes) => self.clients[index].raw(&bytes),
-            Incoming::SetPhysical(physical) => {
-                self.target.physical = physical;
-                self.clients[index].answer(b"OK");
-            }
-            Incoming::IsPhysical => {
-                let digit = if self.target.physical { b"1" } else { b"0" };
-                self.clients[index].answer(digit);
-            }
-            // ^C that crosses a stop on its way has done its work already.
-            Incoming::Interrupt => {
-                if self.clients[index].is_running() {
-                    let reason = self.target.interrupted();
-                    self.tell_gdb(reason);
-                }
-            }
-            Incoming::Hopeless(why) => return Err(why),
-        }
-        Ok(())
-    }
-
-    /// A vendor request. Power off and on is also the way back from a crash.
-    fn request(&mut self, id: ClientId, request: Request) -> Answer {
-        let power_cycle = matches!(request, Request::Restart { .. } | Request::Reload);
-        let crashed = if power_cycle { self.crashed.take() } else { None };
-        let answer = self
-            .guarded("answering a request", |driver| driver.vendor(id, request))
-            .unwrap_or_else(|message| Answer::Refused(Refusal::Crashed(message)));
-        if matches!(answer, Answer::Refused(_)) && self.crashed.is_none() {
-            self.crashed = crashed;
-        }
-        answer
-    }
-
-    /// Sends the last answer and ends the session.
-    fn hang_up(&mut self, index: usize) -> Result<(), String> {
-        // It ends in any case.
-        let _ = self.clients[index].flush();
-        Err("told to leave".into())
-    }
-
-    fn packet(&mut self, index: usize, body: &[u8], silent: bool) -> Result<(), String> {
-        let session =
-            self.guarded("answering gdb", |driver| driver.clients[index].packet(&mut driver.target, body, silent))??;
-        match session {
-            Session::Open => Ok(()),
-            Session::Left => {
-                // The answer to detach has to get out first.
-                let _ = self.clients[index].flush();
-                Err("gdb detached".into())
-            }
-        }
-    }
-
-    /// gdb takes the machine. False: another one has it.
-    fn attach(&mut self, index: usize) -> bool {
-        let id = self.clients[index].id;
-        if self.gdb.is_none() {
-            self.gdb = Some(id);
-            self.waiting = false;
-        }
-        self.gdb == Some(id)
-    }
-
-    /// Ends gdb's session, so that others may drive.
-    pub(super) fn end_gdb(&mut self, message: &str) {
-        let Some(index) = self.gdb.and_then(|id| self.index(id)) else { return };
-        if self.clients[index].end_with(message) {
-            // The client goes in any case.
-            let _ = self.clients[index].flush();
-            self.remove_client(index);
-        } else {
-            self.release_gdb();
-        }
-    }
-
-    /// The machine is nobody's.
-    fn release_gdb(&mut self) {
-        self.gdb = None;
-        self.target.run = None;
-        self.target.physical = false;
-        self.target.clear_gdb_breakpoints();
-    }
-
-    fn remove_client(&mut self, index: usize) {
-        let client = self.clients.remove(index);
-        if self.gdb == Some(client.id) {
-            self.release_gdb();
-        }
-        if self.driving == Some(client.id) {
-            self.driving = None;
-        }
     }
 }
 

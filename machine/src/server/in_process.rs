@@ -3,7 +3,7 @@
 //! The client's end is an ordinary `Read` and `Write` ([`connect`]); the server's end is a [`PipeWriter`] for answers,
 //! while the client's writes go straight into the driver's mailbox, without a thread in between.
 
-use super::driver::{ClientId, Mail};
+use super::mail::{ClientId, Mail};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::sync::mpsc::Sender;

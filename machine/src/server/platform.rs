@@ -1,6 +1,6 @@
 //! The only home of files, sockets and the clock in this crate: what would have to be replaced on a host without them.
 
-use super::driver::{ClientId, Mail};
+use super::mail::{ClientId, Mail};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::io::{Read, Write};

@@ -4,7 +4,8 @@
 //! another window drives; [`Request::TakeOver`] changes that.
 
 use super::NAME;
-use super::driver::{ClientId, Driver, take_serial};
+use super::driver::{Driver, take_serial};
+use super::mail::ClientId;
 use super::platform::Stopwatch;
 use crate::inspect;
 use crate::timeline::Timeline;
