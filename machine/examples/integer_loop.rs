@@ -53,6 +53,7 @@ fn main() {
     cpu.update_mode();
     cpu.rip = CODE_AT;
     cpu.gpr[gpr::RSP] = 0x7000;
+    cpu.gpr[gpr::RBX] = 0x9e37_79b9_7f4a_7c15;
     cpu.gpr[gpr::RSI] = 0x9000;
     bus.ram.write_slice(CODE_AT, CODE);
 
