@@ -407,6 +407,71 @@ fn thinned() {
     }
 }
 
+/// Goal: a search far back in pieces finds what one in one go finds; method: an instruction that ran once, 3 million steps
+/// ago, with dense and with thinned checkpoints.
+#[test]
+fn search_in_pieces() {
+    let once = Until::Address(LinearAddr(guest::START + 0x50));
+    let mut first = None;
+    for (memory, budget) in [(1 << 30, u64::MAX), (1 << 30, 100_000), (1 << 20, 100_000)] {
+        let mut timeline = Timeline::new(guest::machine(4, Some(2)), memory);
+        run_to(&mut timeline, 3_000_000);
+        let mut pieces = 1;
+        let reason = loop {
+            let before = timeline.position();
+            match advance(&mut timeline, &Advance { budget, ..back(once.clone()) }) {
+                StopReason::Budget => assert!(timeline.position() <= before),
+                reason => break reason,
+            }
+            pieces += 1;
+        };
+        assert_eq!(reason, StopReason::Reached);
+        assert_eq!(pieces > 10, budget < u64::MAX);
+        let found = (timeline.position(), timeline.hash());
+        assert_eq!(*first.get_or_insert(found), found);
+    }
+}
+
+/// Goal: to try an instruction that the machine lacks leaves no trace, and says which; method: an x87 load, tried twice.
+#[test]
+fn unsupported_leaves_no_trace() {
+    let mut timeline = timeline_of(guest::with_code(&[0x90, 0xdf, 0x04]));
+    assert_eq!(advance(&mut timeline, &forward(Until::Steps(1))), StopReason::Reached);
+    let before = timeline.hash();
+    for _ in 0..2 {
+        let StopReason::Unsupported { cpu, what } = advance(&mut timeline, &forward(Until::Steps(1))) else {
+            panic!("x87 is not there")
+        };
+        assert!(cpu == CpuId(0) && what.contains("fild"), "{what}");
+        assert_eq!((timeline.position(), timeline.hash()), (Position(1), before));
+    }
+}
+
+/// Goal: a triple fault stops there, says its chain, and only reset goes on; method: an IDT without room, then #UD.
+#[test]
+fn triple_fault() {
+    // lidt cs:[7C10h] (limit 0), ud2
+    let mut code = vec![0x2e, 0x0f, 0x01, 0x1e, 0x10, 0x7c, 0x0f, 0x0b];
+    code.resize(0x20, 0);
+    let mut timeline = timeline_of(guest::with_code(&code));
+    let stop = StopReason::TripleFault { cpu: CpuId(0) };
+    assert_eq!(advance(&mut timeline, &forward(Until::Breakpoint)), stop);
+    assert_eq!(timeline.position(), Position(2));
+    let log = timeline.events(Position(0), timeline.position(), 99);
+    let chain = log.iter().find_map(|event| match &event.kind {
+        EventKind::TripleFault { chain } => Some(chain.iter().map(|cause| cause.vector).collect::<Vec<_>>()),
+        _ => None,
+    });
+    assert_eq!(chain.as_ref().and_then(|chain| chain.first()), Some(&6), "{chain:?}");
+    assert_eq!(advance(&mut timeline, &forward(Until::Steps(1))), stop);
+    assert_eq!(timeline.position(), Position(2));
+    timeline.reset();
+    assert_eq!(advance(&mut timeline, &forward(Until::Steps(1))), StopReason::Reached);
+    assert_eq!(advance(&mut timeline, &back(Until::Steps(2))), StopReason::Reached);
+    assert_eq!(timeline.position(), Position(1));
+    assert_eq!(advance(&mut timeline, &forward(Until::Breakpoint)), stop);
+}
+
 /// Goal: a checkpoint of 64 CPUs of which few run costs what changed; method: count bytes between two.
 #[test]
 fn checkpoints_are_cheap() {

@@ -129,3 +129,29 @@ fn lines_between(cpu: &Cpu, bus: &Bus, start: u64, end: u64) -> Option<Vec<CodeL
     }
     (at == end).then_some(lines)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::CpuId;
+
+    /// Goal: lines ahead of an address meet it and are the true ones; method: instructions of several lengths in real
+    /// mode, and the end of memory.
+    #[test]
+    fn around() {
+        let mut bus = Bus::new(1 << 20);
+        let mut cpu = Cpu::power_on(CpuId(0), 0, true);
+        cpu.segments[segment::CS].base = 0x1_0000;
+        // xor ax, ax; mov ds, ax; mov sp, 0x7000; call +2; hlt; jmp -5
+        let code = [0x31, 0xc0, 0x8e, 0xd8, 0xbc, 0x00, 0x70, 0xe8, 0x02, 0x00, 0xf4, 0xeb, 0xf9];
+        bus.ram.write_slice(0x1_8000, &code);
+        let found = lines(&cpu, &bus, 0x1_8007, 2, 3);
+        let texts: Vec<&str> = found.iter().map(|line| line.intel.as_str()).collect();
+        assert_eq!(texts[..2], ["mov ds, ax", "mov sp, 0x7000"]);
+        assert_eq!((found[2].linear, found[2].target), (LinearAddr(0x1_8007), Some(LinearAddr(0x1_800c))));
+        assert_eq!(flow_at(&cpu, &bus, 0x1_8007), Flow::Call);
+        assert_eq!(flow_at(&cpu, &bus, 0x1_800a), Flow::Wait);
+        let beyond = lines(&cpu, &bus, 0x10_0000, 0, 4);
+        assert_eq!((beyond.len(), beyond[0].intel.as_str()), (1, "(not mapped)"));
+    }
+}

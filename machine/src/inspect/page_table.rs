@@ -211,3 +211,65 @@ fn disagrees(entry: &TlbEntry, end: &End) -> bool {
 pub fn tlb(machine: &Machine, cpu: CpuId) -> Result<Vec<TlbEntry>, String> {
     Ok(cpu_of(machine, cpu)?.tlb.entries().collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::Cpu;
+    use crate::schedule::Schedule;
+    use protocol::page_table::PagingMode;
+
+    const ROOT: u64 = 0x1000;
+    const P_RW: u64 = 3;
+
+    /// A machine with these entries (physical address and value), and how to read its tables.
+    fn machine(entries: &[(u64, u64)]) -> (Machine, RootSpec) {
+        let mut bus = Bus::new(1 << 20);
+        for &(paddr, entry) in entries {
+            assert!(bus.ram.write(paddr, entry.to_le_bytes()));
+        }
+        let mode = PagingMode { kind: PagingKind::Level4, nxe: true, wp: true, pse: false };
+        let machine = Machine::new(vec![Cpu::power_on(CpuId(0), 0, true)], bus, Schedule::new(64, None));
+        (machine, RootSpec::Phys { root: PhysAddr(ROOT), mode })
+    }
+
+    /// Goal: contiguous pages fold into a run that A and D do not break, and rights combine; method: four page entries.
+    #[test]
+    fn folds() {
+        let pages = [(0x4008, 0x5003), (0x4010, 0x6063), (0x4018, 0x7001), (0x4020, 0x9001)];
+        let tables = [(ROOT + 511 * 8, 0x2001), (0x2000, 0x3003), (0x3000, 0x4003)];
+        let (machine, root) = machine(&[&tables[..], &pages[..]].concat());
+        let tree = tree(&machine, root, 99).unwrap();
+        assert_eq!(tree.tables.iter().map(|table| table.level).collect::<Vec<_>>(), [4, 3, 2, 1]);
+        let runs = &tree.tables[3].runs;
+        let found: Vec<_> = runs.iter().map(|run| (run.first_index, run.count, run.linear.0)).collect();
+        let base = 0xffff_ff80_0000_0000;
+        assert_eq!(found, [(1, 2, base + 0x1000), (3, 1, base + 0x3000), (4, 1, base + 0x4000)]);
+        assert!(runs[0].rights.write && !runs[0].effective.write, "the PML4 entry forbids writes");
+    }
+
+    /// Goal: tables that point at themselves end, and too many are cut off and said so; method: a full self-map.
+    #[test]
+    fn loops_end() {
+        let entries: Vec<(u64, u64)> = (0..512).map(|index| (ROOT + index * 8, ROOT | P_RW)).collect();
+        let (machine, root) = machine(&entries);
+        let tree = tree(&machine, root, 1000).unwrap();
+        assert_eq!((tree.tables.len(), tree.truncated), (1000, true));
+        let trace = walk(&machine, root, LinearAddr(0)).unwrap();
+        assert_eq!(trace.steps.len(), 4);
+        assert!(matches!(trace.end, WalkEnd::Mapped { phys: PhysAddr(ROOT), .. }));
+    }
+
+    /// Goal: why a walk fails is told; method: an absent entry, a reserved bit, a table beyond memory, a hole.
+    #[test]
+    fn failing_walks() {
+        let tables = [(ROOT, 0x2003), (0x2000, 0x20_0000_0003), (0x2008, 1 << 45 | 3), (0x2010, 0x3003)];
+        let (machine, root) = machine(&tables);
+        let end = |linear| walk(&machine, root, LinearAddr(linear)).unwrap().end;
+        assert_eq!(end(0), WalkEnd::NoMemory { table: PhysAddr(0x20_0000_0000) });
+        assert!(matches!(end(1 << 30), WalkEnd::Malformed { level: 3, .. }));
+        assert_eq!(end(2 << 30), WalkEnd::NotPresent { level: 2 });
+        assert_eq!(end(1 << 39), WalkEnd::NotPresent { level: 4 });
+        assert_eq!(end(1 << 47), WalkEnd::NonCanonical);
+    }
+}

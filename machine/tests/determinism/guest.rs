@@ -123,6 +123,11 @@ pub fn halted(cpus: u16) -> Machine {
     build(cpus, None, &[0xf4])
 }
 
+/// A machine of one processor that runs this code.
+pub fn with_code(code: &[u8]) -> Machine {
+    build(1, None, code)
+}
+
 fn build(cpus: u16, seed: Option<u64>, code: &[u8]) -> Machine {
     let mut bus = Bus::new(1 << 20);
     for (paddr, code) in [(START, code), (TIMER, TIMER_CODE), (0x8000, AP)] {
