@@ -88,6 +88,19 @@ pub(crate) struct Asked {
     pub instruction: Option<String>,
     /// Steps that each CPU had made.
     pub steps: Vec<u64>,
+    /// In which way.
+    pub how: How,
+}
+
+/// The ways in which the machine is moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// It runs.
+    Run,
+    /// It goes to a position.
+    Jump,
+    /// The user changes it, or takes that back: what is to be said.
+    Change(String),
 }
 
 /// How many keys are remembered while a step is under way.
@@ -97,7 +110,7 @@ impl Model {
     /// Has the machine run. `long` says that it may last.
     pub(crate) fn advance(&mut self, mut advance: Advance, long: bool) {
         let cpu = advance.cpu;
-        self.begin(cpu, advance.direction);
+        self.begin(cpu, advance.direction, How::Run);
         if advance.direction == Direction::Forward {
             advance.serial_input = std::mem::take(&mut self.console.typed);
         }
@@ -106,12 +119,12 @@ impl Model {
     }
 
     /// Remembers where the machine stands before it is moved or changed.
-    pub(crate) fn begin(&mut self, cpu: Option<CpuId>, direction: Direction) {
+    pub(crate) fn begin(&mut self, cpu: Option<CpuId>, direction: Direction, how: How) {
         let mover = cpu.or(self.timeline.next_cpu).and_then(|cpu| self.cpus.get(cpu));
         let line = mover.and_then(|cpu| self.code.instruction_at(cpu.linear_pc()));
         let instruction = line.map(|line| if self.settings.intel { line.intel.clone() } else { line.att.clone() });
         let steps = self.cpus.states.iter().map(|cpu| cpu.steps).collect();
-        self.asked = Some(Asked { from: self.timeline.position, cpu, direction, instruction, steps });
+        self.asked = Some(Asked { from: self.timeline.position, cpu, direction, instruction, steps, how });
         self.cpus.before = self.cpus.states.clone();
         self.notice = None;
     }

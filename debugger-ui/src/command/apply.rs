@@ -4,7 +4,7 @@ use super::Command;
 use crate::model::input::{self, Goal};
 use crate::model::outbox::{Order, Purpose};
 use crate::model::page_tables::TreeView;
-use crate::model::{Model, connection::Link, control_bits, follow_up, narrator};
+use crate::model::{How, Model, connection::Link, control_bits, diff, follow_up, narrator};
 use protocol::breakpoint::{Condition, EventFilter};
 use protocol::request::{Advance, Direction, Edit, Request, StopReason, Until};
 use protocol::{Activity, CpuId, LinearAddr, Position};
@@ -51,7 +51,10 @@ pub fn apply(command: Command, model: &mut Model) {
         Command::ClearBreakpoint(id) => model.outbox.read(Purpose::Cleared(id), Request::ClearBreakpoint { id }),
         Command::EditRegister { cpu, name, value } => edit_register(model, cpu, name, &value),
         Command::ToggleBit { cpu, name, bit } => toggle_bit(model, cpu, name, bit),
-        Command::EditMemory { at, bytes } => edit(model, Edit::Memory { at, bytes }),
+        Command::EditMemory { at, bytes } => {
+            let what = format!("You wrote {} bytes of memory. u takes it back.", bytes.len());
+            edit(model, Edit::Memory { at, bytes }, what);
+        }
         Command::Undo => undo(model),
         Command::GoTo(text) => go_to(model, &text),
         Command::ShowCode(linear) => show_code(model, linear),
@@ -262,7 +265,7 @@ fn seek(model: &mut Model, position: Position) {
 
 fn jump(model: &mut Model, position: Position) {
     let direction = if position < model.timeline.position { Direction::Backward } else { Direction::Forward };
-    model.begin(None, direction);
+    model.begin(None, direction, How::Jump);
     model.connection.link = Link::Running { back: direction == Direction::Backward, long: false };
     let wanted = model.wanted();
     model.outbox.push(Order::Move(Request::Seek { position, wanted }));
@@ -324,7 +327,7 @@ fn set_breakpoint(model: &mut Model, cpu: Option<CpuId>, condition: Condition) {
 
 fn edit_register(model: &mut Model, cpu: CpuId, name: String, text: &str) {
     match input::value(text, &model.symbols, model.cpus.get(cpu)) {
-        Ok(value) => edit(model, Edit::Register { cpu, name, value }),
+        Ok(value) => set_register(model, cpu, name, value),
         Err(why) => model.notice = Some(why),
     }
 }
@@ -332,14 +335,22 @@ fn edit_register(model: &mut Model, cpu: CpuId, name: String, text: &str) {
 fn toggle_bit(model: &mut Model, cpu: CpuId, name: String, bit: u8) {
     let flipped = model.cpus.get(cpu).and_then(|state| control_bits::flipped(&name, bit, state));
     match flipped {
-        Some((cpu, value)) => edit(model, Edit::Register { cpu, name, value }),
+        Some((cpu, value)) => set_register(model, cpu, name, value),
         None => model.notice = Some(format!("{cpu} has no bit {bit} of {name} to flip.")),
     }
 }
 
-fn edit(model: &mut Model, edit: Edit) {
-    model.begin(None, Direction::Forward);
-    model.asked = None;
+fn set_register(model: &mut Model, cpu: CpuId, name: String, value: u64) {
+    let old = model.cpus.get(cpu).and_then(|cpu| diff::registers(cpu).into_iter().find(|(known, _)| *known == name));
+    let old = old.map(|(_, old)| old);
+    let bits = old.map(|old| control_bits::change_words(&name, old, value)).filter(|bits| !bits.is_empty());
+    let what = bits.unwrap_or_else(|| old.map_or(format!("= {value:x}"), |old| format!("{old:x} -> {value:x}")));
+    let words = format!("You changed {name} of {cpu}: {what}. u takes it back.");
+    edit(model, Edit::Register { cpu, name, value }, words);
+}
+
+fn edit(model: &mut Model, edit: Edit, words: String) {
+    model.begin(None, Direction::Forward, How::Change(words));
     let wanted = model.wanted();
     model.outbox.push(Order::Move(Request::Edit { edit, wanted }));
 }
@@ -350,8 +361,8 @@ fn undo(model: &mut Model) {
         return;
     }
     let wanted = model.wanted();
-    model.begin(None, Direction::Forward);
-    model.asked = None;
+    let words = "Your edit is taken back: the old future is there again.".to_owned();
+    model.begin(None, Direction::Forward, How::Change(words));
     model.outbox.push(Order::Move(Request::Undo { wanted }));
 }
 

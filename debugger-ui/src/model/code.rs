@@ -156,6 +156,9 @@ impl Code {
                 }
                 self.rows.push(CodeRow::Label { name: label.name, linear: line.linear });
             }
+            if line.linear != pc && symbols.is_padding(line.linear) {
+                continue;
+            }
             if line.linear == pc {
                 self.current = Some(self.rows.len());
             }
@@ -251,7 +254,12 @@ mod tests {
         let mut breakpoints = Breakpoints::default();
         breakpoints.add(Breakpoint { id: 4, cpu: None, condition: Condition::Execute(LinearAddr(0x9b001)) });
         let mut code = Code { follow: true, ..Code::default() };
-        code.take(vec![line(0x9b000, "cli"), line(0x9b001, "wbinvd"), line(0x9b080, "nonsense")]);
+        code.take(vec![
+            line(0x9b000, "cli"),
+            line(0x9b001, "wbinvd"),
+            line(0x9b002, "padding"),
+            line(0x9b080, "nonsense"),
+        ]);
         code.arrange(&real_mode_cpu(1), &placed(), &breakpoints);
         assert_eq!(code.rows.len(), 4, "{:?}", code.rows);
         assert_eq!(code.rows[0], CodeRow::Label { name: "trampoline_start".to_owned(), linear: LinearAddr(0x9b000) });

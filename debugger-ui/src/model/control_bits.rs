@@ -143,6 +143,27 @@ pub fn change_words(register: &str, old: u64, new: u64) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
+/// The same in few words: the bits that make the mode first, at most two unless these are all, and how many more.
+pub fn brief_change_words(register: &str, old: u64, new: u64) -> String {
+    let all = change_words(register, old, new);
+    let mut bits: Vec<&str> = all.split(", ").filter(|bit| !bit.is_empty()).collect();
+    if bits.len() <= 3 {
+        return all;
+    }
+    bits.sort_by_key(|bit| !makes_mode(bit));
+    format!("{}, {}, {} more", bits[0], bits[1], bits.len() - 2)
+}
+
+/// Only the bits that make the mode.
+pub fn mode_change_words(register: &str, old: u64, new: u64) -> String {
+    let all = change_words(register, old, new);
+    all.split(", ").filter(|bit| makes_mode(bit)).collect::<Vec<_>>().join(", ")
+}
+
+fn makes_mode(change: &str) -> bool {
+    matches!(change.split(' ').next(), Some("PE" | "PG" | "PAE" | "LME" | "LMA"))
+}
+
 fn mask(bit: u8, name: &str) -> u64 {
     (if name == "IOPL" { 3 } else { 1 }) << bit
 }
@@ -179,6 +200,9 @@ mod tests {
         assert_eq!((changed[0].name, changed[0].value), ("PE", 1));
         assert_eq!(mode_bits(&now, &diff).len(), 7);
         assert_eq!(change_words("cr0", 0x10, 0x8000_0011), "PG 0 -> 1, PE 0 -> 1");
+        assert_eq!(brief_change_words("cr4", 0, 0x6a0), "PAE 0 -> 1, OSXMMEXCPT 0 -> 1, 2 more");
+        assert_eq!(brief_change_words("cr4", 0, 0), "");
+        assert_eq!(mode_change_words("cr0", 0x6000_0011, 0x8005_0033), "PG 0 -> 1");
     }
 
     /// Goal: the two-bit field is one row; method: IOPL 3.

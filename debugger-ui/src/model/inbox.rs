@@ -4,6 +4,7 @@
 use super::connection::{Link, Offers};
 use super::outbox::Purpose;
 use super::{Model, diff::Diff, follow_up};
+use protocol::Position;
 use protocol::request::{Answer, Hello, Refusal, Request, StopReason, Stopped, Wanted};
 
 /// A report of the session.
@@ -148,8 +149,16 @@ impl Model {
 
     /// State, events and text of a stop, whether the run goes on or not.
     fn take_in(&mut self, stopped: Stopped) {
+        let same_run = self.timeline.epoch == stopped.epoch || self.timeline.events_to == Position(0);
         self.timeline.take_stop(&stopped);
-        self.timeline.take_events(stopped.events, stopped.position);
+        if same_run {
+            self.timeline.take_events(stopped.events, stopped.position);
+        } else {
+            // These were asked for from where the old run was known; the new one is known only before the edit.
+            let (from, to) = (self.timeline.events_to, stopped.position);
+            let limit = protocol::request::MAX_EVENTS;
+            self.outbox.read(Purpose::Events { to }, Request::Events { from, to, limit });
+        }
         self.cpus.take(stopped.cpus);
         if let Some(text) = &stopped.console {
             self.console.take(text);
@@ -203,6 +212,10 @@ impl Model {
                 self.connection.gdb = super::connection::GdbSocket { listening, attached };
             }
             (Purpose::TakeOver, Answer::Done) => self.connection.gdb.attached = false,
+            (Purpose::Events { to }, Answer::Events(events)) => {
+                self.timeline.take_events(events, to);
+                self.lanes.update(&self.timeline, &self.cpus, &self.symbols);
+            }
             (purpose, _) => {
                 self.notice =
                     Some(format!("The server's answer does not fit the question ({purpose:?}). It is left out."));
@@ -277,7 +290,6 @@ impl Model {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use protocol::Position;
 
     /// A stop in which nothing else is told.
     pub(crate) fn stopped(position: Position) -> Stopped {

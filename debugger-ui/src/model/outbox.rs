@@ -51,6 +51,11 @@ pub enum Purpose {
     Gdb,
     /// The window drives again.
     TakeOver,
+    /// Events around an edit or an undo, which end what was known of the future.
+    Events {
+        /// They are complete up to here.
+        to: protocol::Position,
+    },
 }
 
 impl Outbox {

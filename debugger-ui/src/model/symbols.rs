@@ -97,6 +97,18 @@ impl Symbols {
         found.listing.iter().find(|line| line.offset == offset)
     }
 
+    /// The source of the instruction that ends right before an address, where the source is assembly.
+    pub fn source_before(&self, linear: LinearAddr) -> Option<&ListingLine> {
+        let found = self.find(LinearAddr(linear.0.checked_sub(1)?))?;
+        found.listing.iter().rev().find(|line| line.offset <= found.symbol.offset)
+    }
+
+    /// The source of the symbol that an address belongs to is at hand and has ended before it: what is there is padding.
+    pub fn is_padding(&self, linear: LinearAddr) -> bool {
+        let last = |found: &Found<'_>| found.listing.last().map(|line| line.offset);
+        self.find(linear).is_some_and(|found| last(&found).is_some_and(|last| last < found.symbol.offset))
+    }
+
     /// The address of a symbol, by name; of a blob's symbol once the blob is placed.
     pub fn address_of(&self, name: &str) -> Option<LinearAddr> {
         let profile = self.profile.as_ref()?;
@@ -149,10 +161,10 @@ impl Symbols {
                 symbols.iter().find(|symbol| symbol.offset == nearest && !symbol.listing.is_empty()).unwrap_or(first);
             let delta = offset - nearest;
             let symbol = SymbolAt {
-                name: first.name.clone(),
+                name: with_source.name.clone(),
                 offset: delta,
                 linear: LinearAddr(linear.0 - delta),
-                bits: first.bits,
+                bits: with_source.bits,
             };
             return Some(Found { symbol, listing: &with_source.listing });
         }
@@ -166,10 +178,10 @@ impl Symbols {
         }
         let with_source = here.iter().find(|symbol| !symbol.listing.is_empty()).unwrap_or(&here[0]);
         let symbol = SymbolAt {
-            name: here[0].name.clone(),
+            name: with_source.name.clone(),
             offset: delta,
             linear: LinearAddr(nearest),
-            bits: if here[0].code { 64 } else { 0 },
+            bits: if with_source.code { 64 } else { 0 },
         };
         Some(Found { symbol, listing: &with_source.listing })
     }
@@ -249,6 +261,9 @@ pub(crate) mod tests {
         let at = symbols.at(LinearAddr(0x9b000)).unwrap();
         assert_eq!((at.to_string().as_str(), at.bits), ("trampoline_start", 16));
         assert_eq!(symbols.source(LinearAddr(0x9b000)).unwrap().comment, "no IDT yet");
+        assert_eq!(symbols.source_before(LinearAddr(0x9b001)).unwrap().source, "cli");
+        assert_eq!(symbols.source_before(LinearAddr(0x9b000)), None);
+        assert!(symbols.is_padding(LinearAddr(0x9b001)) && !symbols.is_padding(LinearAddr(0x9b080)));
         assert_eq!(symbols.address_of("startup_32"), Some(LinearAddr(0x9b080)));
         assert_eq!(symbols.labels_at(LinearAddr(0x9b080))[0].bits, 32);
     }

@@ -104,7 +104,7 @@ impl Exchange {
                     self.flush()?;
                 }
                 Received::Nothing => return Ok(None),
-                Received::Closed => return Err(LinkError::Closed),
+                Received::Closed => return Err(self.closed()),
             }
         }
     }
@@ -144,7 +144,17 @@ impl Exchange {
 
     fn flush(&mut self) -> Result<(), LinkError> {
         let output = self.client.take_output();
-        if output.is_empty() || self.transport.send(&output) { Ok(()) } else { Err(LinkError::Closed) }
+        if output.is_empty() || self.transport.send(&output) { Ok(()) } else { Err(self.closed()) }
+    }
+
+    /// The other end has gone. What it sent before may tell that it was no gdb server at all.
+    fn closed(&mut self) -> LinkError {
+        while let Received::Bytes(bytes) = self.transport.receive(Duration::ZERO) {
+            if let Err(error) = self.client.receive(&bytes) {
+                return LinkError::Rsp(error);
+            }
+        }
+        self.client.garbage().map_or(LinkError::Closed, LinkError::Rsp)
     }
 }
 

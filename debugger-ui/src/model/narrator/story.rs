@@ -1,13 +1,13 @@
 //! Chooses what to tell about a stop: a fault before a mode change, that before a register, that before a plain step.
 
 use super::Tone;
-use crate::model::control_bits::change_words;
+use crate::model::control_bits::{brief_change_words, change_words, mode_change_words};
 use crate::model::cpus::{activity_phrase, mode_phrase};
 use crate::model::timeline::{count_words, event_words, fault_name, ipi_label, position_words, time_words};
-use crate::model::{Asked, Model};
+use crate::model::{Asked, How, Model};
 use protocol::cpu::{CS, CpuState};
 use protocol::event::{ControlRegister, Delivery, Event, EventKind};
-use protocol::request::{Direction, StopReason};
+use protocol::request::{CodeLine, Direction, StopReason};
 use protocol::{Activity, CpuId, Mode, Position};
 
 /// The sentence about the stop at which the model stands.
@@ -17,6 +17,8 @@ pub(super) fn tell(model: &Model, from: Position, before: &[CpuState]) -> (Tone,
         return without_story(model);
     }
     match (&model.timeline.reason, &model.asked) {
+        (_, Some(Asked { how: How::Change(words), .. })) => (Tone::Plain, words.clone()),
+        (_, Some(Asked { how: How::Jump, .. })) if to > from => there(model, "At"),
         (Some(StopReason::CannotStep { why }), _) => (Tone::Refusal, why.clone()),
         (_, Some(asked)) if asked.direction == Direction::Backward => back(model, asked),
         (_, _) if to < from => jump_back(model),
@@ -73,9 +75,18 @@ fn jump_back(model: &Model) -> (Tone, String) {
     if let Some(event) = next {
         return (Tone::Plain, format!("Back before this: {}.", event_words(event, &model.symbols)));
     }
+    if let Some(event) = timeline.past().last().filter(|event| event.position == timeline.position) {
+        return (Tone::Plain, format!("Back to right after this: {}.", event_words(event, &model.symbols)));
+    }
+    there(model, "Back at")
+}
+
+/// Where the machine stands after a jump.
+fn there(model: &Model, at: &str) -> (Tone, String) {
+    let timeline = &model.timeline;
     let mover = model.asked.as_ref().and_then(|asked| asked.cpu).or(timeline.moved_cpu).unwrap_or(model.cpus.selected);
     let place = model.cpus.get(mover).map(|cpu| format!(": {mover} is {}", place(model, cpu))).unwrap_or_default();
-    (Tone::Plain, format!("Back at step {}{place}.", position_words(timeline.position)))
+    (Tone::Plain, format!("{at} step {}{place}.", position_words(timeline.position)))
 }
 
 /// Where a CPU stands, or what it waits for.
@@ -129,6 +140,9 @@ fn forward(model: &Model, from: Position, before: &[CpuState]) -> (Tone, String)
         }
     };
     let reason = stop_words(model);
+    if timeline.reason == Some(StopReason::AllWaiting) {
+        return (Tone::Plain, reason);
+    }
     (tone, if reason.is_empty() { sentence } else { format!("{reason} {sentence}") })
 }
 
@@ -137,10 +151,6 @@ fn still(model: &Model) -> (Tone, String) {
     let reason = stop_words(model);
     if !reason.is_empty() {
         return (Tone::Refusal, reason);
-    }
-    let last = model.timeline.past().last().filter(|event| event.position == model.timeline.position);
-    if let Some(Event { kind: EventKind::Edit { what }, .. }) = last {
-        return (Tone::Plain, format!("You changed {what}. u takes it back."));
     }
     let cpus = model.cpus.states.len();
     let time = time_words(model.timeline.clock_ns);
@@ -166,7 +176,7 @@ fn stop_words(model: &Model) -> String {
         Some(StopReason::Breakpoint { id, .. }) => format!("Breakpoint {id}."),
         Some(StopReason::EndOfRecording) => "This is the end of what was run.".to_owned(),
         Some(StopReason::AllWaiting) => {
-            "All CPUs wait and no timer runs: only a key typed into the console can go on.".to_owned()
+            "All CPUs wait and no timer runs: the machine goes on when you type into its console.".to_owned()
         }
         Some(StopReason::Unsupported { cpu, what }) => format!("{cpu} needs what this machine lacks: {what}."),
         Some(StopReason::Exit { value }) => format!("The kernel ended the machine with value {value:02x}."),
@@ -199,7 +209,8 @@ fn ranked(events: &[Event]) -> Option<&Event> {
 fn tell_event(model: &Model, event: &Event, all: &[Event], before: &[CpuState]) -> Option<(Tone, String)> {
     let cpu = event.cpu;
     let state = model.cpus.get(cpu)?;
-    let did = executed(model, cpu);
+    let writes = |event: &Event| matches!(event.kind, EventKind::Cr { .. } | EventKind::DescriptorTable { .. });
+    let did = if all.iter().any(writes) { wrote(model, cpu) } else { executed(model, cpu) };
     Some(match &event.kind {
         EventKind::TripleFault { .. } => gave_up(model, cpu),
         EventKind::Fault { vector, error, cause, .. } => {
@@ -254,7 +265,7 @@ fn woke_by_sipi(cpu: CpuId, state: &CpuState) -> String {
 
 fn mode_change(did: &str, to: Mode, state: &CpuState, all: &[Event]) -> String {
     let bits = all.iter().find_map(|event| match &event.kind {
-        EventKind::Cr { register, old, new } => Some(change_words(register.word(), *old, *new)),
+        EventKind::Cr { register, old, new } => Some(mode_change_words(register.word(), *old, *new)),
         _ => None,
     });
     let base = state.segments[CS].base;
@@ -305,14 +316,10 @@ fn register_change(model: &Model, did: &str, register: ControlRegister, old: u64
         let aside = if paging { "" } else { ", not used while PG is 0" };
         return format!("{did}: CR3 {} -> {}{aside}.", root(old), root(new));
     }
-    let bits = change_words(register.word(), old, new);
+    let bits = brief_change_words(register.word(), old, new);
     let aside = match register {
-        ControlRegister::Efer if new >> 8 & 1 != 0 && new >> 10 & 1 == 0 => {
-            " Long mode is enabled, and active once PG is set."
-        }
-        ControlRegister::Cr4 if new >> 5 & 1 != 0 && old >> 5 & 1 == 0 => {
-            " Nothing translates differently while PG is 0."
-        }
+        ControlRegister::Efer if new >> 8 & 1 != 0 && new >> 10 & 1 == 0 => " Long mode begins once PG is set.",
+        ControlRegister::Cr4 if new >> 5 & 1 != 0 && old >> 5 & 1 == 0 => " No effect while PG is 0.",
         _ => "",
     };
     if bits.is_empty() { format!("{did}: {name} {old:x} -> {new:x}.{aside}") } else { format!("{did}: {bits}.{aside}") }
@@ -337,6 +344,22 @@ fn activity_change(
         (Activity::Halted, Activity::Running) => format!("{cpu} wakes from HLT, {}.", place(model, state)),
         (_, Activity::Shutdown) => format!("{cpu} is in shutdown: only a reset wakes it."),
         (from, to) => format!("{cpu}: {} -> {}.", activity_phrase(from), activity_phrase(to)),
+    }
+}
+
+/// "CPU 1 executed lidt [0x40]": where a run of several steps ended with the write of a register, it was the
+/// instruction right before the next one, for none of those that write registers jumps.
+fn wrote(model: &Model, cpu: CpuId) -> String {
+    let pc = model.cpus.get(cpu).map(CpuState::linear_pc);
+    let before = |line: &&CodeLine| Some(line.linear.0.wrapping_add(line.bytes.len() as u64)) == pc.map(|pc| pc.0);
+    let listed = model.code.lines.iter().filter(|_| model.code.cpu == cpu && !one_step(model)).find(before);
+    match listed.map(|line| if model.settings.intel { &line.intel } else { &line.att }) {
+        Some(text) => format!("{cpu} executed {text}"),
+        None if one_step(model) => executed(model, cpu),
+        None => match pc.and_then(|pc| model.symbols.source_before(pc)) {
+            Some(line) => format!("{cpu} executed {}", line.source),
+            None => executed(model, cpu),
+        },
     }
 }
 

@@ -34,7 +34,7 @@ fn step(change: fn(&mut CpuState), events: &[EventKind]) -> (Tone, String) {
     let mut cpu1 = model.cpus.states[1].clone();
     cpu1.steps += 1;
     change(&mut cpu1);
-    model.begin(Some(CpuId(1)), Direction::Forward);
+    model.begin(Some(CpuId(1)), Direction::Forward, How::Run);
     let event = |kind: &EventKind| Event { position: Position(101), clock_ns: 0, cpu: CpuId(1), kind: kind.clone() };
     let stop = Stopped {
         cpus: vec![cpu1],
@@ -136,13 +136,13 @@ fn going_back() {
     let cr0 = EventKind::Cr { register: ControlRegister::Cr0, old: 0x10, new: 0x11 };
     let event = Event { position: Position(100), clock_ns: 0, cpu: CpuId(1), kind: cr0 };
     model.timeline.events = vec![event];
-    model.begin(Some(CpuId(1)), Direction::Backward);
+    model.begin(Some(CpuId(1)), Direction::Backward, How::Run);
     model.absorb(Incoming::Stopped(Box::new(Stopped { end: Position(100), ..stopped(Position(99)) })));
     assert_eq!(model.narrator.sentence, "Back before this: CPU 1: CR0 10 -> 11 (PE 0 -> 1).");
-    model.begin(Some(CpuId(1)), Direction::Backward);
+    model.begin(Some(CpuId(1)), Direction::Backward, How::Run);
     model.absorb(Incoming::Stopped(Box::new(Stopped { end: Position(100), ..stopped(Position(98)) })));
     assert_eq!(model.narrator.sentence, "Back at step 98: CPU 1 is about to execute 0009a048.");
-    model.begin(Some(CpuId(1)), Direction::Backward);
+    model.begin(Some(CpuId(1)), Direction::Backward, How::Run);
     let stop = Stopped { reason: StopReason::StartOfTime, end: Position(100), ..stopped(Position(98)) };
     model.absorb(Incoming::Stopped(Box::new(stop)));
     assert_eq!(model.narrator.sentence, "This is power-on: there is nothing before it.");
@@ -156,6 +156,21 @@ fn cannot_step() {
     assert!(words(Activity::WaitForSipi).unwrap().contains("Press r"));
     assert!(words(Activity::Halted).unwrap().contains("Press r"));
     assert!(words(Activity::Shutdown).unwrap().contains("Shift+S"));
+}
+
+/// Goal: a run to an event names the instruction that caused it; method: 5 steps that end with a LIDT in the listing.
+#[test]
+fn run_to_an_event() {
+    let mut model = model();
+    model.code.cpu = CpuId(1);
+    model.begin(Some(CpuId(1)), Direction::Forward, How::Run);
+    let cpu1 = CpuState { ip: 0x4b, steps: 25, ..model.cpus.states[1].clone() };
+    let kind = EventKind::DescriptorTable { register: protocol::event::TableRegister::Idtr, base: 0, limit: 0x3ff };
+    let events = vec![Event { position: Position(105), clock_ns: 0, cpu: CpuId(1), kind }];
+    model.code.lines[0].intel = "lidt [0x40]".to_owned();
+    let stop = Stopped { cpus: vec![cpu1], events, moved_cpu: Some(CpuId(1)), ..stopped(Position(105)) };
+    model.absorb(Incoming::Stopped(Box::new(stop)));
+    assert_eq!(model.narrator.sentence, "CPU 1 executed lidt [0x40]: IDTR now has base 00000000, limit 03ff.");
 }
 
 /// Goal: a root has its name in the sentence; method: CR3 with a known root while paging is on.
