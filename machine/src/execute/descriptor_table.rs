@@ -14,6 +14,9 @@ use crate::mmu::{self, walk};
 use protocol::event::{EventKind, TableRegister as Register};
 use protocol::{LinearAddr, Mode};
 
+/// What LAR tells of a descriptor's upper half: access byte and flags. Bits 19:16 are undefined in the SDM, 0 here.
+const LAR_MASK: u32 = 0x00f0_ff00;
+
 /// A selector whose descriptor may be asked about: LAR, LSL, VERR and VERW clear ZF instead of faulting.
 type Asked = Option<Descriptor>;
 
@@ -146,7 +149,7 @@ pub fn lar(cpu: &mut Cpu, bus: &mut Bus, selector: u16) -> Exec<Option<u32>> {
             system::TSS16 | system::TSS16_BUSY | system::CALL_GATE16 | system::TASK_GATE => !in_ia32e,
             _ => false,
         };
-    Ok((is_told && may_see(cpu, selector, &found)).then_some((found.raw >> 32) as u32 & 0x00ff_ff00))
+    Ok((is_told && may_see(cpu, selector, &found)).then_some((found.raw >> 32) as u32 & LAR_MASK))
 }
 
 /// LSL: the limit in bytes, None where ZF becomes 0.

@@ -178,7 +178,7 @@ fn system_segments() {
     descriptor_table::lldt(&mut cpu, &mut bus, 0).unwrap();
     assert!(cpu.ldtr.is_unusable());
     assert_eq!(code(segment_load::load(&mut cpu, &mut bus, DS, 0x0c)), (13, Some(0x0c)), "no LDT");
-    assert_eq!(descriptor_table::lar(&mut cpu, &mut bus, 0x10).unwrap(), Some(0x00cf_9300));
+    assert_eq!(descriptor_table::lar(&mut cpu, &mut bus, 0x10).unwrap(), Some(0x00c0_9300));
     assert_eq!(descriptor_table::lsl(&mut cpu, &mut bus, 0x48).unwrap(), Some(0x67));
     assert_eq!(descriptor_table::lsl(&mut cpu, &mut bus, 0x58).unwrap(), None);
     assert!(descriptor_table::verw(&mut cpu, &mut bus, 0x10).unwrap());
