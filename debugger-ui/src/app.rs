@@ -38,6 +38,11 @@ impl<P: Peer> App<P> {
         &self.model
     }
 
+    /// The other end.
+    pub fn peer_mut(&mut self) -> &mut P {
+        &mut self.peer
+    }
+
     /// One frame.
     pub fn frame(&mut self, ui: &mut egui::Ui) {
         if !std::mem::replace(&mut self.started, true) {

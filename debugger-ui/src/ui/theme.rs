@@ -42,7 +42,9 @@ pub fn install(ctx: &egui::Context, dark: bool) {
             ]
             .into();
             style.visuals = visuals(t);
+            // Nothing moves by itself: no fades, no smooth scrolling.
             style.animation_time = 0.0;
+            style.scroll_animation = egui::style::ScrollAnimation::none();
             style.spacing.item_spacing = vec2(6.0, 4.0);
             style.spacing.button_padding = vec2(7.0, 3.0);
             style.spacing.interact_size.y = 22.0;

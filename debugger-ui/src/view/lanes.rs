@@ -28,6 +28,9 @@ const FOOT: f32 = 18.0;
 /// Width of the names.
 const NAMES: f32 = 152.0;
 
+/// What brings NOW and the selected row into view again: position, columns, selected CPU, height.
+type Followed = (u64, usize, protocol::CpuId, u32);
+
 /// What the lanes remember.
 #[derive(Debug, Default)]
 pub struct State {
@@ -36,7 +39,7 @@ pub struct State {
     /// First row in view.
     top: f32,
     /// Where NOW was, to follow it when it moves.
-    followed: Option<(u64, usize)>,
+    followed: Option<Followed>,
     /// The column that the keys act on, while the track has the focus.
     cursor: Option<usize>,
     axis: Axis,
@@ -102,8 +105,9 @@ fn follow_now(cx: &Cx<'_>, state: &mut State, track: Rect) {
     let position = cx.model.timeline.position.0;
     let columns = cx.model.lanes.columns.len();
     let most = (state.axis.width() + 80.0 - track.width()).max(0.0);
-    if state.followed != Some((position, columns)) {
-        state.followed = Some((position, columns));
+    let followed = (position, columns, cx.model.cpus.selected, track.height() as u32);
+    if state.followed != Some(followed) {
+        state.followed = Some(followed);
         let now = state.axis.now(&cx.model.lanes);
         if now < state.offset + track.width() * 0.12 || now > state.offset + track.width() * 0.8 {
             state.offset = now - track.width() * 0.62;

@@ -167,13 +167,19 @@ fn about(row: &RegisterRow, editable: bool) -> Words {
         .map(Words::register)
         .or_else(|| Words::term(row.name))
         .or_else(|| Words::term(&row.name.replace('_', "-")))
+        .or_else(|| Words::term(row.name.trim_end_matches("_base").trim_end_matches("_limit")))
+        .or_else(|| Words::term(if protocol::cpu::GPR_NAMES.contains(&row.name) { "general-register" } else { "" }))
         .unwrap_or_else(|| Words::new(row.label, ""));
+    if !words.title.starts_with(row.label) {
+        words.title = format!("{}: {}", row.label, words.title);
+    }
     if let Some(symbol) = &row.points_at {
         words.says.push_str(&format!(" Points at {symbol}."));
     }
     if editable {
         words.says.push_str(" Click, or press Enter, to change it.");
     }
+    words.says = words.says.trim_start().to_owned();
     words
 }
 

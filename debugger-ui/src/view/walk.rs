@@ -104,6 +104,7 @@ fn level_box(ui: &mut Ui, cx: &mut Cx<'_>, level: &WalkBox) {
         .show(ui, |ui| {
             ui.vertical(|ui| {
                 ui.spacing_mut().item_spacing.y = 0.0;
+                ui.style_mut().wrap_mode = Some(egui::TextWrapMode::Extend);
                 ui.label(RichText::new(&level.title).font(mono(13.0)).color(cx.t.strong));
                 let below = if level.failed { "ends here" } else { level.rights.as_str() };
                 let colour = if level.failed { cx.t.fault } else { cx.t.weak };

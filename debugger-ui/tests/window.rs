@@ -1,0 +1,339 @@
+//! The window as a user meets it: driven by accessible names and keys, on a recording instead of a machine, without a
+//! display. What is tested is what commands leave as orders to the machine, and what is on the screen afterwards.
+
+#[path = "support/recording.rs"]
+#[allow(dead_code)]
+mod recording;
+
+use debugger_ui::app::App;
+use debugger_ui::model::Model;
+use debugger_ui::model::inbox::Incoming;
+use debugger_ui::model::outbox::{Order, Purpose};
+use egui::accesskit::Live;
+use egui::{Event, Key, Modifiers, Role};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT, Queryable};
+use protocol::CpuId;
+use protocol::breakpoint::Condition;
+use protocol::request::{Direction, Edit, Request, Until};
+use recording::Recording;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+struct Window {
+    harness: Harness<'static, App<Recording>>,
+    orders: Rc<RefCell<Vec<Order>>>,
+}
+
+impl Window {
+    fn open(cpus: u16, size: [f32; 2]) -> Self {
+        let recording = Recording::new(cpus);
+        let orders = recording.orders.clone();
+        let app = App::new(recording, Model::default());
+        let harness =
+            Harness::builder().with_size(size).build_ui_state(|ui, app: &mut App<Recording>| app.frame(ui), app);
+        let mut window = Self { harness, orders };
+        window.harness.run();
+        window
+    }
+
+    /// Two CPUs, CPU 1 selected, which has just set CR0.PE.
+    fn after_a_step() -> Self {
+        let mut window = Self::open(2, [1280.0, 800.0]);
+        window.key(Key::Num1);
+        window.key(Key::S);
+        window
+    }
+
+    fn key(&mut self, key: Key) {
+        self.harness.key_press(key);
+        self.harness.run();
+    }
+
+    fn chord(&mut self, modifiers: Modifiers, key: Key) {
+        self.harness.key_press_modifiers(modifiers, key);
+        self.harness.run();
+    }
+
+    fn click(&mut self, name: &str) {
+        self.harness.get_by_label(name).click();
+        self.harness.run();
+    }
+
+    fn text(&mut self, text: &str) {
+        self.harness.event(Event::Text(text.to_owned()));
+        self.harness.run();
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.harness.query_all_by_label_contains(name).next().is_some()
+    }
+
+    /// The orders since the last call that move, change or type.
+    fn take_orders(&self) -> Vec<Order> {
+        let all = std::mem::take(&mut *self.orders.borrow_mut());
+        all.into_iter().filter(|order| !matches!(order, Order::Read(..))).collect()
+    }
+
+    fn runs(&self) -> Vec<(Option<CpuId>, Direction, Until)> {
+        let advance = |order| match order {
+            Order::Run(advance) => Some((advance.cpu, advance.direction, advance.until)),
+            _ => None,
+        };
+        self.take_orders().into_iter().filter_map(advance).collect()
+    }
+}
+
+/// Goal: each key of the transport leads to its run; method: press it, look at the order.
+#[test]
+fn keys_step_and_run() {
+    let mut window = Window::open(2, [1280.0, 800.0]);
+    window.key(Key::Num1);
+    window.take_orders();
+    let one = Some(CpuId(1));
+    use Direction::{Backward, Forward};
+    let plain = Modifiers::NONE;
+    let cases = [
+        (plain, Key::S, one, Forward, Until::Steps(1)),
+        (Modifiers::SHIFT, Key::S, one, Backward, Until::Steps(1)),
+        (plain, Key::F11, one, Forward, Until::Steps(1)),
+        (plain, Key::M, None, Forward, Until::Steps(1)),
+        (Modifiers::SHIFT, Key::M, None, Backward, Until::Steps(1)),
+        (plain, Key::N, one, Forward, Until::Over),
+        (plain, Key::F, one, Forward, Until::Out),
+        (plain, Key::C, None, Forward, Until::Breakpoint),
+        (Modifiers::SHIFT, Key::C, None, Backward, Until::Breakpoint),
+    ];
+    for (modifiers, key, cpu, direction, until) in cases {
+        window.chord(modifiers, key);
+        assert_eq!(window.runs(), [(cpu, direction, until)], "{modifiers:?} {key:?}");
+    }
+}
+
+/// Goal: the button says what it does and does it, and the narrator tells it politely; method: click by name.
+#[test]
+fn step_button_and_narrator() {
+    let mut window = Window::open(2, [1280.0, 800.0]);
+    window.key(Key::Num1);
+    window.click("Step CPU 1");
+    assert_eq!(window.runs(), [(Some(CpuId(1)), Direction::Forward, Until::Steps(1))]);
+    let sentence = window.harness.state().model().narrator.sentence.clone();
+    assert!(sentence.contains("PE 0 -> 1"), "{sentence}");
+    let node = window.harness.get_by_label(&sentence);
+    assert_eq!(node.accesskit_node().live(), Live::Polite);
+    assert!(window.has("CPU 1: protected mode, 16-bit, running"), "the card's head");
+    assert!(window.has("CR0 PE = 1, changed"), "the bit says that it changed");
+    assert!(window.has("IP 103b, was 1038"), "the register says what it was");
+}
+
+/// Goal: typing never steps; method: letters into the walk's field, then Enter, which walks.
+#[test]
+fn letters_in_a_field_are_text() {
+    let mut window = Window::after_a_step();
+    window.take_orders();
+    let field = window.harness.get_by_role_and_label(Role::TextInput, "walk of");
+    field.focus();
+    window.harness.run();
+    for (key, text) in [(Key::S, "s"), (Key::S, "s"), (Key::C, "c")] {
+        window.harness.key_press(key);
+        window.text(text);
+    }
+    assert_eq!(window.take_orders(), []);
+    window.key(Key::Enter);
+    assert_eq!(window.harness.state().model().page_tables.walk_text, "ssc");
+}
+
+/// Goal: the console sends what is typed and lets go by Ctrl+2; method: keys as bytes, then a step key again.
+#[test]
+fn console_takes_typing_and_lets_go() {
+    let mut window = Window::after_a_step();
+    window.take_orders();
+    window.chord(Modifiers::COMMAND, Key::Num6);
+    window.harness.run();
+    assert!(window.has("Typing goes to the machine; Ctrl+2 returns"));
+    window.harness.key_press(Key::S);
+    window.text("s");
+    window.key(Key::Enter);
+    let typed: Vec<u8> = window
+        .take_orders()
+        .into_iter()
+        .flat_map(|order| match order {
+            Order::Type(bytes) => bytes,
+            Order::Run(advance) => advance.serial_input,
+            _ => Vec::new(),
+        })
+        .chain(window.harness.state().model().console.typed.iter().copied())
+        .collect();
+    assert_eq!(typed, b"s\r", "typed, and nothing else");
+    window.chord(Modifiers::COMMAND, Key::Num2);
+    window.harness.run();
+    window.take_orders();
+    window.key(Key::S);
+    assert_eq!(window.runs().len(), 1, "outside the console s steps");
+}
+
+/// Goal: a value of a stopped machine is edited in place; method: click it, type, Enter; then Escape changes nothing.
+#[test]
+fn registers_are_edited_in_place() {
+    let mut window = Window::after_a_step();
+    window.take_orders();
+    window.click("EDX 00009a00");
+    let field = window.harness.get_by_label("New value of EDX");
+    field.focus();
+    window.harness.run();
+    window.chord(Modifiers::COMMAND, Key::A);
+    window.text("1234");
+    window.key(Key::Enter);
+    let edits: Vec<Order> = window.take_orders();
+    let expected = Edit::Register { cpu: CpuId(1), name: "rdx".into(), value: 0x1234 };
+    assert!(matches!(&edits[..], [Order::Move(Request::Edit { edit, .. })] if *edit == expected), "{edits:?}");
+    window.click("EBX 00000000");
+    window.text("77");
+    window.key(Key::Escape);
+    assert_eq!(window.take_orders(), []);
+}
+
+/// Goal: a control bit is flipped by a click on its chip; method: PG of the selected CPU.
+#[test]
+fn bits_are_flipped() {
+    let mut window = Window::after_a_step();
+    window.take_orders();
+    window.click("CR0 PG = 0");
+    let orders = window.take_orders();
+    let value = match &orders[..] {
+        [Order::Move(Request::Edit { edit: Edit::Register { name, value, .. }, .. })] if name == "cr0" => *value,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(value, 0xe000_0011);
+}
+
+/// Goal: commands are found by name; method: F1, a part of the name, Enter.
+#[test]
+fn palette_runs_a_command() {
+    let mut window = Window::after_a_step();
+    window.take_orders();
+    window.key(Key::F1);
+    window.harness.run();
+    window.text("step mach");
+    window.key(Key::Enter);
+    assert_eq!(window.runs(), [(None, Direction::Forward, Until::Steps(1))]);
+    assert!(!window.has("Type a part of its name"), "it closed");
+}
+
+/// Goal: `b` sets a breakpoint at the next instruction and clears one that is there; method: its order.
+#[test]
+fn breakpoint_by_key() {
+    let mut window = Window::after_a_step();
+    window.orders.borrow_mut().clear();
+    window.key(Key::B);
+    let orders = std::mem::take(&mut *window.orders.borrow_mut());
+    assert!(orders.contains(&Order::Read(Purpose::Cleared(1), Request::ClearBreakpoint { id: 1 })), "{orders:?}");
+    window.key(Key::B);
+    let orders = std::mem::take(&mut *window.orders.borrow_mut());
+    let here = Condition::Execute(protocol::LinearAddr(recording::BASE + 0x103b));
+    let sets =
+        |order: &Order| matches!(order, Order::Read(_, Request::SetBreakpoint { condition, .. }) if *condition == here);
+    assert!(orders.iter().any(sets), "{orders:?}");
+}
+
+/// Goal: `?` explains the focused thing and the note stays; method: focus a bit, press ?, step, look, Escape.
+#[test]
+fn explanations_stay() {
+    let mut window = Window::after_a_step();
+    window.harness.get_by_label("CR0 PG = 0").focus();
+    window.harness.run();
+    window.key(Key::Questionmark);
+    window.harness.run();
+    assert!(window.has("CR0 bit 31, PG: Paging"));
+    window.key(Key::S);
+    assert!(window.has("CR0 bit 31, PG: Paging"), "it stays after a step");
+    window.key(Key::Escape);
+    window.harness.run();
+    assert!(!window.has("CR0 bit 31, PG: Paging"));
+}
+
+/// Goal: page tables open by keys, and say why a walk fails; method: the tree's list, then CPU 1, which does not page.
+#[test]
+fn page_tables_by_keys() {
+    let mut window = Window::open(2, [1280.0, 800.0]);
+    assert!(window.has("PML4[511]"));
+    window.chord(Modifiers::COMMAND, Key::Num5);
+    window.harness.run();
+    window.key(Key::ArrowDown);
+    window.key(Key::ArrowRight);
+    assert!(window.has("level 3: PDPT[510]"), "the entry opened");
+    window.harness.get_by_role_and_label(Role::TextInput, "walk of").focus();
+    window.harness.run();
+    window.text("9b000");
+    window.key(Key::Enter);
+    assert!(window.has("the walk ends here"), "init_top_pgt has no identity map");
+}
+
+/// Goal: what must be known first is said, with the way out; method: each state of the connection.
+#[test]
+fn banners() {
+    let mut window = Window::after_a_step();
+    let told = [
+        (Incoming::Lost { why: "The other end closed.".into() }, "Disconnected", "Reconnect"),
+        (Incoming::Crashed { message: "index out of bounds".into() }, "Machine stopped working", "Start it again"),
+    ];
+    for (incoming, title, button) in told {
+        window.harness.state_mut().peer_mut().tell(incoming);
+        window.harness.run();
+        assert!(window.has(title), "{title}");
+        assert!(window.has(button), "{button}");
+    }
+}
+
+/// Goal: a narrow window or large text loses no panel; method: 640 x 360 points, reach each by key.
+#[test]
+fn narrow_windows_have_tabs() {
+    let mut window = Window::open(2, [640.0, 400.0]);
+    window.key(Key::Num1);
+    window.chord(Modifiers::COMMAND, Key::Num4);
+    window.harness.run();
+    assert!(window.has("CPU 1: real mode, running"));
+    window.chord(Modifiers::COMMAND, Key::Num3);
+    window.harness.run();
+    assert!(window.has("next: 9a00:1038 mov cr0,eax"));
+    window.chord(Modifiers::COMMAND, Key::Num5);
+    window.harness.run();
+    assert!(window.has("walk of"));
+}
+
+/// Goal: everything is reached by Tab, and the focus survives a step; method: count stops until they repeat.
+#[test]
+fn tab_reaches_the_controls() {
+    let mut window = Window::after_a_step();
+    let mut reached = Vec::new();
+    for _ in 0..90 {
+        window.key(Key::Tab);
+        if let Some(node) = window.harness.query_all_by(|node| node.is_focused()).next() {
+            reached.push(node.accesskit_node().label().unwrap_or_default());
+        }
+    }
+    let wanted = ["Step CPU 1", "Hold others", "Code of CPU 1", "CR0 PE = 1, changed", "Timeline", "Events", "Console"];
+    for name in wanted {
+        assert!(reached.iter().any(|label| label.starts_with(name)), "{name} is not reached; reached {reached:?}");
+    }
+    window.harness.get_by_label("Step CPU 1").focus();
+    window.harness.run();
+    window.key(Key::S);
+    assert!(window.harness.get_by_label("Step CPU 1").is_focused(), "the focus is where it was");
+}
+
+/// Goal: 64 CPUs draw well within a frame of 16 ms; method: the fastest of 30 frames, so that a busy computer does not
+/// fail it (layout and tessellation's input, without the GPU).
+#[test]
+fn sixty_four_cpus_are_fast() {
+    let mut window = Window::open(64, [1280.0, 800.0]);
+    let fastest = (0..30)
+        .map(|_| {
+            let start = std::time::Instant::now();
+            window.harness.step();
+            start.elapsed()
+        })
+        .min()
+        .expect("30 frames");
+    assert!(fastest.as_millis() < 16, "a frame takes {fastest:?}");
+}
