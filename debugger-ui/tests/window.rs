@@ -15,7 +15,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use protocol::CpuId;
 use protocol::breakpoint::Condition;
-use protocol::request::{Direction, Edit, Request, Until};
+use protocol::request::{Direction, Edit, Refusal, Request, Until};
 use recording::Recording;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -275,7 +275,11 @@ fn banners() {
     let mut window = Window::after_a_step();
     let told = [
         (Incoming::Lost { why: "The other end closed.".into() }, "Disconnected", "Reconnect"),
-        (Incoming::Crashed { message: "index out of bounds".into() }, "Machine stopped working", "Start it again"),
+        (
+            Incoming::Refused(Refusal::Crashed("index out of bounds".into())),
+            "Machine stopped working",
+            "Start it again",
+        ),
     ];
     for (incoming, title, button) in told {
         window.harness.state_mut().peer_mut().tell(incoming);

@@ -79,18 +79,25 @@ pub fn show(
         act = keys(ui, id, state, spec.rows, page);
     }
     state.cursor = state.cursor.min(spec.rows.saturating_sub(1));
-    let mut scroll = ScrollArea::vertical().id_salt((spec.id, "rows")).auto_shrink(false);
-    if let Some(row) = state.reveal.take() {
-        scroll = reveal(ui, scroll, id, area, spec, row);
-    }
+    let scroll = ScrollArea::vertical().id_salt((spec.id, "rows")).auto_shrink(false);
+    let reveal = state.reveal.take();
     let mut hovered = None;
-    let output = scroll.show_viewport(ui, |ui, viewport| {
+    scroll.show_viewport(ui, |ui, viewport| {
         let total = spec.rows as f32 * spec.row_height;
         ui.set_height(total.max(1.0));
         let width = ui.available_width();
         let top = ui.max_rect().min;
         let first = (viewport.min.y / spec.row_height).floor().max(0.0) as usize;
         let last = ((viewport.max.y / spec.row_height).ceil() as usize).min(spec.rows);
+        if let Some(row) = reveal {
+            let at = row as f32 * spec.row_height;
+            bring_into_view(
+                ui,
+                viewport,
+                at,
+                Rect::from_min_size(pos2(top.x, top.y + at), vec2(width, spec.row_height)),
+            );
+        }
         for row in first..last {
             let min = pos2(top.x, top.y + row as f32 * spec.row_height);
             let rect = Rect::from_min_size(min, vec2(width, spec.row_height));
@@ -119,7 +126,6 @@ pub fn show(
             }
         }
     });
-    remember_offset(ui, id, output.state.clamped_offset().y);
     Outcome { response, act, hovered }
 }
 
@@ -155,17 +161,10 @@ fn keys(ui: &Ui, id: Id, state: &mut State, rows: usize, page: usize) -> Option<
         .map(|(_, act)| (state.cursor, act))
 }
 
-/// Scrolls so that a row is in view: not at all where it is, else to a third of the height.
-fn reveal(ui: &Ui, scroll: ScrollArea, id: Id, area: Rect, spec: Spec<'_>, row: usize) -> ScrollArea {
-    let offset = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(0.0);
-    let top = row as f32 * spec.row_height;
-    if top >= offset && top + spec.row_height <= offset + area.height() {
-        return scroll;
+/// Scrolls to a row, unless it is in view.
+fn bring_into_view(ui: &Ui, viewport: Rect, at: f32, row: Rect) {
+    let in_view = at >= viewport.top() && at + row.height() <= viewport.bottom();
+    if !in_view {
+        ui.scroll_to_rect_animation(row, Some(egui::Align::Center), egui::style::ScrollAnimation::none());
     }
-    let most = (spec.rows as f32 * spec.row_height - area.height()).max(0.0);
-    scroll.vertical_scroll_offset((top - area.height() / 3.0).clamp(0.0, most))
-}
-
-fn remember_offset(ui: &Ui, id: Id, offset: f32) {
-    ui.data_mut(|data| data.insert_temp(id, offset));
 }

@@ -141,7 +141,11 @@ fn instruction(ui: &Ui, cx: &Cx<'_>, rect: Rect, line: &CodeInstruction, char_wi
     }
     breakpoint(ui, cx, rect, line);
     let address = line.seg_off.map_or_else(|| line.linear.to_string(), |at| at.to_string());
-    let columns = if cx.model.code.bits == 64 { 19 } else { 9 };
+    let columns = match cx.model.code.bits {
+        64 => 19,
+        32 => 11,
+        _ => 9,
+    };
     let x = rect.left() + GUTTER;
     let at = |column: usize| x + column as f32 * char_width;
     let text = |column: usize, text: &str, size: f32, colour| {

@@ -49,7 +49,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
 }
 
 fn section(ui: &mut Ui, title: &str, open: bool, body: impl FnOnce(&mut Ui)) {
-    let response = CollapsingHeader::new(RichText::new(title).strong()).default_open(open).show(ui, body);
+    let response = CollapsingHeader::new(RichText::new(title).strong()).default_open(open).show_unindented(ui, body);
     response.header_response.on_hover_text("Open or close (Enter)");
 }
 

@@ -46,10 +46,10 @@ fn columns(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>, frame: Frame) {
     }
     let width = ui.available_width();
     if width >= THREE_COLUMNS {
-        card(view, ui, cx, frame, "cpu", 390.0);
+        card(view, ui, cx, frame, "cpu", 370.0);
         if cx.model.page_tables.shown {
             let two = cx.model.page_tables.views.len() > 1;
-            let (id, wide) = if two { ("two page tables", 470.0) } else { ("page tables", 400.0) };
+            let (id, wide) = if two { ("two page tables", 470.0) } else { ("page tables", 350.0) };
             let take = view.takes_focus(Place::PageTables);
             Panel::left(id).frame(frame).default_size(wide).size_range(300.0..=width - 700.0).show(ui, |ui| {
                 page_tables::show(ui, cx, &mut view.tables, take);

@@ -88,7 +88,7 @@ fn register(ui: &mut Ui, cx: &mut Cx<'_>, edit: &mut Editing, cpu: CpuId, row: &
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 8.0;
         gutter(ui, cx, row.was.is_some());
-        let (rect, _) = ui.allocate_exact_size(vec2(58.0, 19.0), Sense::hover());
+        let (rect, _) = ui.allocate_exact_size(vec2(52.0, 19.0), Sense::hover());
         ui.painter().text(rect.left_center(), egui::Align2::LEFT_CENTER, row.label, words(13.5), t.weak);
         if edit.of.as_ref().is_some_and(|(of, name)| *of == cpu && name == row.name) {
             field(ui, cx, edit, cpu, row);
@@ -122,7 +122,8 @@ fn register(ui: &mut Ui, cx: &mut Cx<'_>, edit: &mut Editing, cpu: CpuId, row: &
             edit.opened = true;
         }
         if let Some(was) = row.was {
-            ui.label(RichText::new(format!("was {}", hex::grouped(was, row.digits))).font(mono(12.0)).color(t.weak));
+            let text = format!("was {}", hex::ending(was, row.value, row.digits));
+            ui.add(Label::new(RichText::new(text).font(mono(12.0)).color(t.weak)).truncate());
         } else if let Some(symbol) = &row.points_at {
             ui.add(Label::new(RichText::new(symbol).font(mono(12.0)).color(t.link)).truncate());
         }

@@ -5,7 +5,7 @@ use crate::command::Command;
 use crate::model::page_tables::{Walk, WalkBox};
 use crate::ui::theme::{mono, words};
 use crate::ui::words::Words;
-use egui::{CornerRadius, Frame, Key, Margin, RichText, Stroke, TextEdit, Ui};
+use egui::{CornerRadius, Key, RichText, Stroke, TextEdit, Ui, vec2};
 
 /// What is being typed.
 #[derive(Debug, Default)]
@@ -70,7 +70,7 @@ fn address(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
 
 fn one(ui: &mut Ui, cx: &mut Cx<'_>, walk: &Walk) {
     ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = egui::vec2(4.0, 4.0);
+        ui.spacing_mut().item_spacing = vec2(4.0, 4.0);
         for (at, level) in walk.boxes.iter().enumerate() {
             if at > 0 {
                 ui.label(RichText::new(">").font(mono(13.0)).color(cx.t.weak));
@@ -93,26 +93,19 @@ fn one(ui: &mut Ui, cx: &mut Cx<'_>, walk: &Walk) {
     }
 }
 
+/// A box of known size, so that a row of them wraps in a narrow column.
 fn level_box(ui: &mut Ui, cx: &mut Cx<'_>, level: &WalkBox) {
+    let below = if level.failed { "ends here" } else { level.rights.as_str() };
+    let colour = if level.failed { cx.t.fault } else { cx.t.weak };
+    let title = ui.painter().layout_no_wrap(level.title.clone(), mono(13.0), cx.t.strong);
+    let below = ui.painter().layout_no_wrap(below.to_owned(), words(12.0), colour);
+    let size = vec2(title.size().x.max(below.size().x) + 12.0, 34.0);
+    let (rect, response) = ui.allocate_exact_size(size, egui::Sense::click());
     let (edge, width) = if level.failed { (cx.t.fault, 2.5) } else { (cx.t.frame, 1.0) };
-    let frame = Frame::new()
-        .fill(cx.t.raised)
-        .stroke(Stroke::new(width, edge))
-        .corner_radius(CornerRadius::same(4))
-        .inner_margin(Margin::symmetric(6, 2));
-    let response = frame
-        .show(ui, |ui| {
-            ui.vertical(|ui| {
-                ui.spacing_mut().item_spacing.y = 0.0;
-                ui.style_mut().wrap_mode = Some(egui::TextWrapMode::Extend);
-                ui.label(RichText::new(&level.title).font(mono(13.0)).color(cx.t.strong));
-                let below = if level.failed { "ends here" } else { level.rights.as_str() };
-                let colour = if level.failed { cx.t.fault } else { cx.t.weak };
-                ui.label(RichText::new(below).font(words(12.0)).color(colour));
-            });
-        })
-        .response;
-    let response = ui.interact(response.rect, response.id.with("box"), egui::Sense::click());
+    let stroke = Stroke::new(width, edge);
+    ui.painter().rect(rect, CornerRadius::same(4), cx.t.raised, stroke, egui::StrokeKind::Inside);
+    ui.painter().galley(rect.min + vec2(6.0, 1.5), title, cx.t.strong);
+    ui.painter().galley(rect.min + vec2(6.0, 17.0), below, colour);
     response.widget_info(|| {
         let ends = if level.failed { ", the walk ends here" } else { "" };
         let label = format!("{}: {}, rights {}{ends}", level.title, level.detail, level.rights);

@@ -22,6 +22,7 @@ pub fn track(ui: &Ui, cx: &Cx<'_>, state: &State, track: Rect, rows: Rect) {
     let now = view.x(state.axis.now(lanes));
     let past = Rect::from_min_max(track.min, pos2(now.clamp(track.left(), track.right()), track.bottom()));
     let future = Rect::from_min_max(pos2(past.right(), track.top()), track.max);
+    view.column_heads(&ui.painter().with_clip_rect(track), now);
     let painter = ui.painter().with_clip_rect(past);
     view.paint(&painter);
     let mut faint = ui.painter().with_clip_rect(future);
@@ -61,7 +62,6 @@ impl View<'_> {
         }
         let from = clip.left() - self.track.left() + self.state.offset;
         let columns = self.state.axis.columns_in(from, from + clip.width());
-        self.column_heads(painter, &columns);
         let rows = painter.with_clip_rect(self.rows);
         for (at, row) in self.lanes.rows.iter().enumerate() {
             let y = self.y(at);
@@ -87,7 +87,10 @@ impl View<'_> {
     }
 
     /// The labels above the rows; one that would run into the one before is left to hovering.
-    fn column_heads(&self, painter: &Painter, columns: &std::ops::Range<usize>) {
+    fn column_heads(&self, painter: &Painter, now: f32) {
+        let columns = self.state.axis.columns_in(self.state.offset, self.state.offset + self.track.width());
+        let mut faint = painter.clone();
+        faint.set_opacity(0.5);
         let mut free = f32::MIN;
         let y = (self.track.top() + self.rows.top()) / 2.0;
         // Labels that begin left of the view still take their place.
@@ -108,6 +111,10 @@ impl View<'_> {
             let gap = (column + 1..self.lanes.columns.len().min(column + 12))
                 .find(|at| matches!(self.lanes.columns[*at].kind, ColumnKind::Gap { .. } | ColumnKind::Tail { .. }));
             let room = gap.map_or(f32::INFINITY, |gap| self.x(self.state.axis.left(gap)) - x - 4.0);
+            if room < 22.0 {
+                continue; // The mark on the lane and hovering tell it.
+            }
+            let painter = if x >= now { &faint } else { painter };
             let format = TextFormat::simple(words(12.5), self.t.text);
             let mut job = LayoutJob::single_section(text.to_owned(), format);
             job.wrap = TextWrapping::truncate_at_width(room);
