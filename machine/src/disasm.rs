@@ -40,6 +40,15 @@ pub fn decode_line(bytes: &[u8], bits: u32, ip: u64) -> DisasmLine {
 }
 
 fn intel(instruction: &Instruction) -> String {
+    if matches!(instruction.op0_kind(), OpKind::FarBranch16 | OpKind::FarBranch32) {
+        // iced writes `data32 jmp far 0x90000, 8`; a far pointer reads as selector:offset.
+        let name = if instruction.is_call_far() { "call" } else { "jmp" };
+        let offset = match instruction.op0_kind() {
+            OpKind::FarBranch16 => u32::from(instruction.far_branch16()),
+            _ => instruction.far_branch32(),
+        };
+        return format!("{name} far {:#x}:{offset:#x}", instruction.far_branch_selector());
+    }
     let mut formatter = IntelFormatter::new();
     let options = formatter.options_mut();
     options.set_space_after_operand_separator(true);
@@ -78,9 +87,9 @@ mod tests {
     #[test]
     fn texts() {
         check(&[0x0f, 0x22, 0xc0], 16, "mov cr0, eax", "mov %eax,%cr0", None);
-        check(&[0x66, 0xea, 0, 0, 9, 0, 8, 0], 16, "jmp 8:0x90000", "ljmpl $8,$0x90000", None);
+        check(&[0x66, 0xea, 0, 0, 9, 0, 8, 0], 16, "jmp far 0x8:0x90000", "ljmpl $8,$0x90000", None);
         check(&[0xeb, 0xfe], 32, "jmp short 0x8000", "jmp 0x8000", Some(0x8000));
-        check(&[0x48, 0x8b, 0x43, 0x10], 64, "mov rax, [rbx+16]", "mov 0x10(%rbx),%rax", None);
+        check(&[0x48, 0x8b, 0x43, 0x10], 64, "mov rax, [rbx+0x10]", "mov 0x10(%rbx),%rax", None);
         check(&[0xf3, 0x48, 0xab], 64, "rep stosq", "rep stos %rax,(%rdi)", None);
     }
 

@@ -1,9 +1,9 @@
 //! Shifts and rotates. The count is taken modulo 32 (64 for 64-bit operands); a count of 0 changes no flag.
 //!
-//! Flags that the SDM calls undefined: OF after counts above 1 is computed as for a count of 1 on the last step (what
-//! Intel processors do for the rotates and SHL); CF of a shift of an 8- or 16-bit operand by its width or more is the
-//! last bit that a bit-by-bit shift would move out; SHLD and SHRD of a 16-bit operand by more than 16 shift on into the
-//! first operand's own bits, as Intel processors do.
+//! Flags that the SDM calls undefined: OF after counts above 1 is that of the last bit moved (SHLD and SHRD: that the
+//! sign changed); CF of a shift of an 8- or 16-bit operand by its width or more is the last bit that a bit-by-bit shift
+//! would move out. SHLD and SHRD of a 16-bit operand by more than 16, undefined as a whole, shift on into the first
+//! operand's own bits, which is what Intel processors were seen to do.
 
 use super::operand::{mask, modify, read, sign_bit, sign_extend};
 use super::status::{self, when};
