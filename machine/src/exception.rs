@@ -13,6 +13,7 @@ use crate::bus::Bus;
 use crate::cpu::{Cpu, flags};
 use crate::fault::{Fault, Trap, vector};
 use deliver::{Event, Source, deliver};
+use protocol::cpu::Due;
 use protocol::event::{EventKind, FaultCause};
 use protocol::{Activity, LinearAddr, Mode};
 
@@ -58,17 +59,26 @@ fn service(cpu: &mut Cpu, bus: &mut Bus) -> bool {
 /// before the next instruction of one that runs.
 #[inline]
 pub fn is_due(cpu: &Cpu) -> bool {
-    if cpu.pending.init || cpu.interrupt_shadow {
-        return cpu.pending.init;
+    due(cpu).is_some()
+}
+
+/// What [`service_pending`] would take.
+#[inline]
+pub fn due(cpu: &Cpu) -> Option<Due> {
+    if cpu.pending.init {
+        return Some(Due::Init);
     }
-    let nmi = cpu.pending.nmi && !cpu.nmi_blocked;
-    match cpu.activity {
-        Activity::WaitForSipi => cpu.pending.sipi.is_some(),
-        Activity::Shutdown => nmi,
-        Activity::Running | Activity::Halted | Activity::Held => {
-            nmi || cpu.rflags & flags::IF != 0 && cpu.lapic.request().is_some()
-        }
+    if cpu.activity == Activity::WaitForSipi {
+        return cpu.pending.sipi.map(Due::Sipi);
     }
+    if cpu.interrupt_shadow {
+        return None;
+    }
+    if cpu.pending.nmi && !cpu.nmi_blocked {
+        return Some(Due::Nmi);
+    }
+    let open = cpu.activity != Activity::Shutdown && cpu.rflags & flags::IF != 0;
+    cpu.lapic.request().filter(|_| open).map(Due::Interrupt)
 }
 
 /// Delivers an external interrupt or NMI. It ends HLT.

@@ -3,6 +3,7 @@
 use crate::addr::{CpuId, LinearAddr, SegOff};
 use crate::mode::{Activity, Mode};
 use alloc::vec::Vec;
+use core::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Order of [`CpuState::gpr`]: the encoding order of the architecture (SDM 2A 2.1.5).
@@ -66,6 +67,8 @@ pub struct CpuState {
     pub activity: Activity,
     /// How it decodes and translates.
     pub mode: Mode,
+    /// What its next step takes in instead of executing an instruction. A waiting CPU that has something steps.
+    pub due: Option<Due>,
     /// Steps this CPU has made since power-on.
     pub steps: u64,
     /// General registers in encoding order, see [`GPR_NAMES`].
@@ -129,6 +132,30 @@ pub struct LapicState {
     pub isr: [u64; 4],
     /// Interrupt request register.
     pub irr: [u64; 4],
+}
+
+/// A signal that has arrived and is taken at the CPU's next step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Due {
+    /// INIT: the CPU is reset.
+    Init,
+    /// A start-up IPI with its vector.
+    Sipi(u8),
+    /// A non-maskable interrupt.
+    Nmi,
+    /// An interrupt with its vector, and interrupts are enabled.
+    Interrupt(u8),
+}
+
+impl fmt::Display for Due {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Init => write!(f, "INIT"),
+            Self::Sipi(vector) => write!(f, "SIPI {vector:02X}"),
+            Self::Nmi => write!(f, "NMI"),
+            Self::Interrupt(vector) => write!(f, "interrupt {vector:02X}"),
+        }
+    }
 }
 
 impl CpuState {

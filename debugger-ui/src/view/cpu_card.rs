@@ -75,6 +75,7 @@ fn head(ui: &mut Ui, cx: &mut Cx<'_>, cpu: &CpuState, take_focus: bool) {
             ui.spacing_mut().item_spacing.y = 0.0;
             ui.label(RichText::new(format!("{}   APIC ID {}", cpu.cpu, cpu.apic_id)).color(cx.t.text));
             let phrase = activity_phrase(cpu.activity);
+            let phrase = cpu.due.map_or(phrase.to_owned(), |due| format!("{phrase}; next step takes {due}"));
             let colour = if cpu.activity == Activity::Shutdown { cx.t.fault } else { cx.t.weak };
             let response = ui.label(RichText::new(phrase).color(colour));
             cx.explain(response, || lessons::glossary::activity(cpu.activity).map(Words::entry).unwrap_or_default());

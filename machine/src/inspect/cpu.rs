@@ -16,6 +16,7 @@ pub fn state_of(machine: &Machine, cpu: &Cpu) -> CpuState {
         apic_id: cpu.lapic.id(),
         activity: cpu.activity,
         mode: cpu.mode(),
+        due: crate::exception::due(cpu),
         steps: cpu.steps,
         gpr: cpu.gpr,
         ip: cpu.rip,

@@ -32,6 +32,7 @@ pub(crate) fn why_not(cpu: &CpuState) -> Option<String> {
     let id = cpu.cpu;
     match cpu.activity {
         Activity::Running => None,
+        _ if cpu.due.is_some() => None,
         Activity::WaitForSipi => Some(format!(
             "{id} is in wait-for-SIPI: it executes nothing and cannot step. Press r to run until a SIPI wakes it."
         )),

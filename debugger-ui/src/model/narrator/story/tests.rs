@@ -156,6 +156,8 @@ fn cannot_step() {
     assert!(words(Activity::WaitForSipi).unwrap().contains("Press r"));
     assert!(words(Activity::Halted).unwrap().contains("Press r"));
     assert!(words(Activity::Shutdown).unwrap().contains("Shift+S"));
+    let due = Some(protocol::cpu::Due::Sipi(0x9a));
+    assert_eq!(why_not(&CpuState { activity: Activity::WaitForSipi, due, ..CpuState::default() }), None);
 }
 
 /// Goal: a run to an event names the instruction that caused it; method: 5 steps that end with a LIDT in the listing.
