@@ -4,8 +4,8 @@ use crate::machine::Snapshot;
 use protocol::CpuId;
 use std::sync::Arc;
 
-/// Steps between two checkpoints where nothing was thinned: some 3 ms of replay.
-pub(super) const SPACING: u64 = 1 << 17;
+/// Steps between two checkpoints where nothing was thinned: some 1.5 ms of replay.
+pub(super) const SPACING: u64 = 1 << 16;
 /// At most so many, whatever they cost: choosing the one to drop looks at each.
 const MAX_COUNT: usize = 4096;
 
