@@ -1,9 +1,9 @@
 //! A machine with its past: journal, checkpoints, log and breakpoints around a [`Machine`], and runs in both
 //! directions.
 //!
-//! A position is reached again by restoring a checkpoint and replaying the journal ([`seek`]); log and recorded end are
+//! A position is reached again by restoring a checkpoint and replaying the journal (`timeline::seek`); log and recorded end are
 //! written only by the first run over a stretch. What changes the past ends the future that was recorded; it is kept
-//! until the next such change and [`Timeline::undo`] brings it back as it was. [`search`] answers requests.
+//! until the next such change and [`Timeline::undo`] brings it back as it was. `timeline::search` answers requests.
 //! Read by the server, with [`crate::inspect`] for the state at the present position.
 
 mod breakpoints;

@@ -1,7 +1,7 @@
 //! Events and console output by position. Written once, when a position is reached for the first time; a replay makes
 //! the same again and is not asked. "At or before now" is a prefix.
 //!
-//! Bounded: beyond [`MAX_EVENTS`] events or [`MAX_CONSOLE`] bytes the oldest eighth is dropped, and the log says from
+//! Bounded: beyond `MAX_EVENTS` events or `MAX_CONSOLE` bytes the oldest eighth is dropped, and the log says from
 //! which position (or offset) on it is complete. Console offsets go on counting.
 
 use protocol::request::ConsoleText;
