@@ -90,7 +90,7 @@ mod tests {
         check(&[0x66, 0xea, 0, 0, 9, 0, 8, 0], 16, "jmp far 0x8:0x90000", "ljmpl $8,$0x90000", None);
         check(&[0xeb, 0xfe], 32, "jmp short 0x8000", "jmp 0x8000", Some(0x8000));
         check(&[0x48, 0x8b, 0x43, 0x10], 64, "mov rax, [rbx+0x10]", "mov 0x10(%rbx),%rax", None);
-        check(&[0xf3, 0x48, 0xab], 64, "rep stosq", "rep stos %rax,(%rdi)", None);
+        check(&[0xf3, 0x48, 0xab], 64, "rep stosq [rdi]", "rep stos %rax,(%rdi)", None);
     }
 
     /// Goal: bytes that are no instruction say so and move on by one; method: an undefined opcode, no bytes.
