@@ -23,7 +23,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     guest::build()?;
     build::host(&["debugger-ui"], args.release)?;
     let mut window = Command::new(project::program("firstlight", args.release));
-    window.arg("--kernel").arg(project::kernel()).arg("--profile").arg(project::profile()).args(&args.arguments);
+    // It finds the kernel in the folder of guest images, unless it is told to connect elsewhere.
+    window.args(&args.arguments);
     println!("$ {}", cmd::line(&window));
     let status = window.status().map_err(|error| cmd::explain(&window, error))?;
     // The program has said itself what was wrong: pass its status on.

@@ -213,3 +213,50 @@ fn damaged_images() -> Result<Vec<(&'static str, Vec<u8>)>> {
         ("a text file", b"not an ELF file at all\n".repeat(20)),
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ascent, last_cr3};
+    use serde_json::{Value, json};
+
+    const KERNEL_CR3: u64 = 0x28_7000;
+    /// trampoline_pgd lies one page after trampoline_start here.
+    const PGD_OFFSET: u64 = 0x1000;
+
+    fn good() -> Vec<Value> {
+        let mode = |step, to| json!({"step": step, "cpu": 1, "kind": "mode", "to": to});
+        let cr3 =
+            |step, new| json!({"step": step, "cpu": 1, "kind": "cr", "register": "cr3", "old": "0x0", "new": new});
+        vec![
+            json!({"step": 5, "cpu": 0, "kind": "cr", "register": "cr3", "old": "0x1000", "new": "0x287000"}),
+            json!({"step": 9, "cpu": 0, "kind": "ipi", "delivery": "sipi", "to": 1, "vector": 0x9c, "ignored": null}),
+            mode(10, "real"),
+            mode(20, "protected16"),
+            mode(21, "protected32"),
+            cr3(30, "0x9d000"),
+            mode(40, "compat"),
+            mode(41, "long"),
+            cr3(50, "0x287000"),
+        ]
+    }
+
+    /// Goal: the check of a boot lets a good one through and no other. Method: a good log, then one thing wrong each time.
+    #[test]
+    fn ascents() {
+        assert_eq!(last_cr3(&good(), 0), Some(KERNEL_CR3));
+        let check = |events: &[Value]| ascent(events, 1, PGD_OFFSET, KERNEL_CR3).map_err(|error| error.to_string());
+        assert_eq!(check(&good()), Ok(()));
+        let wrong = |index: usize, field: &str, value: Value, words: &str| {
+            let mut events = good();
+            events[index][field] = value;
+            let said = check(&events).unwrap_err();
+            assert!(said.contains(words), "{said}");
+        };
+        wrong(3, "to", json!("compat"), "its modes were real, compat");
+        wrong(1, "ignored", json!("not in wait-for-SIPI"), "no SIPI reached it");
+        wrong(1, "vector", json!(0x8c), "trampoline_pgd is at 0x8d000");
+        wrong(5, "new", json!("0x287000"), "paging went on with CR3 = 0x287000");
+        wrong(5, "step", json!(45), "CR3 was not loaded before paging");
+        wrong(8, "new", json!("0x9d000"), "the kernel's is 0x287000");
+    }
+}
