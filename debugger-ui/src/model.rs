@@ -84,8 +84,8 @@ pub(crate) struct Asked {
     pub cpu: Option<CpuId>,
     /// Which way.
     pub direction: Direction,
-    /// The instruction that the CPU was about to execute, in words, where it is known.
-    pub instruction: Option<String>,
+    /// The instruction that the CPU whose turn it was was about to execute, in words, where it is known.
+    pub instruction: Option<(CpuId, String)>,
     /// Steps that each CPU had made.
     pub steps: Vec<u64>,
     /// In which way.
@@ -121,8 +121,10 @@ impl Model {
     /// Remembers where the machine stands before it is moved or changed.
     pub(crate) fn begin(&mut self, cpu: Option<CpuId>, direction: Direction, how: How) {
         let mover = cpu.or(self.timeline.next_cpu).and_then(|cpu| self.cpus.get(cpu));
-        let line = mover.and_then(|cpu| self.code.instruction_at(cpu.linear_pc()));
-        let instruction = line.map(|line| if self.settings.intel { line.intel.clone() } else { line.att.clone() });
+        let instruction = mover.and_then(|cpu| {
+            let line = self.code.instruction_at(cpu.linear_pc())?;
+            Some((cpu.cpu, if self.settings.intel { line.intel.clone() } else { line.att.clone() }))
+        });
         let steps = self.cpus.states.iter().map(|cpu| cpu.steps).collect();
         self.asked = Some(Asked { from: self.timeline.position, cpu, direction, instruction, steps, how });
         self.cpus.before = self.cpus.states.clone();

@@ -195,7 +195,7 @@ fn connected(model: &mut Model) -> bool {
     let why = match &model.connection.link {
         Link::Ready | Link::Running { .. } => return true,
         Link::Connecting => "Not connected yet.".to_owned(),
-        Link::Lost { why } => why.clone(),
+        Link::Lost { .. } => "Not connected. Reconnect first.".to_owned(),
         Link::Crashed { .. } => "The machine's thread has ended. Restart it to go on.".to_owned(),
     };
     model.notice = Some(why);

@@ -14,12 +14,25 @@ const TREE_TABLES: u32 = 1024;
 pub(crate) fn after_stop(model: &mut Model) {
     model.page_tables.choose_roots(&model.cpus, &model.symbols);
     if !model.connection.offers.vendor {
+        without_vendor(model);
         return;
     }
     names(model);
     code(model);
     if model.page_tables.shown {
         page_tables(model);
+    }
+}
+
+/// A server that is not ours tells registers only: the panels say so.
+fn without_vendor(model: &mut Model) {
+    model.code.empty = Some("Not available: this server is not Firstlight's and sends no disassembly.".to_owned());
+    if let Some(cpu) = model.cpus.selected() {
+        (model.code.cpu, model.code.bits) = (cpu.cpu, super::cpus::code_bits(cpu));
+    }
+    for view in 0..model.page_tables.views.len() {
+        let why = "Not available: this server is not Firstlight's and does not read page tables.";
+        model.page_tables.clear(view, why.to_owned());
     }
 }
 
@@ -51,7 +64,7 @@ pub(crate) fn variable(bytes: &[u8]) -> Option<u64> {
 /// The instructions around the selected CPU's next one, or from where the user looks.
 pub(crate) fn code(model: &mut Model) {
     if !model.connection.offers.vendor {
-        return;
+        return without_vendor(model);
     }
     if let Some(cpu) = model.cpus.selected() {
         let request = model.code.request(cpu, &model.symbols);

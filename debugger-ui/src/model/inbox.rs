@@ -5,7 +5,7 @@ use super::connection::{Link, Offers};
 use super::outbox::Purpose;
 use super::{Model, diff::Diff, follow_up};
 use protocol::Position;
-use protocol::request::{Answer, Hello, Refusal, Request, StopReason, Stopped, Wanted};
+use protocol::request::{Answer, Direction, Hello, Refusal, Request, StopReason, Stopped, Wanted};
 
 /// A report of the session.
 #[derive(Clone, Debug, PartialEq)]
@@ -279,6 +279,9 @@ impl Model {
     fn watched(&mut self, stopped: Stopped) {
         let moved = stopped.position != self.timeline.position || stopped.epoch != self.timeline.epoch;
         if moved && self.connection.ready() {
+            let back = stopped.position < self.timeline.position;
+            let direction = if back { Direction::Backward } else { Direction::Forward };
+            self.begin(stopped.moved_cpu, direction, super::How::Run);
             self.stopped(stopped);
         } else {
             self.connection.gdb.attached = stopped.gdb_attached;

@@ -42,7 +42,8 @@ impl fmt::Display for LinkError {
             Self::Closed => write!(f, "the server ended the connection"),
             Self::TimedOut { instead: Some(instead), .. } => write!(f, "{instead}"),
             Self::TimedOut { asked, seconds, instead: None } => {
-                write!(f, "the server did not answer {asked} within {seconds} s")
+                let ask = if asked == "qSupported" { ": is it a gdb server?" } else { "" };
+                write!(f, "the server did not answer {asked} within {seconds} s{ask}")
             }
             Self::Rsp(error) => write!(f, "{error}"),
             Self::Wire(what) => write!(f, "the server's answer makes no sense: {what}"),
@@ -170,8 +171,8 @@ fn takes_long(request: &Request) -> bool {
     )
 }
 
-/// The beginning of a packet, for words about it.
+/// The name of a packet, for words about it.
 fn name_of(payload: &[u8]) -> String {
-    let text: Vec<u8> = payload.iter().take(20).copied().collect();
+    let text: Vec<u8> = payload.iter().take(20).take_while(|byte| **byte != b':').copied().collect();
     text.escape_ascii().to_string()
 }

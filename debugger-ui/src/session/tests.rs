@@ -102,6 +102,7 @@ fn standard_server() {
     let mut model = Model::default();
     until(&mut session, &mut model, "connected", |model| model.connection.ready() && model.cpus.states.len() == 2);
     assert!(!model.connection.offers.vendor && !model.connection.offers.story);
+    assert!(model.code.empty.as_deref().is_some_and(|why| why.contains("Not available")));
     assert_eq!(model.cpus.states[1].cr0, 0x11);
     assert_eq!(model.cpus.states[1].mode, protocol::Mode::Protected32);
     apply(Command::StepCpu(Direction::Forward), &mut model);

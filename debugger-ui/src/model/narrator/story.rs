@@ -366,10 +366,9 @@ fn wrote(model: &Model, cpu: CpuId) -> String {
 
 /// "CPU 1 executed mov cr0, eax", or without the instruction where it is not known.
 fn executed(model: &Model, cpu: CpuId) -> String {
-    let asked = model.asked.as_ref();
-    let known = asked.filter(|asked| asked.cpu.or(model.timeline.moved_cpu) == Some(cpu)).filter(|_| one_step(model));
-    match known.and_then(|asked| asked.instruction.as_ref()) {
-        Some(instruction) => format!("{cpu} executed {instruction}"),
+    let known = model.asked.as_ref().filter(|_| one_step(model)).and_then(|asked| asked.instruction.as_ref());
+    match known.filter(|(mover, _)| *mover == cpu) {
+        Some((_, instruction)) => format!("{cpu} executed {instruction}"),
         None => format!("{cpu} made a step"),
     }
 }
