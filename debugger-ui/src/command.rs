@@ -1,6 +1,6 @@
 //! Everything a user can do, as data: views push [`Command`]s, [`apply()`] carries them out.
 //!
-//! [`catalog`] gives each its name, key and words, for buttons, tooltips and the palette alike.
+//! [`mod@catalog`] gives each its name, key and words, for buttons, tooltips and the palette alike.
 
 mod apply;
 pub mod catalog;

@@ -1,6 +1,6 @@
 //! The session: a worker thread owns the connection; orders go in, reports come out, the window never waits.
 //!
-//! [`transport`] is the connection as bytes with time-outs, [`exchange`] a packet and its reply, [`worker`] the thread,
+//! [`transport`] is the connection as bytes with time-outs, [`exchange`] a packet and its reply, `worker` the thread,
 //! [`standard`] what is done with a server that is not ours, [`hosted`] the machine inside this process.
 
 pub mod exchange;

@@ -1,8 +1,8 @@
 //! The lanes in story time: one column for each position with events or labels; stretches without any fold into gaps.
 //!
 //! Columns run over the whole recorded run; NOW stands somewhere in them. Each row is one CPU, or several that stand
-//! alike. Segments and marks name columns, so that a view draws only the columns it shows. [`story`] makes columns and
-//! tracks from events, only from the new ones while the run grows; [`rows`] makes the rows.
+//! alike. Segments and marks name columns, so that a view draws only the columns it shows. `story` makes columns and
+//! tracks from events, only from the new ones while the run grows; `rows` makes the rows.
 
 mod rows;
 mod story;

@@ -1,6 +1,6 @@
 //! One sentence about what just happened, at most 25 words, made from the events and the difference of two states.
 //!
-//! [`story`] chooses what to tell; this file keeps the last sentence and the log.
+//! `story` chooses what to tell; this file keeps the last sentence and the log.
 
 mod story;
 

@@ -1,4 +1,4 @@
-//! From key presses to commands. The list of commands and their keys is [`crate::command::catalog`].
+//! From key presses to commands. The list of commands and their keys is [`mod@crate::command::catalog`].
 //!
 //! Letters never act while a text field or the guest's console has the focus; there only keys with Ctrl or Alt and the
 //! function keys do, and in the console only those that lead out of it.

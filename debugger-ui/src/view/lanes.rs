@@ -1,8 +1,8 @@
 //! The lanes: one row for each CPU in story time, with its mode as height, pattern and word, its activity over it, its
 //! page-table root below it, and IPIs as arrows between the rows.
 //!
-//! What stands in which column is worked out by [`crate::model::lanes`]; here columns get widths ([`axis`]) and are
-//! painted ([`paint`]), only those in view. The track is a slider for the keyboard and the screen reader; the rows'
+//! What stands in which column is worked out by [`crate::model::lanes`]; here columns get widths (`axis`) and are
+//! painted (`paint`), only those in view. The track is a slider for the keyboard and the screen reader; the rows'
 //! names are buttons that tell the row's state in words, so that the lanes can be read as a table.
 
 mod axis;

@@ -175,6 +175,8 @@ fn is_step_of(model: &Model, cpu: CpuId) -> bool {
 fn stop_words(model: &Model) -> String {
     match &model.timeline.reason {
         Some(StopReason::Breakpoint { id, .. }) => format!("Breakpoint {id}."),
+        Some(StopReason::Interrupted) => "Paused.".to_owned(),
+        Some(StopReason::Budget) => "It has not come back yet; c runs on.".to_owned(),
         Some(StopReason::EndOfRecording) => "This is the end of what was run.".to_owned(),
         Some(StopReason::AllWaiting) => {
             "All CPUs wait and no timer runs: the machine goes on when you type into its console.".to_owned()
@@ -348,7 +350,7 @@ fn activity_change(
     }
 }
 
-/// "CPU 1 executed lidt [0x40]": where a run of several steps ended with the write of a register, it was the
+/// `CPU 1 executed lidt [0x40]`: where a run of several steps ended with the write of a register, it was the
 /// instruction right before the next one, for none of those that write registers jumps.
 fn wrote(model: &Model, cpu: CpuId) -> String {
     let pc = model.cpus.get(cpu).map(CpuState::linear_pc);

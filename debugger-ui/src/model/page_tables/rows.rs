@@ -33,7 +33,7 @@ pub struct TreeRow {
     pub kind: RowKind,
     /// Indentation: 0 for the root's entries.
     pub depth: u8,
-    /// "PML4[511]", "PT[0-3]".
+    /// `PML4[511]`, `PT[0-3]`.
     pub entry: String,
     /// First linear address.
     pub from: LinearAddr,

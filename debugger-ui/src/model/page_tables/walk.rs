@@ -22,7 +22,7 @@ pub struct Walk {
 /// One box of a walk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WalkBox {
-    /// "PML4[511]", "page 2M".
+    /// `PML4[511]`, `page 2M`.
     pub title: String,
     /// "table 00345000, entry 0000000000346023".
     pub detail: String,
