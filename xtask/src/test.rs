@@ -152,11 +152,11 @@ fn prepare(parts: &[Part], groups: &[setup::Group]) -> Result<()> {
         println!("== guest images");
         guest::build()?;
     }
-    if parts.iter().any(|part| matches!(part, Part::Boot | Part::Gdb | Part::Window)) {
-        build::host(&["machine"], false)?;
-    }
+    // Both at once where the window is wanted: cargo would build the machine again for another set of features.
     if parts.contains(&Part::Window) {
-        build::host(&["debugger-ui"], false)?;
+        build::host(&["machine", "debugger-ui"], false)?;
+    } else if parts.iter().any(|part| matches!(part, Part::Boot | Part::Gdb)) {
+        build::host(&["machine"], false)?;
     }
     Ok(())
 }
