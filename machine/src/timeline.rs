@@ -1,8 +1,8 @@
 //! A machine with its past: journal, checkpoints, log and breakpoints around a [`Machine`], and runs in both
 //! directions.
 //!
-//! A position is reached again by restoring a checkpoint and replaying the journal (`timeline::seek`); log and recorded end are
-//! written only by the first run over a stretch. What changes the past ends the future that was recorded; it is kept
+//! A position is reached again by restoring a checkpoint and replaying the journal (`timeline::seek`); log and recorded
+//! end are written only by the first run over a stretch. What changes the past ends the future that was recorded; it is kept
 //! until the next such change and [`Timeline::undo`] brings it back as it was. `timeline::search` answers requests.
 //! Read by the server, with [`crate::inspect`] for the state at the present position.
 
@@ -23,7 +23,7 @@ use log::{Log, Mark, Tail};
 use protocol::breakpoint::{Breakpoint, Condition};
 use protocol::request::{ConsoleText, Edit, Refusal};
 use protocol::{Activity, CpuId, CpuState, Event, Position};
-use search::Search;
+use search::{Search, Unfinished};
 use std::sync::Arc;
 
 /// What checkpoints may cost if nothing else is asked for, in bytes.
@@ -43,6 +43,7 @@ pub struct Timeline {
     end: u64,
     kept: Option<KeptFuture>,
     search: Option<Search>,
+    unfinished: Option<Unfinished>,
     epoch: u64,
     /// The last run went back: the CPU that moved is the one whose step was taken back.
     went_back: bool,
@@ -75,6 +76,7 @@ impl Timeline {
             end,
             kept: None,
             search: None,
+            unfinished: None,
             epoch: 0,
             went_back: false,
         }

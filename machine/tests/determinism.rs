@@ -186,6 +186,45 @@ fn breakpoints_from_both_sides() {
     }
 }
 
+/// Goal: a run in pieces stops where a run in one go stops, also where a piece ends at a breakpoint; method: budgets of a
+/// few steps, for breakpoints and for a step over a call and out of one.
+#[test]
+fn runs_in_pieces() {
+    let run = |budget: u64| {
+        let mut timeline = timeline(4, Some(8));
+        let id = timeline.set_breakpoint(None, Condition::Execute(LinearAddr(LEAF))).unwrap().id;
+        let mut found = Vec::new();
+        for (cpu, until) in [(None, Until::Breakpoint), (Some(CpuId(0)), Until::Over), (Some(CpuId(0)), Until::Out)] {
+            if until == Until::Over {
+                timeline.clear_breakpoint(id).unwrap();
+                let call = forward(Until::Address(LinearAddr(CALL_WORK)));
+                assert_eq!(advance(&mut timeline, &call), StopReason::Reached);
+            }
+            for _ in 0..5 {
+                if until == Until::Out {
+                    // The main loop returns nowhere.
+                    let leaf = Advance { cpu, ..forward(Until::Address(LinearAddr(LEAF))) };
+                    assert_eq!(advance(&mut timeline, &leaf), StopReason::Reached);
+                }
+                let request = Advance { cpu, budget, ..forward(until.clone()) };
+                let reason = loop {
+                    match advance(&mut timeline, &request) {
+                        StopReason::Budget => {}
+                        reason => break reason,
+                    }
+                };
+                found.push((timeline.position(), reason));
+            }
+        }
+        found
+    };
+    let whole = run(1_000_000);
+    assert_eq!(whole.len(), 15);
+    for budget in [1, 2, 3, 7, 100] {
+        assert_eq!(run(budget), whole, "budget {budget}");
+    }
+}
+
 /// Goal: breakpoints are no state: setting them changes neither hash nor order; method: run with and without.
 #[test]
 fn breakpoints_change_nothing() {

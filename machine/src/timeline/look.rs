@@ -139,6 +139,18 @@ impl Look {
         }
     }
 
+    /// What is still looked for.
+    pub fn goal(&self) -> Goal {
+        self.goal.clone()
+    }
+
+    /// Looks at the position where the machine stands, as a run that went on from here would first.
+    pub fn look_here(&mut self, machine: &Machine) {
+        if let Some(cpu) = machine.next_cpu().and_then(|cpu| machine.cpu(cpu)) {
+            Eye::<true> { look: self, log: None }.stops_before(cpu, machine.bus(), machine.position().0);
+        }
+    }
+
     /// Backwards: the next stretch is an earlier one.
     pub fn begin_stretch(&mut self) {
         self.high_sp = self.high_sp.max(self.stretch_high_sp);

@@ -34,6 +34,15 @@ pub(super) struct Search {
     look: Look,
 }
 
+/// A step over or out that used up its budget: where it stands, and what it looks for since it began elsewhere.
+#[derive(Clone, Debug)]
+pub(super) struct Unfinished {
+    cpu: Option<CpuId>,
+    until: Until,
+    position: u64,
+    goal: Goal,
+}
+
 /// What a request asks for, in terms of a look.
 struct Plan {
     goal: Goal,
@@ -54,10 +63,9 @@ impl Plan {
 impl Timeline {
     /// One piece of a run, at most `budget` steps of work in either direction; see [`Advance`].
     ///
-    /// [`StopReason::Budget`] means that it is not over. Backwards, the same request again goes on where this one stopped
-    /// (the position may have moved back meanwhile). Forwards, a new request counts from its own start: ask for the steps
-    /// that are left. Over and Out need a CPU and begin anew as well; keep asking only where the budget is the user's
-    /// patience. `wanted` is not looked at here.
+    /// [`StopReason::Budget`] means that it is not over: the same request again goes on where this one stopped (backwards,
+    /// the position may have moved back meanwhile). Only steps are counted from each request's own start: ask for those
+    /// that are left. `wanted` is not looked at here.
     ///
     /// # Errors
     /// Where the request makes no sense: no such CPU, input backwards, hold, over or out without CPU.
@@ -93,10 +101,25 @@ impl Timeline {
                 _ => {}
             }
         }
-        let goal = self.forward_goal(request, &mut way);
+        let unfinished = self
+            .unfinished
+            .take()
+            .filter(|run| run.position == start && run.cpu == request.cpu && run.until == request.until);
+        let goal = match unfinished {
+            Some(run) => run.goal,
+            None => self.forward_goal(request, &mut way),
+        };
         let mut look = Look::new(goal, self.breakpoints.list(), start, false);
         let ran = self.roll(way, &mut look);
         self.went_back = false;
+        if look.hit.is_none() && ran == Ran::Limit && self.forward_limit(request, start, way) == StopReason::Budget {
+            // The next piece would take this position for its start and see nothing there.
+            look.look_here(&self.machine);
+            if look.hit.is_none() && matches!(request.until, Until::Over | Until::Out) {
+                let (cpu, until, position) = (request.cpu, request.until.clone(), self.position().0);
+                self.unfinished = Some(Unfinished { cpu, until, position, goal: look.goal() });
+            }
+        }
         match (look.hit, ran) {
             (Some((_, Hit::Breakpoint(id, cpu))), _) => StopReason::Breakpoint { id, cpu },
             (Some((_, Hit::Goal)), _) => StopReason::Reached,
