@@ -39,13 +39,21 @@ pub fn append(job: &mut LayoutJob, t: &Tokens, value: u64, digits: u8, changed: 
     }
 }
 
-/// A value that is shown beside `full`: the groups in front that are the same there become a sign.
+/// A value that is shown beside `full`: the groups in front that are the same there become a
+/// sign, zeros in front are left out.
 pub fn ending(value: u64, full: u64, digits: u8) -> String {
     let (text, beside) = (grouped(value, digits), grouped(full, digits));
     let groups = text.split('_').count();
     let same = text.split('_').zip(beside.split('_')).take_while(|(a, b)| a == b).count().min(groups - 1);
     let rest = text.split('_').skip(same).collect::<Vec<_>>().join("_");
-    if same > 0 { format!("\u{2026}{rest}") } else { rest }
+    if same > 0 {
+        return format!("\u{2026}{rest}");
+    }
+    let mut short = rest.as_str();
+    while let Some(shorter) = short.strip_prefix("0000_") {
+        short = shorter;
+    }
+    short.to_owned()
 }
 
 /// A count with its digits in groups of three, as `1 204 311`.
@@ -74,7 +82,7 @@ mod tests {
         assert_eq!(grouped(0xffff_ffff_8100_0000, 16), "ffff_ffff_8100_0000");
         assert_eq!(grouped(0, 12), "0000_0000_0000");
         assert_eq!(ending(0xffff_ffff_8000_005f, 0xffff_ffff_8000_0062, 16), "\u{2026}005f");
-        assert_eq!(ending(0x9c128, 0xffff_ffff_8000_0062, 16), "0000_0000_0009_c128");
+        assert_eq!(ending(0x9c128, 0xffff_ffff_8000_0062, 16), "0009_c128");
         assert_eq!(ending(0x1038, 0x103b, 4), "1038");
         assert_eq!(count(1_204_311), "1\u{a0}204\u{a0}311");
         assert_eq!(count(117), "117");

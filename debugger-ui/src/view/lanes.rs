@@ -47,7 +47,7 @@ pub struct State {
 
 /// Height that the lanes want: four rows at most, and no more than a third of the window; the rest scrolls.
 pub fn height(model: &Model, window: f32) -> f32 {
-    let fit = ((window * 0.33 - HEAD - FOOT) / ROW).floor().clamp(1.0, 4.0);
+    let fit = ((window * 0.34 - HEAD - FOOT) / ROW).floor().clamp(1.0, 4.0);
     HEAD + FOOT + ROW * (model.lanes.rows.len().max(1) as f32).min(fit)
 }
 

@@ -211,7 +211,8 @@ fn row(ui: &Ui, cx: &Cx<'_>, rect: Rect, row: &TreeRow) -> String {
 fn amount(row: &TreeRow) -> String {
     match row.kind {
         RowKind::Pages => format!("{} x {}", row.count, size_words(row.page_size)),
-        RowKind::Table if row.count > 0 => format!("{} pages", row.count),
+        RowKind::Table if row.count == 1 => "1 page".to_owned(),
+        RowKind::Table if row.count > 1 => format!("{} pages", row.count),
         RowKind::Table => String::new(),
         RowKind::Malformed => "malformed".to_owned(),
     }
