@@ -218,7 +218,7 @@ impl Filter {
     /// Frames a packet for the client.
     pub fn send(&mut self, body: &[u8]) -> Vec<u8> {
         let mut body = std::borrow::Cow::Borrowed(body);
-        if std::mem::take(&mut self.answering_supported) {
+        if std::mem::take(&mut self.answering_supported) && !body.starts_with(b"E") {
             body.to_mut().push(b';');
             body.to_mut().extend_from_slice(wire::FEATURE.as_bytes());
         }

@@ -105,8 +105,9 @@ fn line_at(cpu: &Cpu, bus: &Bus, linear: u64) -> CodeLine {
 fn lines_before(cpu: &Cpu, bus: &Bus, linear: u64, count: u16) -> Vec<CodeLine> {
     let count = usize::from(count);
     let farthest = (count * MAX_INSTRUCTION) as u64;
-    let starts =
-        (1..=farthest).rev().filter_map(|back| offset_in_cs(cpu, linear).checked_sub(back).map(|_| linear - back));
+    // An instruction may begin neither before its segment nor before address 0.
+    let most = farthest.min(offset_in_cs(cpu, linear)).min(linear);
+    let starts = (1..=most).rev().map(|back| linear - back);
     for start in starts {
         if let Some(mut lines) = lines_between(cpu, bus, start, linear) {
             return lines.split_off(lines.len().saturating_sub(count));

@@ -125,7 +125,9 @@ fn one_drives() {
     assert_eq!(window.request(&forward(1)), Answer::Refused(Refusal::GdbDrives));
     assert!(stopped(window.request(&Request::State { wanted: Wanted::default() })).gdb_attached);
     let mut second = Client::connect(&server);
-    assert!(second.ask("qSupported:xmlRegisters=i386").starts_with("E.another gdb"));
+    let turned_away = second.ask("qSupported:xmlRegisters=i386");
+    assert!(turned_away.starts_with("E.another gdb") && !turned_away.contains("qFirstlight"), "{turned_away}");
+    assert_eq!(second.receive(), None);
     assert_eq!(window.request(&Request::TakeOver), Answer::Done);
     assert!(gdb.ask("g").starts_with("E.the window has taken over"));
     assert_eq!(gdb.receive(), None);
@@ -202,4 +204,84 @@ fn restart_keeps_breakpoints() {
     assert!(matches!(hit.reason, StopReason::Breakpoint { cpu: CpuId(0), .. }), "{:?}", hit.reason);
     assert_eq!(hit.position, Position(2));
     assert!(hit.epoch > before);
+}
+
+/// Goal: no value in a request makes the machine panic; method: the largest numbers everywhere, in every request.
+#[test]
+fn extremes() {
+    use protocol::breakpoint::{Condition, EventFilter};
+    use protocol::page_table::{PagingKind, PagingMode};
+    use protocol::request::RootSpec;
+    use protocol::{LinearAddr, Mode};
+    let server = server();
+    let mut client = Client::connect(&server);
+    stopped(client.request(&forward(10)));
+    let wanted = || Wanted {
+        all_cpus: true,
+        console_from: Some(u64::MAX),
+        events_from: Some(Position(u64::MAX)),
+        trees: vec![RootSpec::Cpu(CpuId(u16::MAX)), RootSpec::Cpu(CpuId(0))],
+    };
+    let linear = LinearAddr(u64::MAX);
+    let cpu = CpuId(0);
+    let mut requests = vec![
+        Request::Seek { position: Position(u64::MAX), wanted: wanted() },
+        Request::State { wanted: wanted() },
+        Request::Memory { from: Place::Phys(PhysAddr(u64::MAX)), len: 65536 },
+        Request::Memory { from: Place::Linear { cpu, linear }, len: 65536 },
+        Request::Memory { from: Place::Linear { cpu: CpuId(u16::MAX), linear }, len: 1 },
+        Request::Code { cpu, linear, before: 512, count: 512 },
+        Request::Code { cpu, linear: LinearAddr(0), before: 1024, count: 0 },
+        Request::Events { from: Position(u64::MAX), to: Position(0), limit: 1 },
+        Request::Console { offset: u64::MAX },
+        Request::Walk { root: RootSpec::Cpu(cpu), linear },
+        Request::Edit {
+            edit: Edit::Memory { at: Place::Phys(PhysAddr(u64::MAX)), bytes: vec![1; 9] },
+            wanted: wanted(),
+        },
+        Request::Edit { edit: Edit::Memory { at: Place::Linear { cpu, linear }, bytes: vec![1; 9] }, wanted: wanted() },
+    ];
+    for kind in [PagingKind::Bits32, PagingKind::Pae, PagingKind::Level4, PagingKind::Level5] {
+        let mode = PagingMode { kind, ..PagingMode::default() };
+        for root in [0, 0xff_f000, u64::MAX] {
+            let root = RootSpec::Phys { root: PhysAddr(root), mode };
+            requests.push(Request::Tree { root, max_tables: 4096 });
+            requests.push(Request::Walk { root, linear });
+        }
+    }
+    for name in ["rax", "rip", "cr0", "cr3", "cr4", "cr8", "efer", "cs", "cs_base", "cs_attr", "rflags", "xmm3_high"] {
+        let edit = Edit::Register { cpu, name: name.into(), value: u64::MAX };
+        requests.push(Request::Edit { edit, wanted: wanted() });
+    }
+    for condition in [
+        Condition::Execute(linear),
+        Condition::Write { linear, len: u64::MAX },
+        Condition::Access { linear, len: 0 },
+        Condition::Event(EventFilter::Mode(Some(Mode::V86))),
+    ] {
+        requests.push(Request::SetBreakpoint { cpu: Some(cpu), condition });
+    }
+    for until in [Until::Steps(0), Until::Steps(u64::MAX), Until::Over, Until::Out, Until::Address(linear)] {
+        for direction in [Direction::Forward, Direction::Backward] {
+            for (cpu, hold_others) in
+                [(None, true), (Some(cpu), true), (Some(CpuId(1)), false), (Some(CpuId(9)), false)]
+            {
+                for budget in [0, 1000] {
+                    requests.push(Request::Advance(Advance {
+                        cpu,
+                        hold_others,
+                        direction,
+                        until: until.clone(),
+                        budget,
+                        serial_input: vec![b'x'; 3],
+                        wanted: wanted(),
+                    }));
+                }
+            }
+        }
+    }
+    for request in requests {
+        let answer = client.request(&request);
+        assert!(!matches!(answer, Answer::Refused(Refusal::Crashed(_))), "{request:?}: {answer:?}");
+    }
 }
