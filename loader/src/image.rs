@@ -1,6 +1,6 @@
 //! The kernel's ELF file, checked once: after [`Image::parse`] every number in it can be trusted.
 //!
-//! [`crate::plan`] gives the rest of the kernel its addresses, [`crate::load`] puts it all into memory.
+//! [`crate::plan`] gives the rest of the kernel its addresses, [`mod@crate::load`] puts it all into memory.
 
 use crate::error::LoadError;
 use alloc::{format, vec::Vec};

@@ -1,7 +1,7 @@
 //! Puts a kernel where bootloader_api promises it: segments, stack, boot information, page tables.
 //!
 //! The library knows no machine. Whoever calls it (the embedded machine's direct boot, a UEFI application) owns physical
-//! memory behind [`PhysMemory`] and says what else there is in a [`Platform`]; [`load`] answers with the register
+//! memory behind [`PhysMemory`] and says what else there is in a [`Platform`]; [`load()`] answers with the register
 //! values at the kernel's first instruction.
 //!
 //! ```text

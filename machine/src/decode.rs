@@ -1,6 +1,6 @@
 //! Instructions decoded once into a compact form of our own ([`Insn`]) and cached by physical page ([`CodeCache`]).
 //!
-//! iced-x86 decodes, [`translate`] converts, [`crate::execute`] runs. The cache is derived: it is keyed by physical
+//! iced-x86 decodes, [`mod@translate`] converts, [`crate::execute`] runs. The cache is derived: it is keyed by physical
 //! page, code size and `Ram::generation`, so that any write to the page makes it forget, and it can be thrown away at
 //! any time.
 

@@ -1,4 +1,4 @@
-//! The operations that this machine executes, named as iced-x86 and the SDM name them. Made by [`super::translate`],
+//! The operations that this machine executes, named as iced-x86 and the SDM name them. Made by [`mod@super::translate`],
 //! matched by [`crate::execute`].
 
 use iced_x86::Mnemonic;

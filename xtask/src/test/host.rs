@@ -24,7 +24,8 @@ pub fn doc(report: &mut Report) -> Result<()> {
     let mut cargo = cmd::cargo();
     cargo
         .args(["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"])
-        .env("RUSTDOCFLAGS", "-D warnings");
+        // Private items are documented too, so that links to them lead somewhere.
+        .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links");
     report.case("rustdoc", cmd::run(&mut cargo));
     Ok(())
 }
