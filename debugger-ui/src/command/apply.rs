@@ -93,10 +93,10 @@ pub fn apply(command: Command, model: &mut Model) {
         Command::CloseGdb => model.outbox.read(Purpose::Gdb, Request::CloseGdb),
         Command::TakeOver => model.outbox.read(Purpose::TakeOver, Request::TakeOver),
         Command::Restart => match model.connection.hello.clone() {
-            Some(hello) => model.outbox.push(Order::Move(Request::Restart { config: hello.config })),
+            Some(hello) => power_cycle(model, Request::Restart { config: hello.config }),
             None => model.outbox.push(Order::Reconnect),
         },
-        Command::RestartWith(config) => model.outbox.push(Order::Move(Request::Restart { config })),
+        Command::RestartWith(config) => power_cycle(model, Request::Restart { config }),
         Command::EditSettings(draft) => {
             model.settings.draft = draft;
             model.settings.error = model.settings.draft.config().err();
@@ -104,11 +104,11 @@ pub fn apply(command: Command, model: &mut Model) {
         Command::ApplySettings => match model.settings.draft.config() {
             Ok(config) => {
                 model.settings.error = None;
-                model.outbox.push(Order::Move(Request::Restart { config }));
+                power_cycle(model, Request::Restart { config });
             }
             Err(why) => model.settings.error = Some(why),
         },
-        Command::Reload => model.outbox.push(Order::Move(Request::Reload)),
+        Command::Reload => power_cycle(model, Request::Reload),
         Command::Reconnect => {
             model.connection.link = Link::Connecting;
             model.outbox.push(Order::Reconnect);
@@ -269,6 +269,12 @@ fn jump(model: &mut Model, position: Position) {
     model.connection.link = Link::Running { back: direction == Direction::Backward, long: false };
     let wanted = model.wanted();
     model.outbox.push(Order::Move(Request::Seek { position, wanted }));
+}
+
+/// Restart and reload: until the new machine answers there is none. They end a run that is on.
+fn power_cycle(model: &mut Model, request: Request) {
+    model.connection.link = Link::Connecting;
+    model.outbox.push(Order::Move(request));
 }
 
 fn history(model: &mut Model, direction: Direction) {

@@ -122,10 +122,14 @@ impl Model {
         let from = self.asked.as_ref().map_or(self.timeline.position, |asked| asked.from);
         let before = std::mem::take(&mut self.cpus.before);
         let before = if before.is_empty() { self.cpus.states.clone() } else { before };
-        self.breakpoints.hit = match stopped.reason {
-            StopReason::Breakpoint { id, .. } => Some(id),
-            _ => None,
+        let (hit, select) = match stopped.reason {
+            StopReason::Breakpoint { id, cpu } => (Some(id), Some(cpu)),
+            StopReason::TripleFault { cpu } => (None, Some(cpu)),
+            _ => (None, None),
         };
+        self.breakpoints.hit = hit;
+        // What stopped the run is what the user wants to see.
+        self.cpus.selected = select.unwrap_or(self.cpus.selected);
         self.take_in(stopped);
         if usize::from(self.cpus.selected.0) >= self.cpus.states.len() {
             self.cpus.selected = protocol::CpuId(0);
@@ -245,7 +249,7 @@ impl Model {
     }
 
     fn refused(&mut self, refusal: &Refusal) {
-        if self.connection.running() {
+        if self.connection.running() || self.connection.link == Link::Connecting {
             self.connection.link = Link::Ready;
         }
         self.asked = None;
@@ -266,7 +270,11 @@ impl Model {
                 protocol::request::VERSION
             ),
         };
-        self.narrator.refuse(self.timeline.position, words);
+        if words.split_whitespace().count() > super::narrator::WORDS {
+            self.notice = Some(words);
+        } else {
+            self.narrator.refuse(self.timeline.position, words);
+        }
     }
 
     /// Looks whether gdb or another client has moved the machine, and whether the image on disk has changed.

@@ -36,7 +36,7 @@ pub enum Tone {
 }
 
 /// Most words in a sentence.
-const WORDS: usize = 25;
+pub(crate) const WORDS: usize = 25;
 /// Sentences kept.
 const LOG: usize = 1000;
 

@@ -5,6 +5,7 @@ use crate::model::control_bits::{brief_change_words, change_words, mode_change_w
 use crate::model::cpus::{activity_phrase, mode_phrase};
 use crate::model::timeline::{count_words, event_words, fault_name, ipi_label, position_words, time_words};
 use crate::model::{Asked, How, Model};
+use protocol::breakpoint::Condition;
 use protocol::cpu::{CS, CpuState};
 use protocol::event::{ControlRegister, Delivery, Event, EventKind};
 use protocol::request::{CodeLine, Direction, StopReason};
@@ -20,6 +21,11 @@ pub(super) fn tell(model: &Model, from: Position, before: &[CpuState]) -> (Tone,
         (_, Some(Asked { how: How::Change(words), .. })) => (Tone::Plain, words.clone()),
         (_, Some(Asked { how: How::Jump, .. })) if to > from => there(model, "At"),
         (Some(StopReason::CannotStep { why }), _) => (Tone::Refusal, why.clone()),
+        (Some(StopReason::Breakpoint { id, cpu }), _) if at_instruction(model, *id) => {
+            let back = if to < from { "Back at breakpoint" } else { "Breakpoint" };
+            let place = model.cpus.get(*cpu).map(|cpu| place(model, cpu)).unwrap_or_default();
+            (Tone::Plain, format!("{back} {id}: {cpu} is {place}."))
+        }
         (_, Some(asked)) if asked.direction == Direction::Backward => back(model, asked),
         (_, _) if to < from => jump_back(model),
         (Some(StopReason::TripleFault { cpu }), _) => gave_up(model, *cpu),
@@ -44,6 +50,12 @@ pub(crate) fn why_not(cpu: &CpuState) -> Option<String> {
         )),
         Activity::Held => Some(format!("{id} is held: select it, or press o to let the others run too.")),
     }
+}
+
+/// The breakpoint is one at an instruction: where its CPU stands is all there is to tell.
+fn at_instruction(model: &Model, id: u32) -> bool {
+    let hit = model.breakpoints.list.iter().find(|breakpoint| breakpoint.id == id);
+    hit.is_some_and(|breakpoint| matches!(breakpoint.condition, Condition::Execute(_)))
 }
 
 /// A server that tells no positions and events: only where the CPU stands.

@@ -148,6 +148,20 @@ fn going_back() {
     assert_eq!(model.narrator.sentence, "This is power-on: there is nothing before it.");
 }
 
+/// Goal: a breakpoint tells whose it is and selects that CPU; method: CPU 0 hits while CPU 1 is selected.
+#[test]
+fn breakpoint() {
+    let mut model = model();
+    let condition = Condition::Execute(LinearAddr(0x1234));
+    model.breakpoints.add(protocol::breakpoint::Breakpoint { id: 3, cpu: None, condition });
+    model.begin(None, Direction::Forward, How::Run);
+    let cpu0 = CpuState { ip: 0x1234, ..model.cpus.states[0].clone() };
+    let reason = StopReason::Breakpoint { id: 3, cpu: CpuId(0) };
+    model.absorb(Incoming::Stopped(Box::new(Stopped { reason, cpus: vec![cpu0], ..stopped(Position(500)) })));
+    assert_eq!(model.narrator.sentence, "Breakpoint 3: CPU 0 is about to execute 00001234.");
+    assert_eq!(model.cpus.selected, CpuId(0));
+}
+
 /// Goal: a CPU that cannot step says why and which key helps; method: each activity.
 #[test]
 fn cannot_step() {
