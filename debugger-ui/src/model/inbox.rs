@@ -175,6 +175,10 @@ impl Model {
         match (purpose, answer) {
             (_, Answer::Refused(refusal)) => self.refused(&refusal),
             (Purpose::Profile, Answer::Profile(profile)) => {
+                if profile.is_none() {
+                    let why = "No names: this image has no profile, or one of another build. `cargo xtask build` writes both.";
+                    self.notice = Some(why.to_owned());
+                }
                 self.symbols.set_profile(profile);
                 follow_up::names(self);
             }
@@ -329,6 +333,14 @@ pub(crate) mod tests {
         model.absorb(Incoming::Stopped(Box::new(stopped(Position(50)))));
         model.absorb(Incoming::Stopped(Box::new(Stopped { end: Position(50), ..stopped(Position(20)) })));
         assert_eq!(model.wanted().events_from, Some(Position(50)));
+    }
+
+    /// Goal: an image without names says so; method: the answer that there is no profile.
+    #[test]
+    fn no_profile() {
+        let mut model = Model::default();
+        model.absorb(Incoming::Answer(Purpose::Profile, Answer::Profile(None)));
+        assert!(model.notice.unwrap().contains("No names"));
     }
 
     /// Goal: a lost connection is a state with words; method: lose it, then connect again.
