@@ -120,9 +120,14 @@ impl Driver {
         match session {
             Session::Open => Ok(()),
             Session::Left => {
-                // The answer to detach has to get out first.
+                // gdbstub leaves this one unanswered, and gdb would take that for a lost connection.
+                if body.starts_with(b"vKill") {
+                    self.clients[index].answer(b"OK");
+                }
+                // The answer has to get out before the end.
                 let _ = self.clients[index].flush();
-                Err("gdb detached".into())
+                Err(if body.starts_with(b"D") { "gdb detached" } else { "gdb left by `kill`; the machine stays" }
+                    .into())
             }
         }
     }

@@ -162,6 +162,10 @@ fn interrupt_and_threads() {
     // The server listens on, and a new gdb finds the machine where it was.
     let mut gdb = attached(&server);
     assert_ne!(gdb.ask("p0"), le(0, 8));
+    // So does `kill`: there is no process to be killed.
+    assert_eq!(gdb.ask("vKill;1"), "OK");
+    assert_eq!(gdb.receive(), None);
+    assert_ne!(attached(&server).ask("p0"), le(0, 8));
 }
 
 /// Goal: a stop at a breakpoint that another client set is a plain SIGTRAP; method: a window sets it.
