@@ -16,7 +16,8 @@ use std::process::{Child, Command, ExitCode, Stdio};
 /// be read or used with another gdb. `firstlight-symbols` loads the real-mode code's symbols once the kernel has put it
 /// below 1 MiB; until then it lies nowhere.
 ///
-/// What follows `--` goes to firstlight-machine, for example `cargo xtask gdb -- --cpus 4`.
+/// What follows `--` goes to firstlight-machine, for example `cargo xtask gdb -- --cpus 4 --serial file:console.txt`;
+/// else the kernel's console is not shown, since the terminal is gdb's.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Run the gdb commands in this file and end; the exit status is gdb's
@@ -52,7 +53,11 @@ pub fn start_machine(arguments: &[String], release: bool) -> Result<(Child, Stri
 pub fn start_machine_on(image: &Path, arguments: &[String], release: bool) -> Result<(Child, String)> {
     let mut machine = Command::new(project::program("firstlight-machine", release));
     machine.arg("--kernel").arg(image);
-    machine.args(["--gdb", "127.0.0.1:0", "--wait", "--serial", "null"]).args(arguments);
+    machine.args(["--gdb", "127.0.0.1:0", "--wait"]).args(arguments);
+    // The terminal is gdb's.
+    if !arguments.iter().any(|argument| argument.starts_with("--serial")) {
+        machine.args(["--serial", "null"]);
+    }
     machine.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = cmd::spawn(&mut machine)?;
     match listening_address(&mut child) {
@@ -127,7 +132,7 @@ fn session_script(address: &str) -> Result<PathBuf> {
         "define firstlight-attach\n  target remote {address}\nend\n\
          document firstlight-attach\nAttaches to the machine, after a detach.\nend\n\
          define firstlight-symbols\n  set $blob = *(unsigned long *){base:#x}\n  if $blob == 0\n    echo the kernel has \
-         not placed its real-mode code yet\\n\n  else\n    add-symbol-file {} -o $blob\n  end\nend\n\
+         not placed its real-mode code yet\\n\n  else\n    add-symbol-file \"{}\" -o $blob\n  end\nend\n\
          document firstlight-symbols\nLoads the symbols of the real-mode code, once the kernel has placed it.\nend\n",
         blob.display()
     );

@@ -19,6 +19,9 @@ use symbols::Linked;
 /// The one target of the toolchain; its prebuilt `core` serves the guest as well.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
+/// Where hand-written assembly is.
+const ASSEMBLY: [&str; 2] = ["trampoline/asm", "kernel/asm"];
+
 pub use profile::BLOB_BASE;
 
 /// Builds everything under `target/guest/`.
@@ -29,7 +32,12 @@ pub fn build() -> Result<()> {
     copy_if_newer(&kernel, &project::kernel())?;
 
     let profile = project::profile();
-    if is_newer(&profile, &[&project::kernel(), &project::blob(), &std::env::current_exe()?])? {
+    // A comment in the assembly changes the listing and not the image.
+    let mut sources = vec![project::kernel(), project::blob(), std::env::current_exe()?];
+    for folder in ASSEMBLY {
+        sources.append(&mut listing::files(&project::root().join(folder)));
+    }
+    if is_newer(&profile, &sources)? {
         return Ok(());
     }
     let blob = Linked::read(&project::blob(), 16)?;
@@ -41,7 +49,7 @@ pub fn build() -> Result<()> {
 
 fn listings() -> Result<Listings> {
     let mut listings = Listings::new();
-    for folder in ["trampoline/asm", "kernel/asm"] {
+    for folder in ASSEMBLY {
         listings.append(&mut listing::read_folder(&project::root().join(folder))?);
     }
     Ok(listings)
@@ -116,7 +124,7 @@ fn copy_if_newer(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// `file` is there and not older than any of `sources`.
-fn is_newer(file: &Path, sources: &[&Path]) -> Result<bool> {
+fn is_newer(file: &Path, sources: &[PathBuf]) -> Result<bool> {
     let Ok(written) = fs::metadata(file).and_then(|metadata| metadata.modified()) else { return Ok(false) };
     for source in sources {
         let modified = fs::metadata(source).and_then(|metadata| metadata.modified());

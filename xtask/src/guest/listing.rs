@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use iced_x86::{Decoder, DecoderOptions};
 use protocol::profile::ListingLine;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The source lines that follow a label, up to the next label.
 pub type Listings = BTreeMap<String, Vec<SourceLine>>;
@@ -25,14 +25,19 @@ pub struct SourceLine {
     pub at: String,
 }
 
-/// Reads all `.S` files of a folder; an empty result where there is no such folder.
-pub fn read_folder(folder: &Path) -> Result<Listings> {
-    let mut listings = Listings::new();
-    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(listings) };
+/// All `.S` files of a folder, sorted; none where there is no such folder.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
     let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "S"));
     paths.sort();
-    for path in paths {
+    paths
+}
+
+/// Reads all `.S` files of a folder.
+pub fn read_folder(folder: &Path) -> Result<Listings> {
+    let mut listings = Listings::new();
+    for path in files(folder) {
         let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         listings.append(&mut parse(&text, &name));
