@@ -15,7 +15,7 @@ pub use cpu::state_of;
 pub use memory::read as memory;
 pub use page_table::{tlb, tree, walk};
 use protocol::request::CodeLine;
-use protocol::{CpuId, CpuState, LinearAddr};
+use protocol::{CpuId, CpuState, LinearAddr, PhysAddr};
 
 /// The CPU, or in words that there is none.
 fn cpu_of(machine: &Machine, cpu: CpuId) -> Result<&Cpu, String> {
@@ -37,6 +37,20 @@ pub fn code(
     count: u16,
 ) -> Result<Vec<CodeLine>, String> {
     Ok(code::lines(cpu_of(machine, cpu)?, machine.bus(), linear.0, before, count))
+}
+
+/// Instructions in physical memory as code of 16, 32 or 64 bits whose offset 0 is at `base`.
+pub fn listing(
+    machine: &Machine,
+    phys: PhysAddr,
+    base: PhysAddr,
+    bits: u8,
+    count: u16,
+) -> Result<Vec<CodeLine>, String> {
+    if !matches!(bits, 16 | 32 | 64) {
+        return Err(format!("code is 16, 32 or 64 bits wide, not {bits}"));
+    }
+    Ok(code::listing(machine.bus(), phys.0, base.0, u32::from(bits), count))
 }
 
 /// The physical address behind a linear one through this CPU's tables as they are in memory.

@@ -69,6 +69,18 @@ pub enum Request {
         /// From there on.
         count: u16,
     },
+    /// Instructions in physical memory as code of a given width, whatever mode the CPUs are in: code that a CPU has
+    /// yet to come to, at linear = physical. -> [`Answer::Code`]
+    Listing {
+        /// First instruction.
+        phys: PhysAddr,
+        /// Where the code's offset 0 is: the segment base of 16-bit code, else 0.
+        base: PhysAddr,
+        /// 16, 32 or 64.
+        bits: u8,
+        /// How many instructions; at most [`MAX_CODE`].
+        count: u16,
+    },
     /// Events with `from < position <= to`. -> [`Answer::Events`]
     Events {
         /// After this.

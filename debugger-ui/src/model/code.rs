@@ -1,14 +1,15 @@
 //! Instructions around the selected CPU's next one, with names, source lines and breakpoints beside them.
 //!
 //! The server decodes in the mode that the CPU is in. Where a label says that what follows is of another width, the
-//! listing ends with a remark: decoded in this mode it would be nonsense.
+//! listing ends with a remark: decoded in this mode it would be nonsense. Who goes there sees it in its own width, as
+//! the CPU will once it has come ([`Code::ahead`]).
 
 use super::breakpoints::Breakpoints;
 use super::cpus::{Cpus, code_bits};
 use super::symbols::Symbols;
 use protocol::cpu::{CS, CpuState};
 use protocol::request::{CodeLine, Request};
-use protocol::{CpuId, LinearAddr, SegOff};
+use protocol::{CpuId, LinearAddr, PhysAddr, SegOff};
 
 /// The code panel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,8 +26,12 @@ pub struct Code {
     pub current: Option<usize>,
     /// Why there is nothing to show, in words.
     pub empty: Option<String>,
+    /// The real-mode code is shown in its own width and at its physical address, since the CPU is in another mode.
+    pub ahead: bool,
     /// First address shown while not following.
     pub(crate) top: Option<LinearAddr>,
+    /// Where offset 0 of the code is that is shown ahead.
+    pub(crate) base: PhysAddr,
     /// As decoded by the server.
     pub(crate) lines: Vec<CodeLine>,
 }
@@ -112,7 +117,10 @@ impl Code {
         let pc = cpu.linear_pc();
         let ask = |linear, before| Request::Code { cpu: cpu.cpu, linear, before, count: COUNT };
         if let (false, Some(top)) = (self.follow, self.top) {
-            return ask(top, 0);
+            return match ahead(top, cpu, symbols) {
+                Some((bits, base)) => Request::Listing { phys: PhysAddr(top.0), base, bits, count: COUNT },
+                None => ask(top, 0),
+            };
         }
         let same = self.cpu == cpu.cpu && self.bits == code_bits(cpu);
         let at = self.lines.iter().position(|line| line.linear == pc);
@@ -141,14 +149,17 @@ impl Code {
         self.rows.clear();
         self.current = None;
         let Some(cpu) = cpus.selected() else { return };
-        (self.cpu, self.bits) = (cpu.cpu, code_bits(cpu));
+        (self.cpu, self.bits, self.ahead) = (cpu.cpu, code_bits(cpu), false);
+        if let Some((bits, base)) = self.top.filter(|_| !self.follow).and_then(|top| ahead(top, cpu, symbols)) {
+            (self.bits, self.base, self.ahead) = (bits, base, true);
+        }
         let pc = cpu.linear_pc();
         for line in &self.lines {
             for label in symbols.labels_at(line.linear) {
                 if label.bits != 0 && label.bits != self.bits {
                     let remark = format!(
-                        "{} is {}-bit code: it is decoded once this CPU is in such a mode.",
-                        label.name, label.bits
+                        "{} is {}-bit code: it is decoded here once this CPU is in such a mode. Go to {} to read it now.",
+                        label.name, label.bits, label.name
                     );
                     self.rows.push(CodeRow::Note(remark));
                     self.empty = None;
@@ -159,10 +170,10 @@ impl Code {
             if line.linear != pc && symbols.is_padding(line.linear) {
                 continue;
             }
-            if line.linear == pc {
+            if line.linear == pc && !self.ahead {
                 self.current = Some(self.rows.len());
             }
-            self.rows.push(CodeRow::Instruction(instruction(line, cpu, cpus, symbols, breakpoints)));
+            self.rows.push(CodeRow::Instruction(self.instruction(line, cpu, cpus, symbols, breakpoints)));
         }
         self.empty = self.lines.is_empty().then(|| "The server sent no code for this address.".to_owned());
     }
@@ -170,34 +181,46 @@ impl Code {
     fn shown_lines(&self) -> usize {
         self.rows.iter().filter(|row| matches!(row, CodeRow::Instruction(_))).count()
     }
+
+    fn instruction(
+        &self,
+        line: &CodeLine,
+        cpu: &CpuState,
+        cpus: &Cpus,
+        symbols: &Symbols,
+        breakpoints: &Breakpoints,
+    ) -> CodeInstruction {
+        let source = symbols.source(line.linear);
+        let text = |get: fn(&protocol::profile::ListingLine) -> &String| source.map(get).cloned().unwrap_or_default();
+        let others = cpus.states.iter().filter(|other| other.cpu != cpu.cpu && other.linear_pc() == line.linear);
+        let offset = line.linear.0.wrapping_sub(cpu.segments[CS].base) & 0xffff_ffff;
+        let seg_off = match (self.ahead, self.bits) {
+            (true, 16) => Some(SegOff { selector: (self.base.0 >> 4) as u16, offset: line.linear.0 - self.base.0 }),
+            (true, _) | (false, 64) => None,
+            (false, _) => Some(SegOff { selector: cpu.segments[CS].selector, offset }),
+        };
+        CodeInstruction {
+            linear: line.linear,
+            seg_off,
+            bytes: line.bytes.clone(),
+            intel: line.intel.clone(),
+            att: line.att.clone(),
+            source: text(|line| &line.source),
+            comment: text(|line| &line.comment),
+            at: text(|line| &line.at),
+            target: line.target.and_then(|target| symbols.at(target)).map(|symbol| symbol.to_string()),
+            target_linear: line.target,
+            current: line.linear == cpu.linear_pc() && !self.ahead,
+            others: others.map(|other| other.cpu).collect(),
+            breakpoint: breakpoints.at(line.linear).map(|breakpoint| breakpoint.id),
+        }
+    }
 }
 
-fn instruction(
-    line: &CodeLine,
-    cpu: &CpuState,
-    cpus: &Cpus,
-    symbols: &Symbols,
-    breakpoints: &Breakpoints,
-) -> CodeInstruction {
-    let source = symbols.source(line.linear);
-    let text = |get: fn(&protocol::profile::ListingLine) -> &String| source.map(get).cloned().unwrap_or_default();
-    let others = cpus.states.iter().filter(|other| other.cpu != cpu.cpu && other.linear_pc() == line.linear);
-    let offset = line.linear.0.wrapping_sub(cpu.segments[CS].base) & 0xffff_ffff;
-    CodeInstruction {
-        linear: line.linear,
-        seg_off: (code_bits(cpu) != 64).then_some(SegOff { selector: cpu.segments[CS].selector, offset }),
-        bytes: line.bytes.clone(),
-        intel: line.intel.clone(),
-        att: line.att.clone(),
-        source: text(|line| &line.source),
-        comment: text(|line| &line.comment),
-        at: text(|line| &line.at),
-        target: line.target.and_then(|target| symbols.at(target)).map(|symbol| symbol.to_string()),
-        target_linear: line.target,
-        current: line.linear == cpu.linear_pc(),
-        others: others.map(|other| other.cpu).collect(),
-        breakpoint: breakpoints.at(line.linear).map(|breakpoint| breakpoint.id),
-    }
+/// The real-mode code at an address that this CPU, as it is, would decode wrongly: its width and where its offset 0 is.
+fn ahead(top: LinearAddr, cpu: &CpuState, symbols: &Symbols) -> Option<(u8, PhysAddr)> {
+    let same_base = |base: PhysAddr| cpu.segments[CS].base == base.0;
+    symbols.blob_code(top).filter(|&(bits, base)| bits != code_bits(cpu) || bits == 16 && !same_base(base))
 }
 
 /// The symbol to begin with: the furthest back within [`LEAD_IN`] that is code of the same width.
@@ -281,6 +304,11 @@ mod tests {
         code.take((0..40).map(|at| line(0x9b000 + at, "nop")).collect());
         code.arrange(&cpus, &symbols, &Breakpoints::default());
         assert_eq!(code.request(&real_mode_cpu(6).states[0], &symbols), first);
+        code.show(symbols.address_of("startup_32").unwrap());
+        let listing = code.request(&cpus.states[0], &symbols);
+        assert!(matches!(listing, Request::Listing { bits: 32, base: PhysAddr(0), .. }), "{listing:?}");
+        code.arrange(&cpus, &symbols, &Breakpoints::default());
+        assert!(code.ahead && code.bits == 32 && code.current.is_none());
         code.show(LinearAddr(0x1234));
         assert!(matches!(code.request(&cpus.states[0], &symbols), Request::Code { linear: LinearAddr(0x1234), .. }));
     }

@@ -90,6 +90,13 @@ impl Symbols {
         here.map(|symbol| label(&symbol.name, if symbol.code { 64 } else { 0 })).collect()
     }
 
+    /// Width of the blob's code at an address, and where its offset 0 is: the segment base of 16-bit code, else 0.
+    pub fn blob_code(&self, linear: LinearAddr) -> Option<(u8, PhysAddr)> {
+        let (_, offset) = self.blob_offset(self.profile.as_deref()?, linear)?;
+        let bits = self.find(linear)?.symbol.bits;
+        (bits != 0).then_some((bits, PhysAddr(if bits == 16 { linear.0 - offset } else { 0 })))
+    }
+
     /// The source line of the instruction at an address, where the source is assembly.
     pub fn source(&self, linear: LinearAddr) -> Option<&ListingLine> {
         let found = self.find(linear)?;

@@ -84,7 +84,12 @@ fn heading(ui: &mut Ui, cx: &mut Cx<'_>) {
     let code = &cx.model.code;
     ui.horizontal(|ui| {
         ui.label(RichText::new("CODE").font(words(12.0)).color(cx.t.weak));
-        ui.label(RichText::new(format!("{}, {}-bit", code.cpu, code.bits)).color(cx.t.text));
+        let whose = if code.ahead {
+            format!("{}-bit, where {} is not yet", code.bits, code.cpu)
+        } else {
+            format!("{}, {}-bit", code.cpu, code.bits)
+        };
+        ui.label(RichText::new(whose).color(cx.t.text));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let mut follow = code.follow;
             let response = ui.checkbox(&mut follow, "follow");

@@ -81,6 +81,29 @@ pub(super) fn lines(cpu: &Cpu, bus: &Bus, linear: u64, before: u16, count: u16) 
     lines
 }
 
+/// Instructions in physical memory, decoded as code of this width whose offset 0 is at `base`.
+pub(super) fn listing(bus: &Bus, phys: u64, base: u64, bits: u32, count: u16) -> Vec<CodeLine> {
+    let mut lines = Vec::new();
+    let mut at = phys;
+    for _ in 0..count {
+        let bytes = bus.ram.slice(at, MAX_INSTRUCTION);
+        if bytes.is_empty() {
+            break;
+        }
+        let line = decode_line(bytes, bits, at.wrapping_sub(base));
+        lines.push(CodeLine {
+            linear: LinearAddr(at),
+            bytes: bytes[..line.len].to_vec(),
+            intel: line.intel,
+            att: line.att,
+            bits: bits as u8,
+            target: line.target.map(|offset| LinearAddr(base.wrapping_add(offset))),
+        });
+        at += line.len as u64;
+    }
+    lines
+}
+
 fn line_at(cpu: &Cpu, bus: &Bus, linear: u64) -> CodeLine {
     let bits = code_bits(cpu);
     let (bytes, len) = code_bytes::<MAX_INSTRUCTION>(cpu, bus, linear);

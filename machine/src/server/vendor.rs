@@ -80,6 +80,11 @@ impl Driver {
                 let machine = self.target.timeline.machine();
                 Answer::Code(inspect::code(machine, cpu, linear, before, count).map_err(invalid)?)
             }
+            Request::Listing { phys, base, bits, count } => {
+                within("instructions", u32::from(count), u32::from(MAX_CODE))?;
+                let machine = self.target.timeline.machine();
+                Answer::Code(inspect::listing(machine, phys, base, bits, count).map_err(invalid)?)
+            }
             Request::Events { from, to, limit } => {
                 within("events", limit, MAX_EVENTS)?;
                 Answer::Events(self.target.timeline.events(from, to, limit as usize))
