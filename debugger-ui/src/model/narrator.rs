@@ -65,8 +65,16 @@ impl Model {
     }
 }
 
-/// The text, cut after so many words.
+/// The text in so many words: without its last sentences where it is longer; one sentence that is too long is cut.
 fn within(text: &str, words: usize) -> String {
+    let fits = |text: &str| text.split_whitespace().count() <= words;
+    let mut whole = text;
+    while let Some((shorter, _)) = whole.rsplit_once(". ").filter(|_| !fits(whole)) {
+        whole = shorter;
+        if fits(whole) {
+            return format!("{whole}.");
+        }
+    }
     let mut parts = text.split_whitespace();
     let kept: Vec<&str> = parts.by_ref().take(words).collect();
     if parts.next().is_none() { kept.join(" ") } else { format!("{}…", kept.join(" ")) }
@@ -75,6 +83,13 @@ fn within(text: &str, words: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Goal: what does not fit is left out by whole sentences; method: one that fits and one that is too much.
+    #[test]
+    fn whole_sentences() {
+        let text = format!("CPU 1 is halted. {}.", vec!["word"; 24].join(" "));
+        assert_eq!(within(&text, 25), "CPU 1 is halted.");
+    }
 
     /// Goal: no sentence is longer than 25 words; method: one of 24, 25 and 26.
     #[test]

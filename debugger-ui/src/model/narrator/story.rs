@@ -20,7 +20,8 @@ pub(super) fn tell(model: &Model, from: Position, before: &[CpuState]) -> (Tone,
     match (&model.timeline.reason, &model.asked) {
         (_, Some(Asked { how: How::Change(words), .. })) => (Tone::Plain, words.clone()),
         (_, Some(Asked { how: How::Jump, .. })) if to > from => there(model, "At"),
-        (Some(StopReason::CannotStep { why }), _) => (Tone::Refusal, why.clone()),
+        (Some(StopReason::CannotStep { why }), _) if to == from => (Tone::Refusal, why.clone()),
+        (Some(StopReason::CannotStep { why }), _) => (Tone::Plain, why.clone()),
         (Some(StopReason::Breakpoint { id, cpu }), _) if at_instruction(model, *id) => {
             let back = if to < from { "Back at breakpoint" } else { "Breakpoint" };
             let place = model.cpus.get(*cpu).map(|cpu| place(model, cpu)).unwrap_or_default();
