@@ -43,6 +43,7 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>, bar: Frame) {
         let most = (ui.available_height() * 0.55).max(100.0);
         let panel = Panel::bottom("drawer").frame(inside).resizable(true).default_size(200.0).size_range(90.0..=most);
         panel.show(ui, |ui| {
+            ui.take_available_space(); // Whatever is open, the drawer keeps its height.
             tabs(ui, cx, state);
             ui.add_space(3.0);
             match tab {

@@ -23,7 +23,9 @@ impl Axis {
         }));
         for row in lanes.rows.iter().take(16) {
             for segment in &row.segments {
-                self.at_least(segment.from, 44.0);
+                // The mode's word, and the name of a root, which is what the story is about.
+                let root = if segment.root.is_some() { 12.0 + 6.3 * segment.root_name.len() as f32 } else { 0.0 };
+                self.at_least(segment.from, root.clamp(44.0, 110.0));
             }
         }
         for Arrow { column, label, .. } in &lanes.arrows {
