@@ -9,7 +9,7 @@ use crate::ui::tree::{self, Act, Spec};
 use crate::ui::words::Words;
 use egui::text::{LayoutJob, TextFormat, TextWrapping};
 use egui::{Align, Layout, Painter, Rect, RichText, Stroke, Ui, pos2, vec2};
-use protocol::LinearAddr;
+use protocol::{CpuId, LinearAddr};
 
 const ROW: f32 = 20.0;
 /// Width of the breakpoint gutter and the current mark.
@@ -176,9 +176,8 @@ fn instruction(ui: &Ui, cx: &Cx<'_>, rect: Rect, line: &CodeInstruction, char_wi
     if !line.comment.is_empty() {
         comment(painter, cx, rect, at(column.max(columns + 24)), &line.comment);
     }
-    let others: String = line.others.iter().take(4).map(|cpu| format!("{} ", cpu.0)).collect();
-    if !others.is_empty() {
-        others_here(painter, cx, rect, others.trim_end());
+    if !line.others.is_empty() {
+        others_here(painter, cx, rect, &line.others);
     }
     let mut name = String::new();
     if line.current {
@@ -217,8 +216,13 @@ fn breakpoint(ui: &Ui, cx: &Cx<'_>, rect: Rect, line: &CodeInstruction) {
 }
 
 /// Other CPUs that stand at the same instruction.
-fn others_here(painter: &Painter, cx: &Cx<'_>, rect: Rect, numbers: &str) {
-    let galley = painter.layout_no_wrap(format!("also CPU {numbers}"), words(12.0), cx.t.text);
+fn others_here(painter: &Painter, cx: &Cx<'_>, rect: Rect, others: &[CpuId]) {
+    let text = match others {
+        [one] => format!("also {one}"),
+        [one, two] => format!("also CPU {} {}", one.0, two.0),
+        many => format!("also {} CPUs", many.len()),
+    };
+    let galley = painter.layout_no_wrap(text, words(12.0), cx.t.text);
     let box_ =
         Rect::from_min_size(rect.right_top() + vec2(-galley.size().x - 12.0, 2.0), galley.size() + vec2(8.0, 2.0));
     painter.rect_filled(box_, 3, cx.t.raised);

@@ -120,6 +120,9 @@ fn position(ui: &mut Ui, cx: &mut Cx<'_>) {
         words.says.push_str(&format!(" Recorded up to step {end}."));
         words
     });
+    if timeline.can_undo {
+        cx.button(ui, "undo", "Undo edit", cx.can_move());
+    }
     if cx.model.connection.long_run() {
         ui.label(RichText::new("running").color(cx.t.changed));
     } else if timeline.position < timeline.end {
