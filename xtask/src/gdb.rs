@@ -128,8 +128,12 @@ fn session_script(address: &str) -> Result<PathBuf> {
     let base = kernel.symbols.iter().find(|symbol| symbol.name == guest::BLOB_BASE);
     let base = base.with_context(|| format!("the kernel has no symbol {}", guest::BLOB_BASE))?.address;
     let blob = project::blob();
+    let sources: String = guest::folder_names()
+        .iter()
+        .map(|(folder, name)| format!("set substitute-path {name} {}\n", folder.display()))
+        .collect();
     let text = format!(
-        "define firstlight-attach\n  target remote {address}\nend\n\
+        "{sources}define firstlight-attach\n  target remote {address}\nend\n\
          document firstlight-attach\nAttaches to the machine, after a detach.\nend\n\
          define firstlight-symbols\n  set $blob = *(unsigned long *){base:#x}\n  if $blob == 0\n    echo the kernel has \
          not placed its real-mode code yet\\n\n  else\n    add-symbol-file \"{}\" -o $blob\n  end\nend\n\

@@ -57,7 +57,6 @@ fn listings() -> Result<Listings> {
 
 /// rustc's flags for code that runs on the bare machine, linked by `script`.
 fn flags(script: &str, more: &[&str]) -> Vec<String> {
-    let script = project::root().join(script);
     let common = [
         // The linker that comes with Rust: no other is needed.
         "-Clinker=rust-lld",
@@ -68,7 +67,21 @@ fn flags(script: &str, more: &[&str]) -> Vec<String> {
         "-Clink-arg=--no-eh-frame-hdr",
     ];
     let flags = common.iter().chain(more).map(|flag| flag.to_string());
-    flags.chain([format!("-Clink-arg=-T{}", script.display())]).collect()
+    // cargo runs rustc in the project's root. No path of this computer gets into the image: the same source makes the
+    // same image everywhere, and a run is known by its image's hash.
+    flags.chain([format!("-Clink-arg=-T{script}")]).chain(remapped_paths()).collect()
+}
+
+/// Folders of this computer and what stands for them in an image's line numbers.
+pub fn folder_names() -> Vec<(PathBuf, &'static str)> {
+    let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo"));
+    let registry = cargo_home.or_else(home).map(|folder| (folder.join("registry"), "/cargo/registry"));
+    std::iter::once((project::root(), "/firstlight")).chain(registry).collect()
+}
+
+fn remapped_paths() -> impl Iterator<Item = String> {
+    folder_names().into_iter().map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()))
 }
 
 /// The blob: the kernel relocates it, so the linker must leave the relocations in.
