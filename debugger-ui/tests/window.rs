@@ -269,6 +269,17 @@ fn page_tables_by_keys() {
     assert!(window.has("the walk ends here"), "init_top_pgt has no identity map");
 }
 
+/// Goal: two roots are compared at once; method: the switch, then what the second list is of and what is shared.
+#[test]
+fn two_roots_side_by_side() {
+    let mut window = Window::open(2, [1280.0, 800.0]);
+    window.click("two roots");
+    assert!(window.has("Tree of CPU 0: init_top_pgt"), "the CPU's own");
+    assert!(window.has("Tree of trampoline_pgd"), "and another");
+    assert!(window.has("PML4[511] 228 pages"), "the kernel's half");
+    assert!(window.has(", shared"), "is the same in both");
+}
+
 /// Goal: what must be known first is said, with the way out; method: each state of the connection.
 #[test]
 fn banners() {

@@ -40,6 +40,10 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
                 .changed()
             {
                 cx.push(Command::SplitPageTables(split));
+                // Beside the first root stands one that differs from it.
+                if split && let Some(other) = another_root(cx) {
+                    cx.push(Command::SelectRoot(1, other));
+                }
             }
             for (ranges, label, hint) in
                 [(true, "Ranges", "What is mapped where, folded over tables"), (false, "Tree", "Table by table")]
@@ -66,6 +70,14 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         let each = (height - 6.0 * (count as f32 - 1.0)) / count as f32;
         ui.allocate_ui(vec2(ui.available_width(), each), |ui| one(ui, cx, state, slot, take_focus && slot == 0));
     }
+}
+
+/// A named root that is made and is not the one shown.
+fn another_root(cx: &Cx<'_>) -> Option<RootKey> {
+    let tables = &cx.model.page_tables;
+    let shown = tables.views.first().and_then(|view| view.tree.as_ref()).map(|tree| tree.root);
+    let named = |root: &&RootChoice| matches!(root.key, RootKey::Named(_)) && root.phys.is_some() && root.phys != shown;
+    tables.roots.iter().find(named).map(|root| root.key.clone())
 }
 
 /// One root.

@@ -23,7 +23,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
             if views.len() > 1 {
                 ui.label(RichText::new(&view.title).size(12.5).color(cx.t.weak));
             }
-            one(ui, cx, walk);
+            one(ui, cx, walk, views.len() > 1);
         }
     }
 }
@@ -68,7 +68,8 @@ fn address(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
     }
 }
 
-fn one(ui: &mut Ui, cx: &mut Cx<'_>, walk: &Walk) {
+/// One root's walk; where two share the height, a TLB entry that agrees with the tables is not worth a line.
+fn one(ui: &mut Ui, cx: &mut Cx<'_>, walk: &Walk, brief: bool) {
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = vec2(4.0, 4.0);
         for (at, level) in walk.boxes.iter().enumerate() {
@@ -83,8 +84,8 @@ fn one(ui: &mut Ui, cx: &mut Cx<'_>, walk: &Walk) {
         ui.label(RichText::new(sign).strong().color(colour));
         ui.add(egui::Label::new(RichText::new(&walk.verdict).color(cx.t.text)).selectable(true).wrap());
     });
-    if let Some(tlb) = &walk.tlb {
-        let stale = walk.trace.stale;
+    let stale = walk.trace.stale;
+    if let Some(tlb) = walk.tlb.as_ref().filter(|_| stale || !brief) {
         let colour = if stale { cx.t.fault } else { cx.t.weak };
         let response = ui.add(egui::Label::new(RichText::new(tlb).size(13.0).color(colour)).wrap());
         if stale {
