@@ -1,7 +1,7 @@
 //! The server: one thread, the driver, owns the [`Timeline`](crate::timeline::Timeline); clients reach it by RSP over
 //! sockets or in-process pipes.
 //!
-//! Data flow: bytes from a client ([`platform`], [`in_process`]) arrive as mail at the [`driver`]; the client's
+//! Data flow: bytes from a client ([`platform::sockets`], [`in_process`]) arrive as [`mail`] at the [`driver`]; the client's
 //! [`connection`] takes packets out of them ([`crate::gdb::filter`]), which go to [`vendor`] or to gdbstub
 //! ([`crate::gdb`]); answers are written by the driver. The machine knows nothing of threads and clocks; a panic in it
 //! is caught at the driver and told to clients.
@@ -21,11 +21,11 @@ pub mod vendor;
 
 use driver::Driver;
 use guest_image::GuestImage;
-use mail::Mail;
+use mail::{Mail, Post, mailbox};
 use program::Program;
 use protocol::request::MachineConfig;
 use std::net::SocketAddr;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 
 /// What the server calls itself.
@@ -55,7 +55,7 @@ impl std::fmt::Debug for ServerConfig {
 /// A running server. Dropping it ends the server and all its connections.
 #[derive(Debug)]
 pub struct ServerHandle {
-    driver: Sender<Mail>,
+    driver: Post,
     thread: Option<JoinHandle<u8>>,
 }
 
@@ -63,7 +63,7 @@ pub struct ServerHandle {
 #[derive(Debug)]
 pub struct Prepared {
     driver: Driver,
-    sender: Sender<Mail>,
+    post: Post,
 }
 
 /// Powers the machine on.
@@ -71,8 +71,8 @@ pub struct Prepared {
 /// # Errors
 /// In words: the image or the configuration makes no machine.
 pub fn prepare(config: ServerConfig) -> Result<Prepared, String> {
-    let (sender, mailbox) = channel();
-    Ok(Prepared { driver: Driver::new(config, mailbox, sender.clone())?, sender })
+    let (post, mailbox) = mailbox()?;
+    Ok(Prepared { driver: Driver::new(config, mailbox)?, post })
 }
 
 impl Prepared {
@@ -89,9 +89,9 @@ impl Prepared {
     /// # Errors
     /// In words: the system has no more threads.
     pub fn start(self) -> Result<ServerHandle, String> {
-        let Self { driver, sender } = self;
+        let Self { driver, post } = self;
         let thread = platform::spawn("machine", move || driver.run())?;
-        Ok(ServerHandle { driver: sender, thread: Some(thread) })
+        Ok(ServerHandle { driver: post, thread: Some(thread) })
     }
 }
 
@@ -144,7 +144,7 @@ impl Drop for ServerHandle {
 
 /// The writing end of the serial line.
 #[derive(Clone, Debug)]
-pub struct SerialInput(Sender<Mail>);
+pub struct SerialInput(Post);
 
 impl SerialInput {
     /// Bytes were typed. False: the server has ended.

@@ -7,9 +7,9 @@
 
 use super::ServerConfig;
 use super::connection::Client;
-use super::mail::{ClientId, Mail};
+use super::mail::{ClientId, Mail, Mailbox};
 use super::pace::Pace;
-use super::platform::{Listener, Stopwatch};
+use super::platform::Stopwatch;
 use super::program::{Moved, Program};
 use crate::gdb::resume::{Piece, refusal_in_words};
 use crate::gdb::target::Target;
@@ -17,7 +17,6 @@ use crate::timeline::Timeline;
 use protocol::Position;
 use protocol::request::{Advance, Direction, MachineConfig, StopReason, Wanted};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::Duration;
 
 /// Longest wait of an idle machine for its own clock, so that mail is looked at.
@@ -37,12 +36,11 @@ pub struct Driver {
     pub(super) driving: Option<ClientId>,
     /// The message of the panic that the machine died of.
     pub(super) crashed: Option<String>,
-    pub(super) listener: Option<Listener>,
-    pub(super) sender: Sender<Mail>,
     /// Added to the timeline's epoch, which begins anew with each machine.
     pub(super) epoch_base: u64,
     pub(super) pace: Pace,
-    mailbox: Receiver<Mail>,
+    /// Mail, and the sockets.
+    pub(super) mailbox: Mailbox,
     pub(super) program: Option<Box<dyn Program>>,
     /// No client has come yet that the program waits for.
     pub(super) waiting: bool,
@@ -64,7 +62,7 @@ impl std::fmt::Debug for Driver {
 
 impl Driver {
     /// Powers the machine on.
-    pub(super) fn new(config: ServerConfig, mailbox: Receiver<Mail>, sender: Sender<Mail>) -> Result<Self, String> {
+    pub(super) fn new(config: ServerConfig, mailbox: Mailbox) -> Result<Self, String> {
         let ServerConfig { mut image, machine: config, history_bytes, program } = config;
         let machine = catch("powering the machine on", || image.power_on(&config)).and_then(|machine| machine)?;
         let target = Target::new(Timeline::new(machine, history_bytes), image);
@@ -77,8 +75,6 @@ impl Driver {
             gdb: None,
             driving: None,
             crashed: None,
-            listener: None,
-            sender,
             epoch_base: 0,
             pace: Pace::default(),
             mailbox,
@@ -95,10 +91,8 @@ impl Driver {
     /// Until the program ends or somebody asks to quit. The exit status.
     pub(super) fn run(mut self) -> u8 {
         loop {
-            match self.next_mail() {
-                Ok(Some(mail)) => self.handle(mail),
-                Ok(None) => {}
-                Err(()) => return 0,
+            if let Some(mail) = self.next_mail() {
+                self.handle(mail);
             }
             if self.exit.is_none() {
                 self.move_on();
@@ -110,23 +104,10 @@ impl Driver {
         }
     }
 
-    /// The next mail; None: there is none, and the machine has to move. Err: nobody can send any more.
-    fn next_mail(&self) -> Result<Option<Mail>, ()> {
-        if !self.has_work() {
-            return self.mailbox.recv().map(Some).map_err(drop);
-        }
-        match self.pacing_wait() {
-            Some(wait) => match self.mailbox.recv_timeout(wait) {
-                Ok(mail) => Ok(Some(mail)),
-                Err(RecvTimeoutError::Timeout) => Ok(None),
-                Err(RecvTimeoutError::Disconnected) => Err(()),
-            },
-            None => match self.mailbox.try_recv() {
-                Ok(mail) => Ok(Some(mail)),
-                Err(TryRecvError::Empty) => Ok(None),
-                Err(TryRecvError::Disconnected) => Err(()),
-            },
-        }
+    /// The next mail; None: there is none, and the machine has to move.
+    fn next_mail(&mut self) -> Option<Mail> {
+        let at_most = self.has_work().then(|| self.pacing_wait().unwrap_or_default());
+        self.mailbox.next(at_most)
     }
 
     fn gdb_runs(&self) -> bool {
@@ -195,7 +176,7 @@ impl Driver {
             if let Some(program) = &mut self.program {
                 program.crashed(message);
                 // Nobody could ever restart it: end.
-                if self.listener.is_none() && self.clients.is_empty() {
+                if self.mailbox.sockets.listening().is_none() && self.clients.is_empty() {
                     self.exit = Some(CRASHED);
                 }
             }
@@ -269,7 +250,7 @@ impl Driver {
                 return;
             }
             // A debugger that may still come can wake it as well.
-            if program.reads_input() && !self.serial_closed || self.listener.is_some() {
+            if program.reads_input() && !self.serial_closed || self.mailbox.sockets.listening().is_some() {
                 self.idle = true;
                 return;
             }
@@ -301,10 +282,7 @@ impl Driver {
     }
 
     pub(super) fn listen(&mut self, address: &str) -> Result<std::net::SocketAddr, String> {
-        let listener = Listener::open(address, self.sender.clone()).map_err(|error| error.to_string())?;
-        let at = listener.address();
-        self.listener = Some(listener);
-        Ok(at)
+        self.mailbox.sockets.listen(address).map_err(|error| error.to_string())
     }
 
     pub(super) fn index(&self, id: ClientId) -> Option<usize> {

@@ -3,10 +3,9 @@
 //! The client's end is an ordinary `Read` and `Write` ([`connect`]); the server's end is a [`PipeWriter`] for answers,
 //! while the client's writes go straight into the driver's mailbox, without a thread in between.
 
-use super::mail::{ClientId, Mail};
+use super::mail::{ClientId, Mail, Post};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// A client that does not read while this much waits for it has lost the connection.
@@ -94,7 +93,7 @@ impl Drop for PipeReader {
 #[derive(Debug)]
 struct MailWriter {
     client: ClientId,
-    driver: Sender<Mail>,
+    driver: Post,
 }
 
 impl Write for MailWriter {
@@ -118,7 +117,7 @@ impl Drop for MailWriter {
 }
 
 /// Makes a connection to the driver behind this mailbox. If the driver has ended, the reading end ends at once.
-pub fn connect(driver: &Sender<Mail>) -> Ends {
+pub fn connect(driver: &Post) -> Ends {
     let (answers, reader) = pipe();
     let client = ClientId::next();
     // On failure the writer that comes back is dropped, which ends the stream: just what the client should see.

@@ -112,7 +112,7 @@ impl Driver {
                 self.power_cycle(self.config.clone())?
             }
             Request::OpenGdb { port } => {
-                let open = self.listener.as_ref().is_some_and(|at| port == 0 || at.address().port() == port);
+                let open = self.mailbox.sockets.listening().is_some_and(|at| port == 0 || at.port() == port);
                 if !open {
                     self.listen(&format!("127.0.0.1:{port}")).map_err(invalid)?;
                 }
@@ -120,7 +120,7 @@ impl Driver {
             }
             Request::CloseGdb => {
                 self.end_gdb("the window closed the gdb socket");
-                self.listener = None;
+                self.mailbox.sockets.close_listener();
                 self.gdb_socket()
             }
             Request::TakeOver => {
@@ -158,7 +158,7 @@ impl Driver {
     }
 
     fn gdb_socket(&self) -> Answer {
-        let listening = self.listener.as_ref().map(|listener| listener.address().to_string());
+        let listening = self.mailbox.sockets.listening().map(|address| address.to_string());
         Answer::Gdb { listening, attached: self.gdb.is_some() }
     }
 
