@@ -9,7 +9,7 @@ mod fetch;
 pub mod op;
 mod translate;
 
-pub use cache::{CodeCache, Place};
+pub use cache::{CodeCache, CodePage, Place};
 pub use fetch::{check_end, code_bits, describe, fetch};
 pub use op::Op;
 pub use translate::translate;
@@ -93,6 +93,8 @@ pub struct Insn {
     pub addr_size: u8,
     /// See [`prefix`].
     pub prefixes: u8,
+    /// It touches registers and flags only: see [`crate::execute::plain`].
+    pub is_plain: bool,
     /// Condition as encoded (SDM 1, appendix "EFLAGS Condition Codes"), for Jcc, CMOVcc and SETcc.
     pub cond: u8,
     /// First operand.

@@ -23,8 +23,14 @@ use protocol::{Activity, LinearAddr, Mode};
 /// holds interrupts back for one more instruction.
 #[inline]
 pub fn service_pending(cpu: &mut Cpu, bus: &mut Bus) -> bool {
-    let quiet = !cpu.pending.any() && !cpu.interrupt_shadow && cpu.lapic.request().is_none();
-    !quiet && service(cpu, bus)
+    !is_quiet(cpu) && service(cpu, bus)
+}
+
+/// Nothing waits for acceptance, and nothing holds it back: until something else than registers and status flags changes,
+/// [`service_pending`] has nothing to do.
+#[inline]
+pub fn is_quiet(cpu: &Cpu) -> bool {
+    !cpu.pending.any() && !cpu.interrupt_shadow && cpu.lapic.request().is_none()
 }
 
 #[inline(never)]

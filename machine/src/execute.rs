@@ -22,6 +22,7 @@ pub mod logical;
 pub mod misc;
 pub mod msr;
 pub mod operand;
+pub mod plain;
 pub mod port_io;
 pub mod segment_load;
 pub mod shift;
@@ -48,7 +49,30 @@ const DR6: usize = 4;
 /// their instruction.
 #[inline]
 pub fn step_instruction(cpu: &mut Cpu, bus: &mut Bus) -> Exec<()> {
+    step_instructions(cpu, bus, 1).map(drop)
+}
+
+/// Executes the instruction at CS:IP, and if that is a [`plain`] one also those after it, at most `most`; how many. The
+/// caller knows that nothing else comes in between so many steps. On Err as [`step_instruction`], of which that was one.
+#[inline]
+pub fn step_instructions(cpu: &mut Cpu, bus: &mut Bus, most: u32) -> Exec<u32> {
     let place = decode::fetch(cpu, bus)?;
+    if most > 1
+        && cpu.mode() == Mode::Long
+        && cpu.rflags & (TF | RF) == 0
+        && let Some(code) = bus.code.page(place)
+    {
+        let made = plain::run(cpu, code, most);
+        if made != 0 {
+            return Ok(made);
+        }
+    }
+    execute(cpu, bus, place).map(|()| 1)
+}
+
+/// Executes the instruction that was fetched.
+#[inline]
+fn execute(cpu: &mut Cpu, bus: &mut Bus, place: decode::Place) -> Exec<()> {
     let Some(&insn) = bus.code.insn(place) else { unreachable!("fetch has just found it") };
     decode::check_end(cpu, &insn)?;
     let start = cpu.rip;

@@ -12,6 +12,8 @@ mod fetch;
 mod lab;
 #[path = "instructions/model.rs"]
 mod model;
+#[path = "instructions/plain.rs"]
+mod plain;
 #[path = "instructions/random.rs"]
 mod random;
 #[path = "instructions/shift.rs"]

@@ -21,7 +21,7 @@ pub struct CodeCache {
 
 /// The instructions that lie wholly in one page.
 #[derive(Debug)]
-struct CodePage {
+pub struct CodePage {
     generation: u32,
     /// By offset in the page: 1 + index in `insns`; 0: none.
     slots: Box<[u16; PAGE_BYTES]>,
@@ -51,6 +51,14 @@ fn width(bits: u32) -> usize {
     (bits >> 5) as usize % 3
 }
 
+impl CodePage {
+    /// The instruction at an offset in the page, if it was decoded. (Offsets beyond the page have none.)
+    #[inline]
+    pub fn insn_at(&self, offset: usize) -> Option<&Insn> {
+        self.insns.get(usize::from(*self.slots.get(offset)?).wrapping_sub(1))
+    }
+}
+
 impl CodeCache {
     /// Where the instruction at an offset in a page is, if it was decoded from these very contents.
     #[inline]
@@ -71,6 +79,12 @@ impl CodeCache {
             Some(code) => code.insns.get(place.insn as usize),
             None => self.loose.as_ref(),
         }
+    }
+
+    /// The page that a place is in. None: the instruction is not kept.
+    #[inline]
+    pub fn page(&self, place: Place) -> Option<&CodePage> {
+        self.pages.get(place.page as usize)
     }
 
     /// Keeps an instruction. The caller has marked the page as code.

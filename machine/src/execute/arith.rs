@@ -48,18 +48,26 @@ pub fn cmp(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
 
 /// INC: OF SF ZF AF PF; CF stays.
 pub fn inc(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
-    modify(cpu, bus, insn, |a, flags| {
-        let (sum, new) = status::add(flags, a, 1, 0, insn.size);
-        (sum, new & !CF | flags & CF)
-    })
+    modify(cpu, bus, insn, |a, flags| incremented(flags, a, insn.size))
+}
+
+/// What INC makes of a value and the flags.
+#[inline]
+pub fn incremented(flags: u64, value: u64, size: u8) -> (u64, u64) {
+    let (sum, new) = status::add(flags, value, 1, 0, size);
+    (sum, new & !CF | flags & CF)
 }
 
 /// DEC: OF SF ZF AF PF; CF stays.
 pub fn dec(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
-    modify(cpu, bus, insn, |a, flags| {
-        let (difference, new) = status::sub(flags, a, 1, 0, insn.size);
-        (difference, new & !CF | flags & CF)
-    })
+    modify(cpu, bus, insn, |a, flags| decremented(flags, a, insn.size))
+}
+
+/// What DEC makes of a value and the flags.
+#[inline]
+pub fn decremented(flags: u64, value: u64, size: u8) -> (u64, u64) {
+    let (difference, new) = status::sub(flags, value, 1, 0, size);
+    (difference, new & !CF | flags & CF)
 }
 
 /// NEG: the flags of 0 - operand, so CF is set unless the operand is 0.

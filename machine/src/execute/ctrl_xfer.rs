@@ -43,6 +43,13 @@ pub fn jmp(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
     Ok(())
 }
 
+/// Near JMP to a displacement.
+#[inline]
+pub fn jmp_direct(cpu: &mut Cpu, insn: &Insn) -> Exec<()> {
+    cpu.rip = checked(cpu, cpu.rip.wrapping_add(insn.imm), insn.size)?;
+    Ok(())
+}
+
 /// Jcc.
 #[inline]
 pub fn jcc(cpu: &mut Cpu, insn: &Insn) -> Exec<()> {

@@ -14,35 +14,44 @@ use crate::decode::{Insn, Op, Operand};
 use crate::fault::Exec;
 
 fn count(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn, operand: Operand) -> Exec<u32> {
-    let count = read(cpu, bus, insn, operand, 1)? as u32;
-    Ok(count & if insn.size == 8 { 63 } else { 31 })
+    Ok(masked_count(read(cpu, bus, insn, operand, 1)?, insn.size))
+}
+
+/// The part of a count that counts.
+#[inline]
+pub fn masked_count(count: u64, size: u8) -> u32 {
+    count as u32 & if size == 8 { 63 } else { 31 }
 }
 
 /// SHL, SHR, SAR: SF ZF PF by the result, CF the last bit moved out, AF 0.
 pub fn shift(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
     let (count, size, op) = (count(cpu, bus, insn, insn.src)?, insn.size, insn.op);
-    modify(cpu, bus, insn, |a, flags| {
-        if count == 0 {
-            return (a, flags);
+    modify(cpu, bus, insn, |a, flags| shifted(op, flags, a, count, size))
+}
+
+/// What SHL, SHR or SAR makes of a value and the flags.
+#[inline]
+pub fn shifted(op: Op, flags: u64, a: u64, count: u32, size: u8) -> (u64, u64) {
+    if count == 0 {
+        return (a, flags);
+    }
+    let (result, carry, overflow) = match op {
+        Op::Shl => {
+            let wide = u128::from(a) << count;
+            let (result, carry) = (wide as u64 & mask(size), wide >> (8 * u32::from(size)) & 1 != 0);
+            (result, carry, (result & sign_bit(size) != 0) != carry)
         }
-        let (result, carry, overflow) = match op {
-            Op::Shl => {
-                let wide = u128::from(a) << count;
-                let (result, carry) = (wide as u64 & mask(size), wide >> (8 * u32::from(size)) & 1 != 0);
-                (result, carry, (result & sign_bit(size) != 0) != carry)
-            }
-            Op::Shr => {
-                let result = a >> count;
-                (result, a >> (count - 1) & 1 != 0, result << 1 & sign_bit(size) != 0)
-            }
-            _ => {
-                let wide = sign_extend(a, size) as i64;
-                ((wide >> count) as u64 & mask(size), wide >> (count - 1) & 1 != 0, false)
-            }
-        };
-        let status = status::of_result(result, size) | when(carry, CF) | when(overflow, OF);
-        (result, flags & !STATUS | status)
-    })
+        Op::Shr => {
+            let result = a >> count;
+            (result, a >> (count - 1) & 1 != 0, result << 1 & sign_bit(size) != 0)
+        }
+        _ => {
+            let wide = sign_extend(a, size) as i64;
+            ((wide >> count) as u64 & mask(size), wide >> (count - 1) & 1 != 0, false)
+        }
+    };
+    let status = status::of_result(result, size) | when(carry, CF) | when(overflow, OF);
+    (result, flags & !STATUS | status)
 }
 
 /// ROL, ROR: CF the last bit moved around, OF; the others stay.

@@ -2,7 +2,8 @@
 //!
 //! A step is composed as `exception::service_pending`, else `execute::step_instruction`, else `exception::raise`; see
 //! ARCHITECTURE.md. Everything rare (an event, an interrupt to route, a timer, a change of mode) leaves the inner loop,
-//! so that a plain instruction pays a few compares.
+//! so that an instruction pays a few compares, and a row of plain ones
+//! ([`execute::plain`]) pays them once.
 
 use super::{Machine, can_step};
 use crate::bus::{Bus, routing};
@@ -231,21 +232,29 @@ impl Machine {
                 break;
             }
             bus.extra_ns = 0;
-            if !exception::service_pending(cpu, bus)
-                && let Err(trap) = execute::step_instruction(cpu, bus)
-            {
-                match trap {
+            let mut done = 1;
+            let is_quiet = exception::is_quiet(cpu);
+            if is_quiet || !exception::service_pending(cpu, bus) {
+                // What could end the slice before its time, other than the instructions themselves.
+                let most = if O::LOOKS || serial_waits || !is_quiet {
+                    1
+                } else {
+                    let ns_left = self.next_deadline_ns.saturating_sub(bus.clock_ns);
+                    (ns_left / STEP_NS).clamp(1, u64::from(steps - made)) as u32
+                };
+                match execute::step_instructions(cpu, bus, most) {
+                    Ok(count) => done = count,
                     // The chain of a triple fault is in the event; the activity tells the rest.
-                    Trap::Fault(fault) => drop(exception::raise(cpu, bus, *fault)),
-                    Trap::Unsupported(what) => {
+                    Err(Trap::Fault(fault)) => drop(exception::raise(cpu, bus, *fault)),
+                    Err(Trap::Unsupported(what)) => {
                         end = SliceEnd::Unsupported(what);
                         break;
                     }
                 }
             }
-            cpu.steps += 1;
-            made += 1;
-            bus.clock_ns += STEP_NS + bus.extra_ns;
+            cpu.steps += u64::from(done);
+            made += done;
+            bus.clock_ns += STEP_NS * u64::from(done) + bus.extra_ns;
             if !bus.out.is_empty()
                 || bus.clock_ns >= self.next_deadline_ns
                 || cpu.mode() != mode

@@ -4,10 +4,10 @@ use crate::lab::{CODE, DATA, Lab, STACK};
 use machine::fault::Trap;
 
 /// A small generator, so that a failure comes back with the same seed.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         // SplitMix64's step and output function.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut value = self.0;
