@@ -45,20 +45,24 @@ impl RegId for RegisterNumber {
     }
 }
 
-/// The bytes of the `g` packet.
+/// The answer to `g`: all registers of a CPU, two digits a byte. gdbstub could make it of [`AllRegisters`], but does so
+/// digit by digit, and a debugger asks for this at every stop for every CPU.
+pub fn all_registers(cpu: &Cpu) -> Vec<u8> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut digits = Vec::with_capacity(4096);
+    for row in layout() {
+        for byte in &row.register.read(cpu)[..row.bytes] {
+            digits.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        }
+    }
+    digits
+}
+
+/// The bytes of a `G` packet. On the way out it stays empty: [`all_registers`] has the answer to `g`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllRegisters(Vec<u8>);
 
 impl AllRegisters {
-    /// Of a CPU.
-    pub fn of(cpu: &Cpu) -> Self {
-        let mut bytes = Vec::with_capacity(1024);
-        for row in layout() {
-            bytes.extend_from_slice(&row.register.read(cpu)[..row.bytes]);
-        }
-        Self(bytes)
-    }
-
     /// Number and bytes of each register. None: too few bytes for the layout.
     pub fn rows(&self) -> Option<Vec<(RegisterNumber, &[u8])>> {
         let mut rest = &self.0[..];

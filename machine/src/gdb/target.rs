@@ -3,7 +3,7 @@
 //! One [`Target`] belongs to the driver ([`crate::server::driver`]) and is lent to each client's gdbstub while it
 //! handles a packet. Resuming only notes what is wanted (`resume`); the driver runs it in pieces.
 
-use super::arch::{AllRegisters, RegisterNumber, X86};
+use super::arch::{AllRegisters, RegisterNumber, X86, all_registers};
 use super::breakpoints::GdbBreakpoint;
 use super::registers::{Hidden, Register};
 use super::resume::{Plan, Run};
@@ -45,6 +45,8 @@ pub struct Target {
     pub run: Option<Run>,
     /// Text for gdb's console, to be sent before the next stop: why a last request was refused, and the like.
     pub said: Vec<String>,
+    /// The CPU whose registers the packet in hand asks for.
+    registers_asked: Option<CpuId>,
 }
 
 impl std::fmt::Debug for Target {
@@ -74,7 +76,14 @@ impl Target {
             plan: Plan::default(),
             run: None,
             said: Vec::new(),
+            registers_asked: None,
         }
+    }
+
+    /// The answer to `g`, if the last packet was one: gdbstub, which knows which thread is meant, left its own empty.
+    pub(crate) fn take_registers(&mut self) -> Option<Vec<u8>> {
+        let cpu = self.registers_asked.take()?;
+        self.timeline.machine().cpu(cpu).map(all_registers)
     }
 
     fn cpu(&self, tid: Tid) -> TargetResult<&Cpu, Self> {
@@ -176,8 +185,8 @@ impl gdbstub::target::Target for Target {
 }
 
 impl MultiThreadBase for Target {
-    fn read_registers(&mut self, registers: &mut AllRegisters, tid: Tid) -> TargetResult<(), Self> {
-        *registers = AllRegisters::of(self.cpu(tid)?);
+    fn read_registers(&mut self, _registers: &mut AllRegisters, tid: Tid) -> TargetResult<(), Self> {
+        self.registers_asked = Some(self.cpu(tid)?.id);
         Ok(())
     }
 

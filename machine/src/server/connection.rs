@@ -107,7 +107,9 @@ impl Client {
     /// In words: gdbstub could not go on; the session is over.
     pub fn packet(&mut self, target: &mut Target, body: &[u8], silent: bool) -> Result<Session, String> {
         let replies = self.stub_packet(target, body)?;
-        if !silent {
+        if let Some(registers) = target.take_registers() {
+            self.answer(&registers);
+        } else if !silent {
             for reply in bodies(&replies) {
                 let framed = self.filter.send(reply);
                 self.out.extend_from_slice(&framed);

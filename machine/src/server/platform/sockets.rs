@@ -15,7 +15,7 @@ use std::time::Duration;
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes read at once.
 const READ_BYTES: usize = 1 << 16;
-/// Sockets told of by one wait; the others by the next.
+/// Sockets told of by one wait, the others by the next.
 const EVENTS: usize = 32;
 /// Somebody wakes the driver. Clients have their number, which begins at 1, plus [`LISTENER`].
 const WAKER: Token = Token(0);
@@ -161,6 +161,9 @@ impl Sockets {
         };
         match result {
             Ok(count @ 1..) => {
+                // Less than there was room for is all there was, and what comes now is told anew. (On Windows only after a
+                // read that found nothing.)
+                connection.ready = count == self.buffer.len() || cfg!(windows);
                 self.connections.push(connection);
                 Some(Mail::Bytes(client, self.buffer[..count].to_vec()))
             }
