@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 /// Measures speed, release build, history on, and prints a table.
 ///
 /// Guest instructions per second: an integer loop on one CPU, and a boot of the kernel with 4 CPUs. The time that the
-/// program takes to start is measured and taken off.
+/// program takes to start is measured and taken off. Each is the best of several runs, since nothing but other programs
+/// makes one run slower than another.
 ///
 /// Steps per second, in the same loop: one step of CPU 0 with the others held, then all registers of all CPUs, over the gdb socket, as a
 /// debugger's window does at each key press. Here with gdb's packets and with the window's own (`advance`, which answers
@@ -30,6 +31,9 @@ pub struct Args {
 /// Numbers of CPUs to step with.
 const CPUS: [u16; 3] = [1, 4, 16];
 const LOOP_STEPS: u64 = 400_000_000;
+/// Runs of which the best counts: of the long loop, and of what is over in some hundredths of a second.
+const LONG_RUNS: usize = 3;
+const SHORT_RUNS: usize = 9;
 /// What we want to reach: the loop in instructions per second, and the steps with 4 CPUs as a multiple of QEMU's.
 const WANTED_LOOP: f64 = 40e6;
 const WANTED_RATIO: f64 = 3.0;
@@ -79,6 +83,17 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Seconds that a headless run takes: the best of so many.
+fn best_time(runs: usize, arguments: &[&str]) -> Result<f64> {
+    (0..runs).try_fold(f64::INFINITY, |best, _| Ok(best.min(run_time(arguments)?)))
+}
+
+/// Steps per second of a run that also has to start.
+fn rate(steps: u64, busy: f64, idle: f64) -> Result<f64> {
+    ensure!(busy > idle, "other programs leave this computer too little time: {steps} steps took no longer than none");
+    Ok(steps as f64 / (busy - idle))
+}
+
 /// Seconds that a headless run takes.
 fn run_time(arguments: &[&str]) -> Result<f64> {
     let mut machine = Command::new(project::program("firstlight-machine", true));
@@ -108,9 +123,9 @@ fn integer_loop() -> Result<f64> {
     let image = loop_image();
     std::fs::write(&image, loop_image::elf()).with_context(|| format!("{} cannot be written", image.display()))?;
     let image = image.display().to_string();
-    let idle = run_time(&["--kernel", &image, "--cpus", "1", "--max-steps", "1"])?;
-    let busy = run_time(&["--kernel", &image, "--cpus", "1", "--max-steps", &LOOP_STEPS.to_string()])?;
-    Ok(LOOP_STEPS as f64 / (busy - idle).max(1e-9))
+    let idle = best_time(SHORT_RUNS, &["--kernel", &image, "--cpus", "1", "--max-steps", "1"])?;
+    let busy = best_time(LONG_RUNS, &["--kernel", &image, "--cpus", "1", "--max-steps", &LOOP_STEPS.to_string()])?;
+    rate(LOOP_STEPS, busy, idle)
 }
 
 /// Steps of a boot with 4 CPUs, and steps per second.
@@ -123,9 +138,9 @@ fn boot() -> Result<(u64, f64)> {
     let last = text.lines().last().context("the machine wrote no events")?;
     let last: serde_json::Value = serde_json::from_str(last).context("the last event is no JSON")?;
     let steps = last["step"].as_u64().context("the last event has no step")?;
-    let idle = run_time(&["--kernel", &kernel, "--cpus", "4", "--max-steps", "1"])?;
-    let busy = run_time(&until)?;
-    Ok((steps, steps as f64 / (busy - idle).max(1e-9)))
+    let idle = best_time(SHORT_RUNS, &["--kernel", &kernel, "--cpus", "4", "--max-steps", "1"])?;
+    let busy = best_time(SHORT_RUNS, &until)?;
+    Ok((steps, rate(steps, busy, idle)?))
 }
 
 /// Step, then read: gdb's packets.

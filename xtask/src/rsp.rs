@@ -1,9 +1,9 @@
 //! A client of a gdb server, just enough to measure and to watch one: asks and waits for the answer.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use protocol::request::{Answer, Request};
 use protocol::wire;
-use std::io::{BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -71,23 +71,14 @@ impl Client {
                 other => bail!("a byte between packets: {other:#04x}"),
             }
         }
-        let mut answer = Vec::new();
-        loop {
-            match self.byte()? {
-                b'#' => break,
-                // Run-length encoding: repeats the byte before.
-                b'*' => {
-                    let count = self.byte()?.saturating_sub(29);
-                    let last = *answer.last().context("nothing to repeat")?;
-                    answer.extend(std::iter::repeat_n(last, usize::from(count)));
-                }
-                byte => answer.push(byte),
-            }
-        }
+        let mut coded = Vec::new();
+        self.reader.read_until(b'#', &mut coded)?;
+        ensure!(coded.pop() == Some(b'#'), "the connection ended in an answer");
+        let answer = if coded.contains(&b'*') { repeated(&coded)? } else { coded };
         // The checksum: TCP has one of its own.
         self.byte()?;
         self.byte()?;
-        Ok(String::from_utf8_lossy(&answer).into_owned())
+        String::from_utf8(answer).context("an answer is no text")
     }
 
     fn byte(&mut self) -> Result<u8> {
@@ -95,4 +86,20 @@ impl Client {
         self.reader.read_exact(&mut byte)?;
         Ok(byte[0])
     }
+}
+
+/// Run-length coding undone: `*` and a count repeat the byte before.
+fn repeated(coded: &[u8]) -> Result<Vec<u8>> {
+    let mut answer = Vec::new();
+    let mut bytes = coded.iter();
+    while let Some(&byte) = bytes.next() {
+        if byte == b'*' {
+            let count = bytes.next().context("a count is missing")?.saturating_sub(29);
+            let last = *answer.last().context("nothing to repeat")?;
+            answer.extend(std::iter::repeat_n(last, usize::from(count)));
+        } else {
+            answer.push(byte);
+        }
+    }
+    Ok(answer)
 }
