@@ -175,7 +175,8 @@ fn keys(ui: &Ui, cx: &mut Cx<'_>, state: &mut State, id: egui::Id) {
     }
     if let Some(cursor) = state.cursor {
         let (from, to) = state.axis.span(cursor);
-        state.offset = state.offset.clamp((to - 600.0).max(0.0), from.max(0.0));
+        // A column wider than that shows its beginning.
+        state.offset = state.offset.max(to - 600.0).min(from).max(0.0);
     }
 }
 

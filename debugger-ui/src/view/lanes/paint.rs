@@ -20,7 +20,8 @@ pub fn track(ui: &Ui, cx: &Cx<'_>, state: &State, track: Rect, rows: Rect) {
     let lanes = &cx.model.lanes;
     let view = View { t: cx.t, lanes, state, track, rows };
     let now = view.x(state.axis.now(lanes));
-    let past = Rect::from_min_max(track.min, pos2(now.clamp(track.left(), track.right()), track.bottom()));
+    // Not `clamp`: a window narrower than the names leaves a track with its right edge left of its left one.
+    let past = Rect::from_min_max(track.min, pos2(now.min(track.right()).max(track.left()), track.bottom()));
     let future = Rect::from_min_max(pos2(past.right(), track.top()), track.max);
     view.column_heads(&ui.painter().with_clip_rect(track), now);
     let painter = ui.painter().with_clip_rect(past);
