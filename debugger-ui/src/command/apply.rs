@@ -59,7 +59,7 @@ pub fn apply(command: Command, model: &mut Model) {
         Command::GoTo(text) => go_to(model, &text),
         Command::ShowCode(linear) => show_code(model, linear),
         Command::FollowCode(follow) => {
-            model.code.follow = follow;
+            (model.code.follow, model.code.peek) = (follow, false);
             model.code.top = model.code.lines.first().map(|line| line.linear);
             follow_up::code(model);
         }
@@ -303,7 +303,7 @@ fn select(model: &mut Model, cpu: CpuId) {
         return;
     }
     model.cpus.selected = cpu;
-    model.code.follow = true;
+    (model.code.follow, model.code.peek) = (true, false);
     model.lanes.update(&model.timeline, &model.cpus, &model.symbols);
     model.page_tables.choose_roots(&model.cpus, &model.symbols);
     follow_up::code(model);

@@ -20,6 +20,8 @@ pub struct Code {
     pub bits: u8,
     /// The lines follow the CPU's next instruction.
     pub follow: bool,
+    /// A place was asked for: it is shown until the machine moves, then the lines follow again.
+    pub peek: bool,
     /// Top to bottom.
     pub rows: Vec<CodeRow>,
     /// Index of the CPU's next instruction in `rows`, where it is among them.
@@ -106,10 +108,23 @@ impl Code {
         self.lines.iter().find(|line| line.linear == linear && !line.bytes.is_empty())
     }
 
-    /// Shows code from an address on and stops following.
+    /// Shows code from an address on, until the machine moves.
     pub fn show(&mut self, linear: LinearAddr) {
+        self.peek |= self.follow;
         self.follow = false;
         self.top = Some(linear);
+    }
+
+    /// The machine has moved: who only wanted to look at a place sees the next instruction again.
+    pub(crate) fn machine_moved(&mut self) {
+        self.follow |= std::mem::take(&mut self.peek);
+    }
+
+    /// Row of the place that was asked for, once it is there.
+    pub fn shown_row(&self) -> Option<(LinearAddr, usize)> {
+        let top = self.top.filter(|_| !self.follow)?;
+        let is_it = |row: &CodeRow| matches!(row, CodeRow::Instruction(line) if line.linear == top);
+        self.rows.iter().position(is_it).map(|row| (top, row))
     }
 
     /// What to ask for: the same lines again while they hold the next instruction, so that the listing stands still.

@@ -118,6 +118,10 @@ impl Model {
     }
 
     fn stopped(&mut self, stopped: Stopped) {
+        if self.connection.long_run() {
+            // What could not be done while it ran can be done now.
+            self.notice = None;
+        }
         self.connection.link = Link::Ready;
         let from = self.asked.as_ref().map_or(self.timeline.position, |asked| asked.from);
         let before = std::mem::take(&mut self.cpus.before);
@@ -133,6 +137,9 @@ impl Model {
         self.take_in(stopped);
         if usize::from(self.cpus.selected.0) >= self.cpus.states.len() {
             self.cpus.selected = protocol::CpuId(0);
+        }
+        if self.timeline.position != from {
+            self.code.machine_moved();
         }
         self.remember_label();
         self.diff = Diff::between(from, &before, &self.cpus.states);

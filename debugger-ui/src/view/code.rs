@@ -122,6 +122,22 @@ fn follow(ui: &Ui, cx: &Cx<'_>, state: &mut tree::State) {
         }
         ui.data_mut(|data| data.insert_temp(id, current));
     }
+    go_to(ui, cx, state);
+}
+
+/// Who goes to a place wants to work there: its line gets the cursor and the keyboard, so that `b` means it.
+fn go_to(ui: &Ui, cx: &Cx<'_>, state: &mut tree::State) {
+    let id = egui::Id::unique("code shows");
+    let asked = cx.model.code.shown_row().filter(|_| cx.model.code.peek);
+    let before = ui.data(|data| data.get_temp::<Option<LinearAddr>>(id)).flatten();
+    let now = asked.map(|(linear, _)| linear);
+    if now == before {
+        return;
+    }
+    if let Some((_, row)) = asked {
+        (state.cursor, state.reveal, state.focus) = (row, Some(row), true);
+    }
+    ui.data_mut(|data| data.insert_temp(id, now));
 }
 
 fn label(ui: &Ui, cx: &Cx<'_>, rect: Rect, name: &str, linear: LinearAddr) -> String {
@@ -160,7 +176,8 @@ fn instruction(ui: &Ui, cx: &Cx<'_>, rect: Rect, line: &CodeInstruction, char_wi
     text(0, &address, SIZE, t.weak);
     let room = ((rect.right() - x) / char_width) as usize;
     let mut column = columns + 2;
-    if room > columns + 64 {
+    // The bytes yield to the comments, which tell more.
+    if room > columns + 92 {
         let bytes: String = line.bytes.iter().take(8).map(|byte| format!("{byte:02x} ")).collect();
         text(column, &bytes, 12.0, t.weak);
         column += 25;
