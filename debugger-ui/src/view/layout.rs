@@ -47,7 +47,12 @@ fn columns(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>, frame: Frame) {
     let width = ui.available_width();
     if width >= THREE_COLUMNS {
         card(view, ui, cx, frame, "cpu", 370.0);
-        if cx.model.page_tables.shown {
+        if cx.model.page_tables.shown && page_tables::nothing_to_show(cx.model) {
+            // The code's comments need the room more.
+            let take = view.takes_focus(Place::PageTables);
+            let panel = Panel::left("no page tables").frame(frame).resizable(false).exact_size(190.0);
+            panel.show(ui, |ui| page_tables::show_nothing(ui, cx, take));
+        } else if cx.model.page_tables.shown {
             let two = cx.model.page_tables.views.len() > 1;
             let (id, wide) = if two { ("two page tables", 470.0) } else { ("page tables", 350.0) };
             let take = view.takes_focus(Place::PageTables);

@@ -3,6 +3,7 @@
 
 use super::{Cx, walk};
 use crate::command::Command;
+use crate::model::Model;
 use crate::model::page_tables::rows::{rights_words, size_words};
 use crate::model::page_tables::{Range, RootChoice, RootKey, RowKind, TreeRow, TreeView};
 use crate::ui::theme::{mono, words};
@@ -30,9 +31,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
     ui.horizontal(|ui| {
         ui.label(RichText::new("PAGE TABLES").font(words(12.0)).color(cx.t.weak));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if ui.button("Close").on_hover_text("Hide this column; Ctrl+5 brings it back").clicked() {
-                cx.push(Command::ShowPageTables(false));
-            }
+            close(ui, cx);
             let mut split = two;
             if ui
                 .checkbox(&mut split, "two roots")
@@ -67,8 +66,56 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         return;
     }
     for slot in 0..count {
-        let each = (height - 6.0 * (count as f32 - 1.0)) / count as f32;
+        // A low window leaves nothing for the trees; a size below 0 would be a panic.
+        let each = ((height - 6.0 * (count as f32 - 1.0)) / count as f32).max(0.0);
         ui.allocate_ui(vec2(ui.available_width(), each), |ui| one(ui, cx, state, slot, take_focus && slot == 0));
+    }
+}
+
+/// There is one root to show, and it has no tables: mostly a CPU that does not page yet.
+pub fn nothing_to_show(model: &Model) -> bool {
+    matches!(&model.page_tables.views[..], [only] if only.empty.is_some())
+}
+
+/// The panel in a narrow column, while [`nothing_to_show`]: why, and which roots there are to look at instead.
+pub fn show_nothing(ui: &mut Ui, cx: &mut Cx<'_>, take_focus: bool) {
+    ui.take_available_width();
+    ui.horizontal(|ui| {
+        ui.label(RichText::new("PAGE TABLES").font(words(12.0)).color(cx.t.weak));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| close(ui, cx));
+    });
+    let tables = &cx.model.page_tables;
+    let Some(view) = tables.views.first() else { return };
+    ui.add_space(6.0);
+    ui.label(view.empty.as_deref().unwrap_or_default());
+    ui.add_space(6.0);
+    let named = |root: &&RootChoice| matches!(root.key, RootKey::Named(_)) && root.phys.is_some();
+    let others: Vec<_> = tables.roots.iter().filter(named).collect();
+    if !others.is_empty() {
+        ui.label(RichText::new("Look at").color(cx.t.weak));
+    }
+    for (at, root) in others.into_iter().enumerate() {
+        let name = root.label.clone();
+        let response = ui.add(Button::new(&name).truncate());
+        if take_focus && at == 0 {
+            response.request_focus();
+        }
+        if response.on_hover_text(root_words(root)).clicked() {
+            cx.push(Command::SelectRoot(0, root.key.clone()));
+        }
+    }
+    if view.key.as_ref().is_some_and(|key| *key != RootKey::Selected) {
+        ui.add_space(6.0);
+        let back = ui.button("The selected CPU's").on_hover_text("Show the tables of the CPU that is selected");
+        if back.clicked() {
+            cx.push(Command::SelectRoot(0, RootKey::Selected));
+        }
+    }
+}
+
+fn close(ui: &mut Ui, cx: &mut Cx<'_>) {
+    if ui.button("Close").on_hover_text("Hide this column; Ctrl+5 brings it back").clicked() {
+        cx.push(Command::ShowPageTables(false));
     }
 }
 
@@ -105,7 +152,7 @@ fn root_choice(ui: &mut Ui, cx: &mut Cx<'_>, slot: usize, view: &TreeView) {
         let roots = &cx.model.page_tables.roots;
         let current = roots.iter().find(|root| Some(&root.key) == view.key.as_ref());
         let text = current.map_or_else(|| view.title.clone(), |root| root.label.clone());
-        let width = ui.available_width() - 20.0;
+        let width = (ui.available_width() - 20.0).max(40.0);
         let combo = ComboBox::from_id_salt("root").width(width).truncate().selected_text(text);
         let response = combo.show_ui(ui, |ui| {
             for root in roots {
