@@ -15,7 +15,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use protocol::CpuId;
 use protocol::breakpoint::Condition;
-use protocol::request::{Direction, Edit, Refusal, Request, Until};
+use protocol::request::{Direction, Edit, Refusal, Request, StopReason, Stopped, Until};
 use recording::Recording;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -129,7 +129,7 @@ fn step_button_and_narrator() {
 /// Goal: typing never steps; method: letters into the walk's field, then Enter, which walks.
 #[test]
 fn letters_in_a_field_are_text() {
-    let mut window = Window::after_a_step();
+    let mut window = Window::open(2, [1280.0, 800.0]);
     window.take_orders();
     let field = window.harness.get_by_role_and_label(Role::TextInput, "walk of");
     field.focus();
@@ -300,6 +300,68 @@ fn banners() {
     }
 }
 
+/// Goal: who else drives, another image on disk, and what the machine lacks are told with a way out; method: stops that
+/// say so.
+#[test]
+fn banners_of_a_stop() {
+    let mut window = Window::after_a_step();
+    let stop = window.harness.state_mut().peer_mut().stop();
+    let lacks = StopReason::Unsupported { cpu: CpuId(1), what: "vaddps (AVX)".into() };
+    let told = [
+        (Stopped { gdb_attached: true, ..stop.clone() }, "gdb drives", "Take over"),
+        (Stopped { image_changed: true, ..stop.clone() }, "Image changed", "Reload"),
+        (Stopped { reason: lacks, ..stop.clone() }, "vaddps (AVX)", "Step back before it"),
+        (Stopped { can_undo: true, ..stop.clone() }, "Just now", "Undo edit"),
+    ];
+    for (stopped, title, button) in told {
+        assert!(!window.has(button), "not before there is a reason");
+        window.harness.state_mut().peer_mut().tell(Incoming::Stopped(Box::new(stopped)));
+        window.harness.run();
+        assert!(window.has(title), "{title}");
+        assert!(window.has(button), "{button}");
+        window.harness.state_mut().peer_mut().tell(Incoming::Stopped(Box::new(stop.clone())));
+        window.harness.run();
+    }
+    window.harness.state_mut().peer_mut().tell(Incoming::Stopped(Box::new(Stopped { gdb_attached: true, ..stop })));
+    window.harness.run();
+    window.take_orders();
+    window.key(Key::S);
+    assert_eq!(window.take_orders(), [], "while gdb drives the window steps nothing");
+}
+
+/// Goal: a CPU that does not page leaves its room to the code, and leads to the tables that there are; method: CPU 1.
+#[test]
+fn no_page_tables_need_little_room() {
+    let mut window = Window::open(2, [1280.0, 800.0]);
+    assert!(window.has("walk of"));
+    window.key(Key::Num1);
+    assert!(window.has("CPU 1 does not page"));
+    assert!(!window.has("walk of"), "nothing to walk");
+    window.click("trampoline_pgd");
+    assert!(window.has("Tree of trampoline_pgd"));
+}
+
+/// Goal: who goes to a place can work there, and sees the next instruction again after a step; method: g, b, s.
+#[test]
+fn going_to_a_place() {
+    let mut window = Window::after_a_step();
+    window.key(Key::G);
+    window.harness.run();
+    window.text(&format!("{:x}", recording::BASE + 0x102a));
+    window.key(Key::Enter);
+    window.harness.run();
+    assert!(!window.harness.state().model().code.follow);
+    window.orders.borrow_mut().clear();
+    window.key(Key::B);
+    let orders = std::mem::take(&mut *window.orders.borrow_mut());
+    let there = Condition::Execute(protocol::LinearAddr(recording::BASE + 0x102a));
+    let sets = |order: &Order| matches!(order, Order::Read(_, Request::SetBreakpoint { condition, .. }) if *condition == there);
+    assert!(orders.iter().any(sets), "{orders:?}");
+    assert!(!window.harness.state().model().code.follow);
+    window.chord(Modifiers::SHIFT, Key::S);
+    assert!(window.harness.state().model().code.follow, "after a step the next instruction is shown");
+}
+
 /// Goal: a narrow window or large text loses no panel; method: 640 x 360 points, reach each by key.
 #[test]
 fn narrow_windows_have_tabs() {
@@ -314,6 +376,32 @@ fn narrow_windows_have_tabs() {
     window.chord(Modifiers::COMMAND, Key::Num5);
     window.harness.run();
     assert!(window.has("walk of"));
+}
+
+/// Goal: no size of the window makes it panic, a tiling window manager may give any; method: draw sizes from one point
+/// upwards, with every part open, and steer the lanes by keys at each.
+#[test]
+fn any_size_draws() {
+    let mut window = Window::open(2, [1280.0, 800.0]);
+    window.click("two roots");
+    window.key(Key::Num1);
+    window.key(Key::S);
+    window.key(Key::Questionmark);
+    for tab in [Key::Num6, Key::Num7, Key::Num8, Key::Num5] {
+        window.chord(Modifiers::COMMAND, tab);
+        for (width, height) in [(1.0, 1.0), (40.0, 700.0), (150.0, 90.0), (300.0, 200.0), (760.0, 60.0), (1280.0, 61.0)]
+        {
+            window.harness.set_size(egui::vec2(width, height));
+            window.harness.run_ok();
+            window.chord(Modifiers::COMMAND, Key::Num2);
+            window.key(Key::ArrowLeft);
+            window.key(Key::Home);
+            window.chord(Modifiers::COMMAND, tab);
+        }
+    }
+    window.harness.set_size(egui::vec2(1280.0, 800.0));
+    window.harness.run();
+    assert!(window.has("Step CPU 1"), "all is there again");
 }
 
 /// Goal: everything is reached by Tab, and the focus survives a step; method: count stops until they repeat.

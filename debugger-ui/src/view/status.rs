@@ -75,7 +75,10 @@ fn ended(ui: &mut Ui, cx: &mut Cx<'_>) {
         }
         Some(StopReason::Unsupported { cpu, what }) => {
             let text = format!("{cpu} met something that this machine does not have: {what}.");
-            banner(ui, cx, "Not supported", &text, |_, _| {});
+            banner(ui, cx, "Not supported", &text, |ui, cx| {
+                let moves = cx.can_move();
+                cx.button(ui, "step-cpu-back", "Step back before it", moves);
+            });
         }
         Some(StopReason::Exit { value }) => {
             let text = format!("The guest wrote {value:02x} to the debug exit port (F4h) and wants to end here.");

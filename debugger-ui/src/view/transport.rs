@@ -120,8 +120,8 @@ fn position(ui: &mut Ui, cx: &mut Cx<'_>) {
         words.says.push_str(&format!(" Recorded up to step {end}."));
         words
     });
-    if timeline.can_undo {
-        cx.button(ui, "undo", "Undo edit", cx.can_move());
+    if ui.available_width() < 84.0 {
+        return;
     }
     if cx.model.connection.long_run() {
         ui.label(RichText::new("running").color(cx.t.changed));

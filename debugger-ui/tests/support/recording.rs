@@ -83,7 +83,8 @@ impl Recording {
         self.news.push(Incoming::Answer(purpose, answer));
     }
 
-    fn stop(&self) -> Stopped {
+    /// The state as it is, as a stop.
+    pub fn stop(&self) -> Stopped {
         let position = if self.stepped { NOW } else { NOW - 1 };
         let mut cpus = vec![cpu0(), if self.stepped { cpu1_protected() } else { cpu1_real() }];
         cpus.extend((2..self.cpus).map(asleep));

@@ -242,7 +242,11 @@ fn tell_event(model: &Model, event: &Event, all: &[Event], before: &[CpuState]) 
             let receivers = all.iter().filter(|event| matches!(event.kind, EventKind::Ipi { .. })).count();
             (Tone::Moment, ipi(*from, *to, *delivery, *vector, ignored.map(|why| why.words()), receivers))
         }
-        EventKind::Cr { register, old, new } => (Tone::Plain, register_change(model, &did, *register, *old, *new)),
+        EventKind::Cr { register, old, new } => {
+            let other_tables = *register == ControlRegister::Cr3 && state.page_table_root().is_some();
+            let tone = if other_tables { Tone::Moment } else { Tone::Plain };
+            (tone, register_change(model, &did, *register, *old, *new))
+        }
         EventKind::Activity { from, to } => (Tone::Plain, activity_change(model, &did, state, *from, *to, before)),
         EventKind::Online { count } => {
             let total = model.cpus.states.len();
@@ -258,7 +262,8 @@ fn tell_event(model: &Model, event: &Event, all: &[Event], before: &[CpuState]) 
         EventKind::DescriptorTable { register, base, limit } => {
             let name = register.word().to_uppercase();
             let empty = if *limit == 0 { ": empty, so any interrupt or fault ends in shutdown" } else { "" };
-            (Tone::Plain, format!("{did}: {name} now has base {base:08x}, limit {limit:04x}{empty}."))
+            let base = protocol::LinearAddr(*base);
+            (Tone::Plain, format!("{did}: {name} now has base {base}, limit {limit:04x}{empty}."))
         }
         EventKind::Interrupt { vector } => (Tone::Plain, format!("{cpu} takes interrupt {vector:02x}.")),
         EventKind::Reset { by } => (Tone::Moment, format!("The platform was reset by {by}: every CPU starts anew.")),
@@ -329,12 +334,17 @@ fn register_change(model: &Model, did: &str, register: ControlRegister, old: u64
         };
         let paging =
             model.timeline.moved_cpu.and_then(|cpu| model.cpus.get(cpu)).is_some_and(|cpu| cpu.cr0 >> 31 & 1 != 0);
-        let aside = if paging { "" } else { ", not used while PG is 0" };
+        let aside = match (paging, root(old) == "trampoline_pgd" && old != new) {
+            (false, _) => ", not used while PG is 0",
+            (true, true) => ". Its tables have no low identity map any more",
+            (true, false) => "",
+        };
         return format!("{did}: CR3 {} -> {}{aside}.", root(old), root(new));
     }
     let bits = brief_change_words(register.word(), old, new);
     let aside = match register {
         ControlRegister::Efer if new >> 8 & 1 != 0 && new >> 10 & 1 == 0 => " Long mode begins once PG is set.",
+        ControlRegister::Cr4 if (new ^ old) >> 7 & 1 != 0 => " That flushes the TLB, global entries too.",
         ControlRegister::Cr4 if new >> 5 & 1 != 0 && old >> 5 & 1 == 0 => " No effect while PG is 0.",
         _ => "",
     };
