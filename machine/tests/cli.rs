@@ -92,6 +92,14 @@ fn bad_images() {
     check("truncated.elf", &elf(62, 40), &["damaged"]);
     check("nothing.elf", &elf(62, 0), &[]);
     refused(&["--kernel", "no/such/file"], &["no/such/file", "No such file"]);
+    refused(&["--kernel", folder.to_str().unwrap()], &["directory"]);
+    // Neither a file larger than any image nor one without an end is read to its end.
+    let sparse = write(&folder, "huge.elf", b"");
+    std::fs::OpenOptions::new().write(true).open(&sparse).unwrap().set_len(1 << 40).unwrap();
+    refused(&["--kernel", sparse.to_str().unwrap()], &["huge.elf", "1 GiB"]);
+    if cfg!(target_os = "linux") {
+        refused(&["--kernel", "/dev/zero"], &["/dev/zero", "1 GiB"]);
+    }
 }
 
 /// Goal: arguments that make no machine are refused before anything runs; method: each flag with a bad value.
@@ -156,7 +164,34 @@ fn with_a_kernel() {
         let (code, said) = status(&[&["--cpus", "2", "--until", until][..], &limit].concat());
         assert_eq!(code, Some(0), "{until}: {said}");
     }
+    // All wait: the same where the goal is one CPU's, and no signal that an instruction is lacking.
+    for until in ["activity:1:wait-for-sipi", "at:1:0x0"] {
+        let (code, said) = status(&[&["--cpus", "2", "--until", until][..], &limit].concat());
+        assert_eq!(code, Some(8), "{until}: {said}");
+    }
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let (code, said) = status(&["--gdb", &taken.local_addr().unwrap().to_string()]);
     assert!(code == Some(2) && said.contains("another program"), "{said}");
+}
+
+/// Goal: a terminal is put back also where a signal ends the program; method: a shell in a pseudo-terminal (`script`)
+/// looks at its settings before, while and after the program runs; the kernel as above.
+#[test]
+#[cfg(target_os = "linux")]
+fn terminal_after_a_signal() {
+    let Ok(kernel) = std::env::var("FIRSTLIGHT_KERNEL") else {
+        return eprintln!("not run: FIRSTLIGHT_KERNEL does not name a kernel.elf");
+    };
+    let folder = folder("terminal_after_a_signal");
+    let program = env!("CARGO_BIN_EXE_firstlight-machine");
+    let shell = format!(
+        "stty -g > before; (sleep 2; stty -g < /dev/tty > while) & \
+         timeout --foreground -s TERM 4 '{program}' --kernel '{kernel}' --cpus 1; stty -g > after"
+    );
+    let script = Command::new("script").args(["-qec", &shell, "/dev/null"]).current_dir(&folder).output().unwrap();
+    let settings = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let said = String::from_utf8_lossy(&script.stdout);
+    assert!(said.contains("Firstlight kernel"), "{said}");
+    assert_ne!(settings("before"), settings("while"), "the terminal was not raw");
+    assert_eq!(settings("before"), settings("after"));
 }

@@ -239,11 +239,12 @@ impl Driver {
             wanted: Wanted::default(),
         };
         // A refusal here is a goal that makes no sense, which the program checks when it starts.
-        let reason = self
-            .target
-            .timeline
-            .advance(&request)
-            .unwrap_or_else(|refusal| StopReason::CannotStep { why: refusal_in_words(&refusal) });
+        let reason = match self.target.timeline.advance(&request) {
+            // The CPU that the goal is about cannot step because all wait: the same to somebody who only looks on.
+            Ok(StopReason::CannotStep { .. }) => StopReason::AllWaiting,
+            Ok(reason) => reason,
+            Err(refusal) => StopReason::CannotStep { why: refusal_in_words(&refusal) },
+        };
         if matches!(reason, StopReason::AllWaiting) {
             // Typed while this piece ran, and the guest listens: that goes on.
             if !self.serial.is_empty() && guest_listens(&self.target) {

@@ -4,6 +4,7 @@
 pub mod sockets;
 
 use sha2::{Digest, Sha256};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -26,16 +27,32 @@ impl Stopwatch {
     }
 }
 
+/// No image and no profile is so large; a wrong path may name a disk, or a device that never ends.
+const LARGEST_FILE: u64 = 1 << 30;
+
 /// A file's contents, with an error that says what to do.
 pub fn read_file(what: &str, path: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|error| {
+    let read = || {
+        let file = std::fs::File::open(path)?;
+        let length = file.metadata()?.len();
+        let mut bytes = Vec::new();
+        if length <= LARGEST_FILE {
+            file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+        }
+        Ok((length.max(bytes.len() as u64), bytes))
+    };
+    let (length, bytes) = read().map_err(|error: std::io::Error| {
         let hint = match error.kind() {
             std::io::ErrorKind::NotFound => "is the path right? `cargo xtask build` makes target/guest/kernel.elf",
             std::io::ErrorKind::PermissionDenied => "you may not read it",
             _ => "the file could not be read",
         };
         format!("{what} {}: {error}: {hint}", path.display())
-    })
+    })?;
+    if length > LARGEST_FILE {
+        return Err(format!("{what} {}: it has more than 1 GiB, so it is none: is the path right?", path.display()));
+    }
+    Ok(bytes)
 }
 
 /// There is such a file.

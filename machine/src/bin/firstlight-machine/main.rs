@@ -35,9 +35,7 @@ fn main() -> ExitCode {
 
 fn start(flags: &Flags) -> Result<u8, String> {
     let image = ImageFile::open(&flags.kernel, flags.profile.as_deref())?;
-    if let Some(why) = image.no_profile() {
-        eprintln!("firstlight-machine: {why}: addresses only, no names.");
-    }
+    let no_profile = image.no_profile().map(str::to_owned);
     check(flags, &image)?;
     let serial = match &flags.serial {
         Serial::Stdio => None,
@@ -66,10 +64,13 @@ fn start(flags: &Flags) -> Result<u8, String> {
         history_bytes: server::DEFAULT_HISTORY_BYTES,
         program: Some(Box::new(run)),
     })?;
+    let end = if raw { "\r\n" } else { "\n" };
+    if let Some(why) = no_profile {
+        eprint!("firstlight-machine: {why}: addresses only, no names.{end}");
+    }
     // The socket is there before the machine moves, so that a script can rely on it.
     if let Some(address) = &flags.gdb {
         let at = server.listen(address)?;
-        let end = if raw { "\r\n" } else { "\n" };
         eprint!("gdb: listening on {at}{end}");
     }
     let server = server.start()?;

@@ -1,6 +1,7 @@
 //! `--serial stdio`: the terminal in raw mode, so that every key reaches the guest; or pipes, as they are.
 //!
-//! Raw mode is put back when [`Terminal`] is dropped, and by a panic hook, since a terminal left raw is of no use.
+//! Raw mode is put back when [`Terminal`] is dropped, by a panic hook, and before a signal ends the program, since a
+//! terminal left raw is of no use.
 
 use machine::server::{SerialInput, platform};
 use std::io::{IsTerminal, Read, Write};
@@ -30,6 +31,7 @@ impl Terminal {
                 let _ = crossterm::terminal::disable_raw_mode();
                 usual(panic);
             }));
+            restore_on_signals()?;
         }
         Ok(Self { raw })
     }
@@ -38,6 +40,28 @@ impl Terminal {
     pub fn is_raw(&self) -> bool {
         self.raw
     }
+}
+
+/// A signal that ends the program does so after the terminal was put back, and with the status that it always has.
+#[cfg(unix)]
+fn restore_on_signals() -> Result<(), String> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])
+        .map_err(|error| format!("signals cannot be caught: {error}"))?;
+    let run = move || {
+        if let Some(signal) = signals.forever().next() {
+            let _ = crossterm::terminal::disable_raw_mode();
+            // It ends the program; were it to fail, there is no caller to tell.
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        }
+    };
+    platform::spawn("signals", run).map(drop)
+}
+
+/// Elsewhere the system ends programs without asking them.
+#[cfg(not(unix))]
+fn restore_on_signals() -> Result<(), String> {
+    Ok(())
 }
 
 impl Drop for Terminal {

@@ -25,7 +25,7 @@ impl FromStr for Condition {
         let mut parts = text.split(':');
         let (kind, first, second) = (parts.next().unwrap_or(""), parts.next(), parts.next());
         let rust_path = text.contains("::");
-        if first.is_none() && kind != "triple-fault" || rust_path && kind != "at" {
+        if first.is_none() && !KINDS.contains(&kind) || rust_path && kind != "at" {
             return place(None, text);
         }
         if kind == "at" {
@@ -37,7 +37,8 @@ impl FromStr for Condition {
                 _ => place(None, rest),
             };
         }
-        if parts.next().is_some() {
+        let no_second = ["online", "steps", "descriptor-table", "triple-fault"].contains(&kind);
+        if parts.next().is_some() || second.is_some() && no_second {
             return Err(format!("{text:?} has too many parts; --help lists the conditions"));
         }
         let number = |what: &str, word: Option<&str>| match word.map(str::parse::<u64>) {
@@ -54,6 +55,9 @@ impl FromStr for Condition {
         }
         if kind == "online" {
             let count = u16::try_from(number("CPUs", first)?).map_err(|_| "that is more CPUs than a machine has")?;
+            if count == 0 {
+                return Err("online:0 is true before the machine begins".into());
+            }
             return Ok(Self::Event(None, EventFilter::Online(count)));
         }
         let whose = cpu(first.unwrap_or("*"))?;
@@ -67,8 +71,11 @@ impl FromStr for Condition {
                 Ok(Self::Event(None, EventFilter::Ipi { delivery, to: whose }))
             }
             "fault" => {
-                let vector = second.map(str::parse).transpose().map_err(|_| "a vector is a number from 0 to 31")?;
-                event(EventFilter::Fault(vector))
+                let number = second.filter(|second| *second != "*").map(str::parse::<u8>).transpose();
+                match number.map_err(|_| ()) {
+                    Ok(vector) if vector.is_none_or(|vector| vector < 32) => event(EventFilter::Fault(vector)),
+                    _ => Err("an exception's vector is a number from 0 to 31".into()),
+                }
             }
             "descriptor-table" => event(EventFilter::DescriptorTable),
             _ => Err(format!("there is no condition {kind:?}; --help lists them")),
@@ -76,6 +83,8 @@ impl FromStr for Condition {
     }
 }
 
+/// Conditions that mean something without any part; a symbol of such a name is `at:NAME`.
+const KINDS: [&str; 7] = ["mode", "activity", "cr", "ipi", "fault", "descriptor-table", "triple-fault"];
 const MODES: [Mode; 6] = [Mode::Real, Mode::Protected16, Mode::Protected32, Mode::V86, Mode::Compat, Mode::Long];
 const ACTIVITIES: [Activity; 4] = [Activity::Running, Activity::Halted, Activity::WaitForSipi, Activity::Shutdown];
 const REGISTERS: [ControlRegister; 6] = [
@@ -147,6 +156,10 @@ mod tests {
         check("ipi:1:sipi", Condition::Event(None, EventFilter::Ipi { delivery: Some(Delivery::Sipi), to: one }));
         check("fault:*:14", Condition::Event(None, EventFilter::Fault(Some(14))));
         check("descriptor-table:1", Condition::Event(one, EventFilter::DescriptorTable));
+        check("fault", Condition::Event(None, EventFilter::Fault(None)));
+        check("fault:1:*", Condition::Event(one, EventFilter::Fault(None)));
+        check("ipi", Condition::Event(None, EventFilter::Ipi { delivery: None, to: None }));
+        check("at:mode", Condition::Symbol(None, "mode".into()));
         check("triple-fault", Condition::Event(None, EventFilter::TripleFault));
         check("0x9a000", Condition::Address(None, 0x9a000));
         check("at:1:0xffff_8000", Condition::Address(one, 0xffff_8000));
@@ -162,6 +175,10 @@ mod tests {
         for (text, word) in [
             ("online:x", "number"),
             ("steps:0", "begins"),
+            ("online:0", "begins"),
+            ("online:2:3", "too many"),
+            ("descriptor-table:1:gdtr", "too many"),
+            ("fault:*:32", "0 to 31"),
             ("mode:1:virtual", "protected16"),
             ("mode:one:long", "no CPU"),
             ("0xzz", "hex digits"),
