@@ -11,6 +11,10 @@ use protocol::{CpuId, LinearAddr, Position};
 use std::convert::Infallible;
 use std::fmt::Write;
 
+/// Instructions that `monitor code` shows where no number is given, and at most.
+const CODE: u64 = 8;
+const CODE_MAX: u64 = 1024;
+
 /// Events that `monitor events` shows where no number is given.
 const EVENTS: usize = 20;
 
@@ -18,6 +22,7 @@ const HELP: &str = "\
 help                  this list
 cpus                  every CPU: APIC ID, activity, mode, CS:IP, linear address, page-table root
 mode [CPU]            what makes the mode of a CPU: the bits of CR0, CR4, EFER and CS
+code [ADDR [CPU [N]]] N instructions in the mode the CPU is in, from its next one on if no address is given
 walk ADDRESS [CPU]    the page walk of a linear address, level by level
 pgd [NAME|CPU]        the tables below a root: a name from the profile, or a CPU's CR3
 tlb [CPU]             a CPU's TLB, oldest entry first
@@ -61,6 +66,7 @@ impl Target {
             "help" => out.push_str(HELP),
             "cpus" => self.cpus(out),
             "mode" => self.mode(self.cpu_word(first)?, out)?,
+            "code" => self.code(first, self.cpu_word(second)?, words.next(), out)?,
             "walk" => self.walk(self.address_word(first)?, self.cpu_word(second)?, out)?,
             "pgd" => self.pgd(first, out)?,
             "tlb" => self.tlb(self.cpu_word(first)?, out)?,
@@ -211,6 +217,27 @@ impl Target {
         }
         if tree.truncated {
             line(out, format_args!("  (more tables than can be shown)"));
+        }
+        Ok(())
+    }
+
+    /// Address, bytes and instruction in each line; a script can rely on these columns (xtask/gdb/attach.gdb does).
+    fn code(&self, at: Option<&str>, id: CpuId, count: Option<&str>, out: &mut String) -> Result<(), String> {
+        let machine = self.timeline.machine();
+        let cpu = machine.cpu(id).ok_or_else(|| self.no_cpu(id))?;
+        let linear = if at.is_some() { self.address_word(at)? } else { cpu.linear_pc() };
+        let count = count.map_or(Ok(CODE), number)?;
+        if count > CODE_MAX {
+            return Err(format!("{count} instructions are too many; at most {CODE_MAX}"));
+        }
+        let names = self.names();
+        for code in inspect::code(machine, id, LinearAddr(linear), 0, count as u16)? {
+            let bytes: String = code.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let target = code.target.map_or_else(String::new, |target| match names.at(target.0) {
+                Some(name) => format!("  # {:#x} <{name}>", target.0),
+                None => format!("  # {:#x}", target.0),
+            });
+            line(out, format_args!("{:#x}  {bytes:<20}  {}{target}", code.linear.0, code.intel));
         }
         Ok(())
     }
