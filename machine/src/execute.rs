@@ -1,4 +1,5 @@
-//! Execution: one instruction, or one iteration of a REP string instruction. [`step_instruction`] is the only way in.
+//! Execution: one instruction, or one iteration of a REP string instruction. [`step_instruction`] is the way in, and for
+//! several at once [`step_instructions`].
 //!
 //! [`crate::decode`] gives the instruction, the match in [`dispatch`] leads to its family. A handler changes registers
 //! and flags only after the last thing that can fault, so that an instruction happens wholly or not at all. While it
