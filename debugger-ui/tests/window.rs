@@ -327,6 +327,9 @@ fn banners_of_a_stop() {
     window.take_orders();
     window.key(Key::S);
     assert_eq!(window.take_orders(), [], "while gdb drives the window steps nothing");
+    window.click("Take over");
+    assert!(window.has("This window drives"), "and not that gdb does");
+    assert!(!window.has("gdb drives"));
 }
 
 /// Goal: a CPU that does not page leaves its room to the code, and leads to the tables that there are; method: CPU 1.

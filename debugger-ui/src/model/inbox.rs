@@ -226,7 +226,11 @@ impl Model {
             (Purpose::Gdb, Answer::Gdb { listening, attached }) => {
                 self.connection.gdb = super::connection::GdbSocket { listening, attached };
             }
-            (Purpose::TakeOver, Answer::Done) => self.connection.gdb.attached = false,
+            (Purpose::TakeOver, Answer::Done) => {
+                self.connection.gdb.attached = false;
+                let words = "This window drives: gdb's session has ended.".to_owned();
+                self.narrator.tell(self.timeline.position, super::narrator::Tone::Plain, words);
+            }
             (Purpose::Events { to }, Answer::Events(events)) => {
                 self.timeline.take_events(events, to);
                 self.lanes.update(&self.timeline, &self.cpus, &self.symbols);

@@ -24,7 +24,7 @@ const BUDGET: std::ops::RangeInclusive<u64> = 1_000..=50_000_000;
 const WHOLE_BUDGET: u64 = 20_000_000;
 /// How long nothing happens before that is reported: the window then looks whether another client has moved the machine.
 const IDLE: Duration = Duration::from_secs(2);
-/// The same while gdb drives.
+/// The same while gdb drives or may come.
 const OBSERVE: Duration = Duration::from_millis(200);
 
 /// Why serving a connection ended.
@@ -55,6 +55,8 @@ pub(super) struct Worker {
     typed: Vec<u8>,
     /// gdb drives, by the last report.
     observes: bool,
+    /// The socket for gdb is open.
+    listens: bool,
 }
 
 impl Worker {
@@ -64,7 +66,16 @@ impl Worker {
         reports: Sender<Incoming>,
         wake: Box<dyn Fn() + Send>,
     ) -> Self {
-        Self { target, orders, reports, wake, waiting: VecDeque::new(), typed: Vec::new(), observes: false }
+        Self {
+            target,
+            orders,
+            reports,
+            wake,
+            waiting: VecDeque::new(),
+            typed: Vec::new(),
+            observes: false,
+            listens: false,
+        }
     }
 
     /// The life of the thread: connect, serve, and after a loss wait until the user asks to connect again.
@@ -172,7 +183,7 @@ impl Worker {
             return Ok(order);
         }
         loop {
-            let patience = if self.observes { OBSERVE } else { IDLE };
+            let patience = if self.observes || self.listens { OBSERVE } else { IDLE };
             match self.orders.recv_timeout(patience) {
                 Ok(order) => return Ok(order),
                 Err(RecvTimeoutError::Disconnected) => return Err(Ended::Quit),
@@ -310,6 +321,10 @@ impl Worker {
     fn report(&mut self, report: Incoming) {
         if let Incoming::Stopped(stopped) | Incoming::Answer(Purpose::Watch, Answer::Stopped(stopped)) = &report {
             self.observes = stopped.gdb_attached;
+        }
+        // gdb may come at any moment once it is let in, and shall not move the machine unseen for seconds.
+        if let Incoming::Answer(Purpose::Gdb, Answer::Gdb { listening, .. }) = &report {
+            self.listens = listening.is_some();
         }
         // Nobody listens any more only when the window has gone; the next look at the orders tells.
         let _ = self.reports.send(report);

@@ -222,7 +222,7 @@ impl View<'_> {
                 painter.line(points, Stroke::new(1.0, self.t.frame));
             }
             let y = (self.track.top() + self.rows.top()) / 2.0;
-            let text = format!("{} steps", count_words(steps));
+            let text = if steps == 1 { "1 step".to_owned() } else { format!("{} steps", count_words(steps)) };
             heads.text(pos2(middle, y - 4.5), Align2::CENTER_CENTER, text, words(11.5), colour);
             if let Some(ns) = ns {
                 heads.text(pos2(middle, y + 6.0), Align2::CENTER_CENTER, time_words(ns), words(11.5), colour);
