@@ -200,6 +200,10 @@ impl Target {
                     };
                     RootSpec::Phys { root: PhysAddr(paddr), mode }
                 }
+                None if word.parse::<u16>().is_err() => {
+                    let roots: Vec<&str> = names.roots().map(|(name, _)| name).collect();
+                    return Err(format!("{word:?} is neither a CPU number nor one of the roots {}", roots.join(", ")));
+                }
                 None => RootSpec::Cpu(self.cpu_word(Some(word))?),
             },
         };

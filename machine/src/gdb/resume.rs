@@ -205,6 +205,8 @@ impl Target {
 
     /// Which CPU to show: the one asked for, else the one that moved, else the one that will.
     fn focus(&self, cpu: Option<CpuId>) -> CpuId {
+        // A client may name a thread that there is not.
+        let cpu = cpu.filter(|&cpu| self.timeline.machine().cpu(cpu).is_some());
         cpu.or(self.timeline.moved_cpu()).or(self.timeline.machine().next_cpu()).unwrap_or_default()
     }
 }

@@ -182,3 +182,13 @@ fn foreign_breakpoints_are_plain() {
     assert_eq!(gdb.resume("vCont;c:p1.-1"), "T05thread:p01.01;");
     assert_eq!(gdb.ask("p10"), le(LOOP + 4, 8));
 }
+
+/// Goal: a step of a thread that there is not stops with a thread that there is; method: the packet, by hand.
+#[test]
+fn no_such_thread() {
+    let server = server();
+    let mut gdb = attached(&server);
+    let stop = gdb.resume("vCont;s:p1.ff");
+    assert!(stop.starts_with("T05") && !stop.contains(".ff"), "{stop}");
+    assert!(gdb.resume("vCont;s:p1.1").contains("p01.01"));
+}
