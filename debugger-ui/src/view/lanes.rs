@@ -270,6 +270,8 @@ fn scale(ui: &Ui, cx: &Cx<'_>, area: Rect) {
     let at = pos2(line.left() + 12.0, line.center().y);
     painter.text(at, Align2::LEFT_CENTER, "time", words(12.0), cx.t.weak);
     painter.text(pos2(line.left() + NAMES + 8.0, line.center().y), Align2::LEFT_CENTER, clock, mono(12.0), cx.t.text);
-    let hint = "story time: one column for each event; click a column to go there";
-    painter.text(pos2(line.right() - 10.0, line.center().y), Align2::RIGHT_CENTER, hint, words(12.0), cx.t.weak);
+    if line.width() > 760.0 {
+        let hint = "story time: one column for each event; click a column to go there";
+        painter.text(pos2(line.right() - 10.0, line.center().y), Align2::RIGHT_CENTER, hint, words(12.0), cx.t.weak);
+    }
 }

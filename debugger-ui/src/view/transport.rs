@@ -53,16 +53,17 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
 
 /// The one button that matters most stands out.
 fn main_step(ui: &mut Ui, cx: &mut Cx<'_>, label: &str, enabled: bool) {
-    ui.scope(|ui| {
-        let accent = cx.t.chosen;
-        let widgets = &mut ui.visuals_mut().widgets;
-        for widget in [&mut widgets.inactive, &mut widgets.hovered] {
-            widget.weak_bg_fill = accent;
-            widget.bg_stroke.color = cx.t.link;
-            widget.bg_stroke.width = 1.5;
-        }
-        cx.button(ui, "step-cpu", label, enabled);
-    });
+    // Not in a scope of its own: the row would not wrap before it, where the window is narrow or the text large.
+    let usual = ui.visuals().widgets.clone();
+    let accent = cx.t.chosen;
+    let widgets = &mut ui.visuals_mut().widgets;
+    for widget in [&mut widgets.inactive, &mut widgets.hovered] {
+        widget.weak_bg_fill = accent;
+        widget.bg_stroke.color = cx.t.link;
+        widget.bg_stroke.width = 1.5;
+    }
+    cx.button(ui, "step-cpu", label, enabled);
+    ui.visuals_mut().widgets = usual;
 }
 
 fn hold(ui: &mut Ui, cx: &mut Cx<'_>, enabled: bool) {
