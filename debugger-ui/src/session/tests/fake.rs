@@ -83,12 +83,14 @@ fn answer_packets(mut input: In, mut output: Out, mut reply: impl FnMut(&[u8]) -
     }
 }
 
-fn serve(fault: Fake, input: In, mut output: Out) {
+fn serve(fault: Fake, mut input: In, mut output: Out) {
     if fault.closes {
         return;
     }
     if fault.garbage {
         output.write_all(&b"HTTP/1.1 400 Bad Request\r\n".repeat(20)).unwrap();
+        // It stays on the line until the client leaves: that it speaks another language is all that is wrong with it.
+        while input.read(&mut [0; 64]).is_ok_and(|read| read != 0) {}
         return;
     }
     let mut machine = Machine::default();
