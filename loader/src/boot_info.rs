@@ -37,11 +37,10 @@ fn empty() -> BootInfo {
 }
 
 /// What the fields of BootInfo say; linear addresses are the kernel's.
-pub(crate) struct Contents<'a> {
+#[derive(Clone, Debug)]
+pub(crate) struct Contents {
     /// Where this BootInfo will be.
     pub linear: u64,
-    /// The memory map.
-    pub regions: &'a [MemoryRegion],
     pub physical_memory_offset: Option<u64>,
     pub recursive_index: Option<u16>,
     pub rsdp_paddr: Option<u64>,
@@ -54,9 +53,9 @@ pub(crate) struct Contents<'a> {
     pub stack: (u64, u64),
 }
 
-impl Contents<'_> {
-    /// BootInfo and the memory regions right behind it.
-    pub(crate) fn encode(&self) -> Vec<u8> {
+impl Contents {
+    /// BootInfo and the memory map right behind it.
+    pub(crate) fn encode(&self, regions: &[MemoryRegion]) -> Vec<u8> {
         let mut out = vec![0; size_of::<BootInfo>()];
         let version = api_version();
         let at = offset_of!(BootInfo, api_version);
@@ -67,7 +66,7 @@ impl Contents<'_> {
 
         let at = offset_of!(BootInfo, memory_regions);
         put_u64(&mut out, at, self.linear + size_of::<BootInfo>() as u64);
-        put_u64(&mut out, at + 8, self.regions.len() as u64);
+        put_u64(&mut out, at + 8, regions.len() as u64);
 
         put(&mut out, offset_of!(BootInfo, framebuffer), &NONE.to_le_bytes());
         put_option(&mut out, offset_of!(BootInfo, physical_memory_offset), self.physical_memory_offset);
@@ -87,7 +86,7 @@ impl Contents<'_> {
         put_u64(&mut out, offset_of!(BootInfo, kernel_len), self.kernel.1);
         put_u64(&mut out, offset_of!(BootInfo, kernel_stack_bottom), self.stack.0);
         put_u64(&mut out, offset_of!(BootInfo, kernel_stack_len), self.stack.1);
-        for region in self.regions {
+        for region in regions {
             out.extend_from_slice(&encode_region(region));
         }
         out
@@ -156,6 +155,6 @@ pub(crate) fn memory_map(
 }
 
 /// Writes BootInfo and memory map to frames that hold [`bytes`].
-pub(crate) fn write<M: PhysMemory>(memory: &mut M, paddr: u64, contents: &Contents<'_>) {
-    memory.write(paddr, &contents.encode());
+pub(crate) fn write<M: PhysMemory>(memory: &mut M, paddr: u64, contents: &Contents, regions: &[MemoryRegion]) {
+    memory.write(paddr, &contents.encode(regions));
 }

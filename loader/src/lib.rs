@@ -2,7 +2,8 @@
 //!
 //! The library knows no machine. Whoever calls it (the embedded machine's direct boot, a UEFI application) owns physical
 //! memory behind [`PhysMemory`] and says what else there is in a [`Platform`]; [`load()`] answers with the register
-//! values at the kernel's first instruction.
+//! values at the kernel's first instruction. The UEFI application is this package's binary, `src/bootx64/`: its firmware
+//! settles the memory map last, so it calls the two halves of [`load()`], [`place()`] and [`Placed::finish`].
 //!
 //! ```text
 //!   ELF bytes --[image]--> Image --[plan]--> linear addresses --[load]--> guest memory
@@ -30,9 +31,11 @@ mod plan;
 mod slots;
 #[cfg(test)]
 mod tests;
+mod uefi_memory;
 
 pub use bootloader_api::info::{MemoryRegion, MemoryRegionKind};
 pub use error::LoadError;
 pub use image::{Image, Segment};
-pub use load::{Entry, KernelPages, Platform, load};
+pub use load::{Entry, KernelPages, Placed, Platform, load, place};
 pub use memory::{PhysMemory, RegionAllocator};
+pub use uefi_memory::uefi_region;

@@ -10,7 +10,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 use bootloader_api::info::MemoryRegion;
-use core::ops::Range;
+use core::{mem, ops::Range};
 
 /// What the loader cannot know by itself.
 #[derive(Clone, Debug)]
@@ -83,11 +83,44 @@ impl<M: PhysMemory> Frames<'_, M> {
     }
 }
 
+/// A kernel in memory that lacks only the memory map: a UEFI firmware's last word on that comes with ExitBootServices,
+/// after which nothing can be allocated and no error be shown.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    entry: Entry,
+    /// Physical address of the boot information.
+    info_paddr: u64,
+    contents: Contents,
+    regions_room: usize,
+    /// Start and end of each run of frames that the kernel has now.
+    taken: Vec<(u64, u64)>,
+}
+
+impl Placed {
+    /// Writes the boot information; `regions` are the platform's as they are when the kernel starts.
+    ///
+    /// # Errors
+    /// There are far more regions than [`Platform::regions`] had.
+    pub fn finish<M: PhysMemory>(self, regions: &[MemoryRegion], memory: &mut M) -> Result<Entry, LoadError> {
+        let map = boot_info::memory_map(regions, &self.taken, self.regions_room)?;
+        boot_info::write(memory, self.info_paddr, &self.contents, &map);
+        Ok(self.entry)
+    }
+}
+
 /// Puts the kernel into memory.
 ///
 /// # Errors
 /// The kernel's configuration cannot be honoured here, or there is too little memory; see [`LoadError`].
 pub fn load<M: PhysMemory>(image: &Image<'_>, platform: &Platform<'_>, memory: &mut M) -> Result<Entry, LoadError> {
+    place(image, platform, memory)?.finish(platform.regions, memory)
+}
+
+/// Takes all frames and fills them, but for the memory map.
+///
+/// # Errors
+/// As [`load()`].
+pub fn place<M: PhysMemory>(image: &Image<'_>, platform: &Platform<'_>, memory: &mut M) -> Result<Placed, LoadError> {
     let plan = Plan::new(image, platform)?;
     let needed_bytes = plan.frames(image, platform).saturating_mul(PAGE);
     let available_bytes = memory.available_frames().saturating_mul(PAGE);
@@ -128,11 +161,8 @@ pub fn load<M: PhysMemory>(image: &Image<'_>, platform: &Platform<'_>, memory: &
         map_recursively(frames, root, index)?;
     }
 
-    // The last frame is taken: now the memory map can tell which are left.
-    let regions = boot_info::memory_map(platform.regions, &frames.taken, plan.regions_room)?;
     let contents = Contents {
         linear: plan.boot_info,
-        regions: &regions,
         physical_memory_offset: plan.physical_map.map(|physical| physical.offset),
         recursive_index: plan.recursive_index.map(|index| index as u16),
         rsdp_paddr: platform.rsdp_paddr,
@@ -141,10 +171,11 @@ pub fn load<M: PhysMemory>(image: &Image<'_>, platform: &Platform<'_>, memory: &
         kernel: (elf_paddr, image.bytes.len() as u64),
         stack: (stack_bottom, plan.stack_bytes),
     };
-    boot_info::write(frames.memory, info_paddr, &contents);
     // As after a call: the System V ABI wants RSP + 8 to be a multiple of 16 at a function's first instruction.
     let rsp = ((stack_bottom + plan.stack_bytes) & !15) - 8;
-    Ok(Entry { cr3: root, rip: image.entry, rsp, rdi: plan.boot_info, gdt_paddr, kernel_pages })
+    let entry = Entry { cr3: root, rip: image.entry, rsp, rdi: plan.boot_info, gdt_paddr, kernel_pages };
+    let taken = mem::take(&mut frames.taken);
+    Ok(Placed { entry, info_paddr, contents, regions_room: plan.regions_room, taken })
 }
 
 fn load_segment<M: PhysMemory>(

@@ -10,6 +10,9 @@ use std::process::ExitCode;
 /// symbols of kernel and blob, page-table roots, and the assembly source of each hand-written instruction. A guest that
 /// uses memory below RSP is refused, with the function's name.
 ///
+/// target/guest/BOOTX64.EFI starts the kernel on a UEFI computer. On a FAT volume it is \\EFI\\BOOT\\BOOTX64.EFI, and reads
+/// \\firstlight\\kernel.elf and, if there is one, \\firstlight\\options.txt from there.
+///
 /// Host programs are firstlight (the window) and firstlight-machine (the same without a window), in target/debug/, or
 /// with --release in target/release/. Guest images are the same in both cases.
 ///
@@ -32,6 +35,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     println!("kernel:   {}", shown(&project::kernel()));
     println!("names:    {}", shown(&project::profile()));
+    println!("uefi:     {}", shown(&project::uefi_application()));
     if !args.guest {
         println!("programs: {}", shown(&project::program("firstlight", args.release)));
         println!("          {}", shown(&project::program("firstlight-machine", args.release)));

@@ -1,9 +1,10 @@
-//! Builds the guest images: blob, kernel, profile. `docs/DEVELOPING.md`, "How the guest is built", tells why so.
+//! Builds the guest images: blob, kernel, profile, UEFI application. `docs/DEVELOPING.md`, "How the guest is built", tells why so.
 //!
 //! Guest and host share one target triple. What makes a guest is in [`flags`], given to cargo in the environment of this
 //! one build, with a target folder of its own.
 
 mod listing;
+mod pe;
 mod profile;
 mod red_zone;
 pub mod symbols;
@@ -26,10 +27,11 @@ pub use profile::BLOB_BASE;
 
 /// Builds everything under `target/guest/`.
 pub fn build() -> Result<()> {
-    let blob = link("trampoline", &flags("trampoline/blob.ld", BLOB_FLAGS), None)?;
+    let blob = link("trampoline", "trampoline", &flags("trampoline/blob.ld", BLOB_FLAGS), None)?;
     copy_if_newer(&blob, &project::blob())?;
-    let kernel = link("kernel", &kernel_flags(), Some(&project::blob()))?;
+    let kernel = link("kernel", "kernel", &kernel_flags(), Some(&project::blob()))?;
     copy_if_newer(&kernel, &project::kernel())?;
+    uefi_application()?;
 
     let profile = project::profile();
     // A comment in the assembly changes the listing and not the image.
@@ -47,6 +49,19 @@ pub fn build() -> Result<()> {
     profile::write(&project::kernel(), &kernel, &blob, &listings()?, &profile)
 }
 
+/// The loader as the firmware starts it.
+fn uefi_application() -> Result<()> {
+    let elf = link("loader", "bootx64", &uefi_flags(), None)?;
+    let application = project::uefi_application();
+    if is_newer(&application, &[elf.clone(), std::env::current_exe()?])? {
+        return Ok(());
+    }
+    red_zone::check("the UEFI application", &Linked::read(&elf, 64)?)?;
+    let bytes = fs::read(&elf).with_context(|| format!("{} cannot be read", elf.display()))?;
+    let pe = pe::from_elf(&bytes).with_context(|| format!("{} makes no UEFI application", elf.display()))?;
+    fs::write(&application, pe).with_context(|| format!("{} cannot be written", application.display()))
+}
+
 fn listings() -> Result<Listings> {
     let mut listings = Listings::new();
     for folder in ASSEMBLY {
@@ -62,7 +77,6 @@ fn flags(script: &str, more: &[&str]) -> Vec<String> {
         "-Clinker=rust-lld",
         "-Clinker-flavor=ld.lld",
         "-Cpanic=abort",
-        "-Crelocation-model=static",
         "-Clink-arg=-nostdlib",
         "-Clink-arg=--no-eh-frame-hdr",
     ];
@@ -85,9 +99,10 @@ fn remapped_paths() -> impl Iterator<Item = String> {
 }
 
 /// The blob: the kernel relocates it, so the linker must leave the relocations in.
-const BLOB_FLAGS: &[&str] = &["-Clink-arg=--emit-relocs"];
+const BLOB_FLAGS: &[&str] = &["-Crelocation-model=static", "-Clink-arg=--emit-relocs"];
 
 const KERNEL_FLAGS: &[&str] = &[
+    "-Crelocation-model=static",
     // Linked into the top 2 GiB of the address space.
     "-Ccode-model=kernel",
     // An interrupt may come on the same stack at any time.
@@ -99,28 +114,43 @@ fn kernel_flags() -> Vec<String> {
     flags("kernel/kernel.ld", KERNEL_FLAGS)
 }
 
+/// The firmware loads it anywhere.
+const UEFI_FLAGS: &[&str] = &[
+    "-Crelocation-model=pie",
+    // The firmware's interrupts come on the stack of whoever runs.
+    "-Cno-redzone=yes",
+    "-Cforce-frame-pointers=no",
+];
+
+fn uefi_flags() -> Vec<String> {
+    flags("loader/uefi.ld", UEFI_FLAGS)
+}
+
 /// clippy on the guest binaries, as they are built for the guest: nobody else looks at these.
 pub fn clippy() -> Result<()> {
-    for (package, flags) in [("trampoline", flags("trampoline/blob.ld", BLOB_FLAGS)), ("kernel", kernel_flags())] {
-        let mut cargo = guest_cargo("clippy", package, &flags);
+    let blob = flags("trampoline/blob.ld", BLOB_FLAGS);
+    let guests =
+        [("trampoline", "trampoline", blob), ("kernel", "kernel", kernel_flags()), ("loader", "bootx64", uefi_flags())];
+    for (package, program, flags) in guests {
+        let mut cargo = guest_cargo("clippy", package, program, &flags);
         cmd::run(cargo.env("FIRSTLIGHT_BLOB", project::blob()).args(["--", "-D", "warnings"]))?;
     }
     Ok(())
 }
 
-/// Builds the guest binary of a package; the path of what was linked.
-fn link(package: &str, flags: &[String], blob: Option<&Path>) -> Result<PathBuf> {
-    let mut cargo = guest_cargo("build", package, flags);
+/// Builds a guest binary; the path of what was linked.
+fn link(package: &str, program: &str, flags: &[String], blob: Option<&Path>) -> Result<PathBuf> {
+    let mut cargo = guest_cargo("build", package, program, flags);
     if let Some(blob) = blob {
         cargo.env("FIRSTLIGHT_BLOB", blob);
     }
-    cmd::run(&mut cargo).with_context(|| format!("the guest image `{package}` cannot be built"))?;
-    Ok(project::guest().join(TARGET).join("guest").join(package))
+    cmd::run(&mut cargo).with_context(|| format!("the guest image `{program}` cannot be built"))?;
+    Ok(project::guest().join(TARGET).join("guest").join(program))
 }
 
-fn guest_cargo(verb: &str, package: &str, flags: &[String]) -> Command {
+fn guest_cargo(verb: &str, package: &str, program: &str, flags: &[String]) -> Command {
     let mut cargo: Command = cmd::cargo();
-    cargo.args([verb, "--quiet", "--package", package, "--bin", package, "--features", "guest"]);
+    cargo.args([verb, "--quiet", "--package", package, "--bin", program, "--features", "guest"]);
     cargo.args(["--profile", "guest", "--target", TARGET, "--target-dir"]).arg(project::guest());
     // The separator of this variable cannot be part of a path, as a space could.
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")).env_remove("RUSTFLAGS");

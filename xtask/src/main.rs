@@ -8,6 +8,7 @@ mod cmd;
 mod gdb;
 mod guest;
 mod project;
+mod qemu;
 mod rsp;
 mod run;
 mod setup;

@@ -36,6 +36,11 @@ pub fn blob() -> PathBuf {
     guest().join("trampoline.elf")
 }
 
+/// The loader as a UEFI application.
+pub fn uefi_application() -> PathBuf {
+    guest().join("BOOTX64.EFI")
+}
+
 /// A host program.
 pub fn program(name: &str, release: bool) -> PathBuf {
     target().join(if release { "release" } else { "debug" }).join(name)

@@ -11,8 +11,8 @@ use std::process::{Command, ExitCode, Stdio};
 /// installed with apt-get: as root, or with sudo where that asks for no password or somebody is there to type it. Else
 /// the command to run is printed, and the exit status is 1. Where everything is there nothing is done.
 ///
-/// Groups: build (a linker and libc for the host programs), window (what the window loads at run time), test (gdb, QEMU,
-/// an X server without a screen, its keyboard and camera).
+/// Groups: build (a linker and libc for the host programs), window (what the window loads at run time), test (gdb, QEMU
+/// and a firmware for it, an X server without a screen, its keyboard and camera).
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Only tell what is missing; exit status 1 if something is
@@ -62,6 +62,7 @@ const PACKAGES: &[Package] = &[
     package("libxkbcommon-x11-0", Group::Window, None),
     package("gdb", Group::Test, Some("gdb")),
     package("qemu-system-x86", Group::Test, Some("qemu-system-x86_64")),
+    package("ovmf", Group::Test, None),
     package("xvfb", Group::Test, Some("Xvfb")),
     package("xdotool", Group::Test, Some("xdotool")),
     package("imagemagick", Group::Test, Some("import")),

@@ -3,6 +3,7 @@
 mod boot;
 mod gdb_scripts;
 mod host;
+mod qemu;
 mod tidy;
 mod window;
 
@@ -18,7 +19,7 @@ use std::time::Instant;
 ///
 /// The parts, in the order in which they run: fmt (rustfmt), tidy (what no compiler checks: headers, file lengths,
 /// unsafe, dependencies), clippy and doc (no warnings), host (unit and integration tests), boot (the kernel on the
-/// machine, with many configurations), gdb (a real gdb, scripted), window (the program under an X server without a
+/// machine, with many configurations), qemu (the same lines on QEMU with a UEFI firmware), gdb (a real gdb, scripted), window (the program under an X server without a
 /// screen, driven by its keys, with screenshots in target/screenshots/).
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -42,14 +43,16 @@ enum Part {
     Host,
     /// The kernel on the machine.
     Boot,
+    /// The kernel on QEMU with a UEFI firmware.
+    Qemu,
     /// A real gdb, scripted.
     Gdb,
     /// The window, driven by its keys.
     Window,
 }
 
-const ALL: [Part; 8] =
-    [Part::Fmt, Part::Tidy, Part::Clippy, Part::Doc, Part::Host, Part::Boot, Part::Gdb, Part::Window];
+const ALL: [Part; 9] =
+    [Part::Fmt, Part::Tidy, Part::Clippy, Part::Doc, Part::Host, Part::Boot, Part::Qemu, Part::Gdb, Part::Window];
 
 impl Part {
     /// What must be installed for it.
@@ -58,7 +61,7 @@ impl Part {
         match self {
             Self::Fmt | Self::Tidy => &[],
             Self::Clippy | Self::Doc | Self::Host | Self::Boot => &[Build],
-            Self::Gdb => &[Build, Test],
+            Self::Qemu | Self::Gdb => &[Build, Test],
             Self::Window => &[Build, Window, Test],
         }
     }
@@ -67,7 +70,7 @@ impl Part {
     fn needs_guest(self) -> bool {
         // The host tests of machine and window boot the kernel too.
         // The kernel's binary holds the blob.
-        matches!(self, Self::Clippy | Self::Host | Self::Boot | Self::Gdb | Self::Window)
+        matches!(self, Self::Clippy | Self::Host | Self::Boot | Self::Qemu | Self::Gdb | Self::Window)
     }
 
     fn run(self, report: &mut Report) -> Result<()> {
@@ -78,6 +81,7 @@ impl Part {
             Self::Doc => host::doc(report),
             Self::Host => host::tests(report),
             Self::Boot => boot::run(report),
+            Self::Qemu => qemu::run(report),
             Self::Gdb => gdb_scripts::run(report),
             Self::Window => window::run(report),
         }
@@ -155,7 +159,7 @@ fn prepare(parts: &[Part], groups: &[setup::Group]) -> Result<()> {
     // Both at once where the window is wanted: cargo would build the machine again for another set of features.
     if parts.contains(&Part::Window) {
         build::host(&["machine", "debugger-ui"], false)?;
-    } else if parts.iter().any(|part| matches!(part, Part::Boot | Part::Gdb)) {
+    } else if parts.iter().any(|part| matches!(part, Part::Boot | Part::Qemu | Part::Gdb)) {
         build::host(&["machine"], false)?;
     }
     Ok(())

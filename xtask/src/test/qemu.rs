@@ -1,0 +1,178 @@
+//! The kernel on the second machine, QEMU with the OVMF firmware: it must print what it prints on the embedded one.
+//!
+//! Lines are compared in order, from the kernel's first to its prompt, once what must differ is masked ([`MASKS`]).
+
+use super::Report;
+use crate::{cmd, project, qemu};
+use anyhow::{Context, Result, bail, ensure};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+const CPUS: u16 = 4;
+/// The kernel's options, one boot each.
+const OPTIONS: [&str; 2] = ["bringup=serial", "bringup=parallel"];
+/// The kernel's first words, after whatever a firmware had to say.
+const FIRST: &str = "Firstlight kernel ";
+/// What it prints when everything is done.
+const PROMPT: &str = "firstlight> ";
+/// A boot takes four seconds, most of them the firmware's; a busy computer may take some times as long.
+const TIME_OUT: Duration = Duration::from_secs(120);
+
+/// What may differ: the number after these words.
+struct Mask {
+    after: &'static str,
+    /// What the number is made of.
+    digits: fn(char) -> bool,
+    why: &'static str,
+}
+
+fn decimal(digit: char) -> bool {
+    digit.is_ascii_digit()
+}
+
+/// Also with a suffix, and as a range.
+fn hex(digit: char) -> bool {
+    digit.is_ascii_hexdigit() || digit == 'h' || digit == '-'
+}
+
+const MASKS: &[Mask] = &[
+    Mask { after: "TSC runs at ", digits: decimal, why: "the computer's clock; the embedded machine's is 1 GHz" },
+    Mask { after: "16 KiB at ", digits: hex, why: "the highest free memory below 1 MiB; a BIOS keeps some at its end" },
+    Mask { after: "SIPI vector ", digits: hex, why: "the page of that memory" },
+    Mask { after: "trampoline_pgd at ", digits: hex, why: "lies in that memory" },
+    Mask { after: "online after ", digits: decimal, why: "how long a processor takes to start" },
+];
+
+pub fn run(report: &mut Report) -> Result<()> {
+    let folder = project::target().join("qemu-tests");
+    std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    for options in OPTIONS {
+        let result = same_lines(options, &folder);
+        report.case(&format!("the same lines on QEMU with OVMF: {CPUS} CPUs, {options}"), result);
+    }
+    report.case("no kernel on the disk is told on the firmware's console", no_kernel(&folder));
+    Ok(())
+}
+
+fn same_lines(options: &str, folder: &Path) -> Result<()> {
+    let ours = lines(&on_machine(options, folder)?).context("on the embedded machine")?;
+    let boot = qemu::Boot { cpus: CPUS, kernel: Some(&project::kernel()), options, folder };
+    let theirs = lines(&wait_for(&boot, PROMPT)?).context("on QEMU")?;
+    compare(&ours, &theirs).with_context(|| {
+        let masks = MASKS.iter().map(|mask| format!("{:?} ({})", mask.after, mask.why));
+        format!("compared but for what follows {}", masks.collect::<Vec<_>>().join(", "))
+    })
+}
+
+/// What the kernel prints on the embedded machine, up to where all CPUs wait for ever.
+fn on_machine(options: &str, folder: &Path) -> Result<String> {
+    /// firstlight-machine: nothing can happen any more.
+    const ALL_WAIT: i32 = 8;
+    let serial = folder.join("machine.txt");
+    let mut machine = Command::new(project::program("firstlight-machine", false));
+    machine.arg("--kernel").arg(project::kernel()).args(["--cpus", &CPUS.to_string(), "--options", options]);
+    machine.arg("--serial").arg(format!("file:{}", serial.display())).args(["--max-steps", "2000000000"]);
+    let output = machine.stdin(Stdio::null()).output().map_err(|error| cmd::explain(&machine, error))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.code() == Some(ALL_WAIT), "`{}` ended with {}: {said}", cmd::line(&machine), output.status);
+    std::fs::read_to_string(&serial).with_context(|| format!("{} cannot be read", serial.display()))
+}
+
+/// The console's text once it holds `words`.
+fn wait_for(boot: &qemu::Boot, words: &str) -> Result<String> {
+    let mut qemu = boot.start()?;
+    let start = Instant::now();
+    loop {
+        let ended = qemu.0.try_wait()?;
+        let text = String::from_utf8_lossy(&std::fs::read(boot.console())?).into_owned();
+        if text.contains(words) {
+            return Ok(text);
+        }
+        match ended {
+            Some(status) => {
+                bail!("QEMU ended with {status} before `{words}`; its console's last lines:\n{}", tail(&text))
+            }
+            None if start.elapsed() > TIME_OUT => {
+                bail!("no `{words}` after {} s; the console's last lines:\n{}", TIME_OUT.as_secs(), tail(&text))
+            }
+            None => std::thread::sleep(Duration::from_millis(50)),
+        }
+    }
+}
+
+fn no_kernel(folder: &Path) -> Result<()> {
+    let boot = qemu::Boot { cpus: 1, kernel: None, options: "", folder };
+    wait_for(&boot, "there is no file \\firstlight\\kernel.elf").map(|_| ())
+}
+
+/// The last lines, without what moves the cursor.
+fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let shown = lines.iter().skip(lines.len().saturating_sub(8));
+    shown.map(|line| format!("  | {}", line.replace(|c: char| c.is_control(), ""))).collect::<Vec<_>>().join("\n")
+}
+
+/// The kernel's lines, masked.
+fn lines(text: &str) -> Result<Vec<String>> {
+    let start =
+        text.find(FIRST).with_context(|| format!("the kernel printed nothing; the last lines:\n{}", tail(text)))?;
+    let lines: Vec<String> = text[start..].lines().map(|line| masked(line.trim_end())).collect();
+    ensure!(
+        lines.last().is_some_and(|line| line == PROMPT.trim_end()),
+        "the kernel got no further than:\n{}",
+        tail(text)
+    );
+    Ok(lines)
+}
+
+fn masked(line: &str) -> String {
+    MASKS.iter().fold(line.to_string(), |line, mask| {
+        let mut parts = line.split(mask.after);
+        let first = parts.next().unwrap_or_default().to_string();
+        parts.fold(first, |done, rest| {
+            let rest = rest.trim_start_matches(mask.digits);
+            format!("{done}{}#{rest}", mask.after)
+        })
+    })
+}
+
+/// The first difference, if there is one.
+fn compare(ours: &[String], theirs: &[String]) -> Result<()> {
+    let none = || "(nothing more)".to_string();
+    for line in 0..ours.len().max(theirs.len()) {
+        let (our, their) = (ours.get(line), theirs.get(line));
+        ensure!(
+            our == their,
+            "line {} differs:\n  embedded: {}\n  QEMU:     {}",
+            line + 1,
+            our.cloned().unwrap_or_else(none),
+            their.cloned().unwrap_or_else(none)
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MACHINE: &str = "Firstlight kernel 0.1.0\r\nrealmode: 16 KiB at 9b000-9efff, SIPI vector 9ch\r\n\
+        smp: CPU 1: INIT, SIPI vector 9ch, SIPI; online after 87 us\r\nfirstlight> ";
+    const QEMU: &str = "\x1b[2JBdsDxe: starting\r\nFirstlight kernel 0.1.0\r\nrealmode: 16 KiB at 9c000-9ffff, \
+        SIPI vector 9dh\r\nsmp: CPU 1: INIT, SIPI vector 9dh, SIPI; online after 1504 us\r\nfirstlight> ";
+
+    /// Goal: only what is masked may differ; method: two consoles that agree, then one word or line changed.
+    #[test]
+    fn comparison() {
+        let check = |qemu: &str| compare(&lines(MACHINE)?, &lines(qemu)?).map_err(|error| anyhow::anyhow!("{error}"));
+        check(QEMU).unwrap();
+        for (from, to) in [("CPU 1", "CPU 2"), ("16 KiB", "20 KiB"), (", SIPI;", ";"), ("smp:", "a line\r\nsmp:")] {
+            let said = check(&QEMU.replace(from, to)).unwrap_err().to_string();
+            assert!(said.contains("differs"), "{said}");
+        }
+        assert!(check(&QEMU.replace("Firstlight kernel", "")).unwrap_err().to_string().contains("BdsDxe: starting"));
+        let cut = QEMU.trim_end_matches("firstlight> ");
+        assert!(check(cut).unwrap_err().to_string().contains("no further"));
+    }
+}
