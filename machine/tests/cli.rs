@@ -191,7 +191,8 @@ fn terminal_after_a_signal() {
     let script = Command::new("script").args(["-qec", &shell, "/dev/null"]).current_dir(&folder).output().unwrap();
     let settings = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     let said = String::from_utf8_lossy(&script.stdout);
-    assert!(said.contains("Firstlight kernel"), "{said}");
+    let complained = String::from_utf8_lossy(&script.stderr);
+    assert!(said.contains("Firstlight kernel"), "no pseudo-terminal, or no kernel in it: {said}{complained}");
     assert_ne!(settings("before"), settings("while"), "the terminal was not raw");
     assert_eq!(settings("before"), settings("after"));
 }
