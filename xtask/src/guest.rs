@@ -145,13 +145,19 @@ fn link(package: &str, program: &str, flags: &[String], blob: Option<&Path>) -> 
         cargo.env("FIRSTLIGHT_BLOB", blob);
     }
     cmd::run(&mut cargo).with_context(|| format!("the guest image `{program}` cannot be built"))?;
-    Ok(project::guest().join(TARGET).join("guest").join(program))
+    Ok(build_folder(package).join(TARGET).join("guest").join(program))
+}
+
+/// Each guest is built in a folder of its own: their flags differ, and cargo keeps one build of a dependency in a folder,
+/// so that in a common one they would build each other's anew every time.
+fn build_folder(package: &str) -> PathBuf {
+    project::guest().join(package)
 }
 
 fn guest_cargo(verb: &str, package: &str, program: &str, flags: &[String]) -> Command {
     let mut cargo: Command = cmd::cargo();
     cargo.args([verb, "--quiet", "--package", package, "--bin", program, "--features", "guest"]);
-    cargo.args(["--profile", "guest", "--target", TARGET, "--target-dir"]).arg(project::guest());
+    cargo.args(["--profile", "guest", "--target", TARGET, "--target-dir"]).arg(build_folder(package));
     // The separator of this variable cannot be part of a path, as a space could.
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")).env_remove("RUSTFLAGS");
     cargo
