@@ -421,7 +421,7 @@ pub enum StopReason {
     },
     /// Position 0.
     StartOfTime,
-    /// Backwards run with nothing found: same as [`StopReason::StartOfTime`]; forwards replay reached what is recorded.
+    /// A server that only replays a recording is at an end of it. Firstlight's own machine runs on past what is recorded.
     EndOfRecording,
     /// All CPUs wait and no timer runs. Serial input could go on.
     AllWaiting,
