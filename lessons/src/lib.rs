@@ -4,3 +4,5 @@
 //! window shows them on hover and on demand. Knows [`protocol`] and nothing else of the project.
 
 pub mod glossary;
+pub mod player;
+pub mod text;

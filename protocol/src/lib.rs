@@ -15,6 +15,7 @@ pub mod mode;
 pub mod page_table;
 pub mod profile;
 pub mod request;
+pub mod run;
 pub mod wire;
 
 pub use addr::{CpuId, LinearAddr, PhysAddr, Position, SegOff};

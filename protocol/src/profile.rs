@@ -48,6 +48,10 @@ pub struct Blob {
     pub base_symbol: String,
     /// Size in bytes.
     pub size: u64,
+    /// Linear address, as linked, of the blob's bytes in the kernel's image: what is copied to the base and relocated. 0:
+    /// not known.
+    #[serde(default)]
+    pub image_linear: u64,
     /// Symbols, ascending by offset.
     pub symbols: Vec<BlobSymbol>,
 }

@@ -7,7 +7,8 @@ use crate::breakpoint::{Breakpoint, Condition, EventFilter};
 use crate::cpu::CpuState;
 use crate::event::Event;
 use crate::page_table::{PagingMode, TlbEntry, Tree, WalkTrace};
-use alloc::{string::String, vec::Vec};
+use crate::run::Run;
+use alloc::{boxed::Box, string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 /// Version of requests and answers; an end that sees another says so and stops using them.
@@ -139,6 +140,75 @@ pub enum Request {
     TakeOver,
     /// The names in the image. -> [`Answer::Profile`]
     Profile,
+    /// Makes this client's private copy of the machine as it stands, in place of an older one: the same state, the same
+    /// memory, no past and no breakpoints. Nobody else sees what is done to it. -> [`Answer::Done`]
+    Copy,
+    /// Asks this client's private copy instead of the machine: [`Request::Advance`], `Seek`, `State`, `Memory`, `Tree`,
+    /// `Walk`, `Tlb`, `Code`, `Listing`, `Events`, `Console`, `Edit`, `Undo`; anything else is refused. CPUs are always
+    /// sent all. Never refused because somebody else drives. -> as for the request in it
+    Private(Box<Request>),
+    /// Which step gave something the value that it has now. The machine stays where it is. -> [`Answer::Cause`]
+    Cause {
+        /// Of what.
+        of: CauseOf,
+    },
+    /// Bytes of the image file at an address that it was linked for: what was there before anybody ran or relocated
+    /// anything. -> [`Answer::Memory`]
+    Image {
+        /// First byte, as linked.
+        linear: LinearAddr,
+        /// How many; at most [`MAX_MEMORY`].
+        len: u32,
+    },
+    /// The run up to its recorded end, as a file has it. -> [`Answer::Run`]
+    SaveRun,
+    /// Power on with that run's configuration, play it to its end, go to a position of it. -> [`Answer::Stopped`]
+    LoadRun {
+        /// The run; one of another image is refused.
+        run: Box<Run>,
+        /// Where to stand afterwards.
+        position: Position,
+        /// What the answer shall carry.
+        wanted: Wanted,
+    },
+}
+
+/// Something whose value has a cause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CauseOf {
+    /// A register, by the name gdb has for it, as in [`Edit::Register`].
+    Register {
+        /// Whose.
+        cpu: CpuId,
+        /// Name, lower case.
+        name: String,
+    },
+    /// Bytes of physical memory.
+    Memory {
+        /// First byte.
+        phys: PhysAddr,
+        /// How many, at most 16.
+        len: u8,
+    },
+}
+
+/// The step that gave something its value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// Position after that step (or of the edit): the first one at which the value is what it is now.
+    pub position: Position,
+    /// The CPU that made the step; None: a device, or a debugger's edit.
+    pub cpu: Option<CpuId>,
+    /// Linear address of the instruction that was executed.
+    pub linear: Option<LinearAddr>,
+    /// What did it, in words: the instruction in Intel syntax, "INIT", "SIPI 9A", "an edit".
+    pub what: String,
+    /// The same in AT&T syntax where it is an instruction.
+    pub what_att: String,
+    /// Value before, little endian for memory (the first 8 bytes).
+    pub old: u64,
+    /// Value now.
+    pub new: u64,
 }
 
 /// Largest memory read.
@@ -318,9 +388,11 @@ pub enum Answer {
     Done,
     /// It was not done.
     Refused(Refusal),
+    /// What gave something its value; None: nothing in the recorded past, it has it since power-on.
+    Cause(Option<Cause>),
+    /// A run.
+    Run(Box<Run>),
 }
-
-use alloc::boxed::Box;
 
 /// Why a request was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

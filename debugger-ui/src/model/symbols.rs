@@ -231,6 +231,7 @@ pub(crate) mod tests {
                 name: "realmode".to_owned(),
                 base_symbol: "real_mode_base".to_owned(),
                 size: 0x3000,
+                image_linear: 0,
                 symbols: vec![
                     blob_symbol("real_mode_header", 0, 0, Vec::new()),
                     blob_symbol("trampoline_start", 0x1000, 16, vec![cli]),

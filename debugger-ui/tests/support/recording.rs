@@ -309,6 +309,7 @@ fn profile() -> Profile {
             name: "realmode".into(),
             base_symbol: "real_mode_base".into(),
             size: 0x3000,
+            image_linear: 0,
             symbols: vec![
                 blob(
                     "trampoline_start",
