@@ -4,5 +4,7 @@
 //! window shows them on hover and on demand. Knows [`protocol`] and nothing else of the project.
 
 pub mod glossary;
+pub mod platform;
 pub mod player;
+pub mod progress;
 pub mod text;

@@ -1,6 +1,7 @@
 //! What there is to see of a lesson now: plain data for views, made anew by [`crate::player::Player`] after each change.
 
 use crate::text::{Block, Span};
+use serde::{Deserialize, Serialize};
 
 /// The lesson panel's content.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -162,7 +163,7 @@ pub struct Choice {
 }
 
 /// How far the learner is with a question.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum AnswerState {
     /// It waits for the ones before it.
     #[default]
