@@ -1,64 +1,27 @@
 //! Reads glossary files. An error names the file and the line, since a teacher writes these by hand.
 
 use super::{BitEntry, Entry, RegisterEntry};
+use crate::content::{ContentError, Source};
 use serde::Deserialize;
-use std::fmt;
-use std::ops::Range;
 use toml::Spanned;
-
-/// Why a content file was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ContentError {
-    /// The file, from the project's root.
-    pub file: String,
-    /// Its line, from 1.
-    pub line: usize,
-    /// What is wrong there and what would be right.
-    pub what: String,
-}
-
-impl fmt::Display for ContentError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.file, self.line, self.what)
-    }
-}
-
-impl std::error::Error for ContentError {}
 
 /// Longest explanation, in words: hover text is read while doing something else.
 pub const MAX_WORDS: usize = 45;
 
-/// A file's name and text: what a place in it is measured by.
-struct Source<'a> {
-    file: &'a str,
-    text: &'a str,
-}
-
-impl Source<'_> {
-    fn error(&self, at: Range<usize>, what: impl Into<String>) -> ContentError {
-        let before = self.text.get(..at.start).unwrap_or(self.text);
-        ContentError { file: self.file.to_owned(), line: before.matches('\n').count() + 1, what: what.into() }
+/// An explanation must say something, briefly, and end as a sentence.
+fn check_words(source: &Source<'_>, says: &Spanned<String>) -> Result<(), ContentError> {
+    let text = says.get_ref().trim();
+    let words = text.split_whitespace().count();
+    if words == 0 {
+        return Err(source.error(says.span(), "`says` is empty; write a sentence or two"));
     }
-
-    fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, ContentError> {
-        toml::from_str(self.text).map_err(|e| self.error(e.span().unwrap_or(0..0), e.message()))
+    if words > MAX_WORDS {
+        return Err(source.error(says.span(), format!("`says` has {words} words; at most {MAX_WORDS} are read")));
     }
-
-    /// An explanation must say something, briefly, and end as a sentence.
-    fn check_words(&self, says: &Spanned<String>) -> Result<(), ContentError> {
-        let text = says.get_ref().trim();
-        let words = text.split_whitespace().count();
-        if words == 0 {
-            return Err(self.error(says.span(), "`says` is empty; write a sentence or two"));
-        }
-        if words > MAX_WORDS {
-            return Err(self.error(says.span(), format!("`says` has {words} words; at most {MAX_WORDS} are read")));
-        }
-        if !text.ends_with('.') {
-            return Err(self.error(says.span(), "`says` must end with a full stop"));
-        }
-        Ok(())
+    if !text.ends_with('.') {
+        return Err(source.error(says.span(), "`says` must end with a full stop"));
     }
+    Ok(())
 }
 
 #[derive(Deserialize)]
@@ -100,9 +63,9 @@ struct EntryTable {
 
 /// Reads a file about one register. Fields must ascend and must not overlap.
 pub fn parse_register(file: &str, text: &str) -> Result<RegisterEntry, ContentError> {
-    let source = Source { file, text };
+    let source = Source::file(file, text);
     let parsed: RegisterFile = source.read()?;
-    source.check_words(&parsed.says)?;
+    check_words(&source, &parsed.says)?;
     let mut bits: Vec<BitEntry> = Vec::with_capacity(parsed.bits.len());
     for table in parsed.bits {
         let [low, high] = *table.bits.get_ref();
@@ -115,7 +78,7 @@ pub fn parse_register(file: &str, text: &str) -> Result<RegisterEntry, ContentEr
             let what = format!("bit {low} stands after {}, which ends at bit {}", before.name, before.high);
             return Err(source.error(table.bits.span(), what));
         }
-        source.check_words(&table.says)?;
+        check_words(&source, &table.says)?;
         bits.push(BitEntry {
             low,
             high,
@@ -136,14 +99,14 @@ pub fn parse_register(file: &str, text: &str) -> Result<RegisterEntry, ContentEr
 
 /// Reads a file of entries with ids. No id may stand twice.
 pub fn parse_entries(file: &str, text: &str) -> Result<Vec<Entry>, ContentError> {
-    let source = Source { file, text };
+    let source = Source::file(file, text);
     let parsed: EntryFile = source.read()?;
     let mut entries: Vec<Entry> = Vec::with_capacity(parsed.entries.len());
     for table in parsed.entries {
         if entries.iter().any(|entry| entry.id == *table.id.get_ref()) {
             return Err(source.error(table.id.span(), format!("`{}` stands here twice", table.id.get_ref())));
         }
-        source.check_words(&table.says)?;
+        check_words(&source, &table.says)?;
         entries.push(Entry {
             id: table.id.into_inner(),
             name: table.name,

@@ -1,0 +1,65 @@
+//! Where a mistake in a content file is: file, line, and what would be right.
+//!
+//! Teachers write glossary and lessons by hand, so every reader of them ([`crate::glossary::parse`], [`crate::lesson`])
+//! reports through [`ContentError`] and finds lines by [`Source`].
+
+use std::fmt;
+use std::ops::Range;
+
+/// What is wrong in a content file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ContentError {
+    /// The file, from the project's root.
+    pub file: String,
+    /// Its line, from 1.
+    pub line: usize,
+    /// What is wrong there and what would be right.
+    pub what: String,
+}
+
+impl fmt::Display for ContentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.what)
+    }
+}
+
+impl std::error::Error for ContentError {}
+
+/// A stretch of a file: what a place in it is measured by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source<'a> {
+    /// The file's name, from the project's root.
+    pub file: &'a str,
+    /// The stretch.
+    pub text: &'a str,
+    /// The file's line on which the stretch begins, from 1.
+    pub first_line: usize,
+}
+
+impl<'a> Source<'a> {
+    /// A whole file.
+    pub fn file(file: &'a str, text: &'a str) -> Self {
+        Self { file, text, first_line: 1 }
+    }
+
+    /// The file's line of a byte of the stretch.
+    pub fn line(&self, at: usize) -> usize {
+        let before = self.text.as_bytes().get(..at).unwrap_or(self.text.as_bytes());
+        self.first_line + before.iter().filter(|byte| **byte == b'\n').count()
+    }
+
+    /// A mistake at a place of the stretch.
+    pub fn error(&self, at: Range<usize>, what: impl Into<String>) -> ContentError {
+        self.error_on(self.line(at.start), what)
+    }
+
+    /// A mistake on a line of the file.
+    pub fn error_on(&self, line: usize, what: impl Into<String>) -> ContentError {
+        ContentError { file: self.file.to_owned(), line, what: what.into() }
+    }
+
+    /// Reads the stretch as TOML.
+    pub fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, ContentError> {
+        toml::from_str(self.text).map_err(|e| self.error(e.span().unwrap_or(0..0), e.message()))
+    }
+}
