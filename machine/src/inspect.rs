@@ -8,6 +8,7 @@ mod cpu;
 pub mod edit;
 mod memory;
 mod page_table;
+pub mod register;
 
 use crate::cpu::Cpu;
 use crate::machine::Machine;

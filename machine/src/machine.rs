@@ -195,6 +195,25 @@ impl Machine {
         self.look_up_derived();
     }
 
+    /// Another machine in the same state, for runs of its own. It shares what it can with this one: CPUs and the pages of
+    /// checkpoints; RAM that holds something is copied. A `spare` machine of the same shape that is no longer needed
+    /// saves the most of that: only pages in which the two differ are copied then.
+    pub fn fork(&mut self, spare: Option<Self>) -> Self {
+        let snapshot = self.snapshot();
+        let fits = |spare: &Self| spare.bus.ram.size() == self.bus.ram.size();
+        let mut machine = spare.filter(fits).unwrap_or_else(|| Self {
+            cpus: self.cpus.clone(),
+            bus: Bus::new(self.bus.ram.size()),
+            state: self.state.clone(),
+            initial: Arc::clone(&self.initial),
+            next_deadline_ns: u64::MAX,
+            able: None,
+        });
+        machine.initial = Arc::clone(&self.initial);
+        machine.restore(&snapshot);
+        machine
+    }
+
     /// To be called after any change of CPUs from outside their own steps.
     pub(crate) fn look_up_derived(&mut self) {
         self.able = None;

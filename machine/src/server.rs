@@ -15,6 +15,7 @@ pub mod names;
 pub mod narrate;
 mod pace;
 pub mod platform;
+pub mod private;
 pub mod program;
 mod sessions;
 pub mod vendor;

@@ -7,6 +7,7 @@
 //! Read by the server, with [`crate::inspect`] for the state at the present position.
 
 mod breakpoints;
+mod cause;
 mod checkpoint;
 pub mod journal;
 pub mod log;
@@ -63,7 +64,19 @@ struct KeptFuture {
 
 impl Timeline {
     /// Around a machine at position 0. `memory_bytes` is what checkpoints may cost, see [`DEFAULT_MEMORY_BYTES`].
-    pub fn new(mut machine: Machine, memory_bytes: usize) -> Self {
+    pub fn new(machine: Machine, memory_bytes: usize) -> Self {
+        Self::around(machine, memory_bytes, Log::default())
+    }
+
+    /// A timeline of its own that begins here: the same state, an empty journal and log, no breakpoints. Positions and
+    /// console offsets go on from where they are. `spare`, an older fork, makes it cheaper, see [`Machine::fork`].
+    pub fn fork(&mut self, spare: Option<Self>, memory_bytes: usize) -> Self {
+        let log = self.log.after(self.position());
+        let machine = self.machine.fork(spare.map(|spare| spare.machine));
+        Self::around(machine, memory_bytes, log)
+    }
+
+    fn around(mut machine: Machine, memory_bytes: usize, log: Log) -> Self {
         let end = machine.position().0;
         let checkpoints = Checkpoints::new(machine.snapshot(), memory_bytes);
         Self {
@@ -71,7 +84,7 @@ impl Timeline {
             journal: Journal::default(),
             applied: 0,
             checkpoints,
-            log: Log::default(),
+            log,
             breakpoints: Breakpoints::default(),
             end,
             kept: None,
@@ -95,6 +108,11 @@ impl Timeline {
     /// Now.
     pub fn position(&self) -> Position {
         self.machine.position()
+    }
+
+    /// The first position: 0, or where a fork was made.
+    pub fn start(&self) -> Position {
+        Position(self.checkpoints.first().position())
     }
 
     /// The last position that is recorded.
@@ -121,11 +139,16 @@ impl Timeline {
     /// To any recorded position.
     ///
     /// # Errors
-    /// Beyond [`Timeline::end`].
+    /// Beyond [`Timeline::end`], or before [`Timeline::start`].
     pub fn seek(&mut self, position: Position) -> Result<(), Refusal> {
         if position.0 > self.end {
             let end = self.end;
             let words = format!("Position {position} is not recorded yet: the run was recorded up to {end}.");
+            return Err(Refusal::Invalid(words));
+        }
+        if position < self.start() {
+            let start = self.start();
+            let words = format!("Position {position} lies before the place where this copy was made, {start}.");
             return Err(Refusal::Invalid(words));
         }
         self.went_back = position < self.position();

@@ -2,6 +2,8 @@
 //! the same from both sides, an edit can be undone. On a small real-mode guest of a few lines, and on the kernel where
 //! the environment variable `FIRSTLIGHT_KERNEL` names its image (xtask's tests set it).
 
+#[path = "determinism/fork.rs"]
+mod fork;
 #[path = "determinism/guest.rs"]
 mod guest;
 

@@ -491,7 +491,7 @@ pub enum StopReason {
         /// In words: what it waits for, and what would wake it.
         why: String,
     },
-    /// Position 0.
+    /// Position 0; of a private copy, the place where it was made.
     StartOfTime,
     /// A server that only replays a recording is at an end of it. Firstlight's own machine runs on past what is recorded.
     EndOfRecording,

@@ -17,6 +17,9 @@ pub const FEATURE: &str = "qFirstlight+";
 /// Hex digits in one page of an answer.
 pub const PAGE_DIGITS: usize = 1 << 16;
 
+/// How postcard begins a [`Request::Private`].
+const PRIVATE_TAG: u32 = 24;
+
 /// What can be wrong with the bytes of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WireError {
@@ -52,7 +55,15 @@ pub fn encode_request(request: &Request) -> String {
 
 /// The request in what follows `qFirstlight:`.
 pub fn decode_request(digits: &[u8]) -> Result<Request, WireError> {
-    decode(digits)
+    let bytes = from_hex(digits)?;
+    // A private request in a private request means nothing, and a row of thousands would take the decoder's whole stack.
+    let tag = |bytes| postcard::take_from_bytes::<u32>(bytes).ok().filter(|(tag, _)| *tag == PRIVATE_TAG);
+    if let Some((_, inner)) = bytes.get(2..).and_then(tag)
+        && tag(inner).is_some()
+    {
+        return Err(WireError::Malformed);
+    }
+    decode_bytes(&bytes)
 }
 
 /// An answer as hex digits, to be cut in pages of [`PAGE_DIGITS`].
@@ -74,7 +85,10 @@ fn encode<T: serde::Serialize>(value: &T) -> Vec<u8> {
 }
 
 fn decode<T: serde::de::DeserializeOwned>(digits: &[u8]) -> Result<T, WireError> {
-    let bytes = from_hex(digits)?;
+    decode_bytes(&from_hex(digits)?)
+}
+
+fn decode_bytes<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
     let (version, body) = bytes.split_first_chunk::<2>().ok_or(WireError::TooShort)?;
     let version = u16::from_le_bytes(*version);
     if version != VERSION {
@@ -123,5 +137,19 @@ mod tests {
         assert_eq!(decode_request(b"01"), Err(WireError::TooShort));
         assert_eq!(decode_request(b"ffff00"), Err(WireError::Version(0xffff)));
         assert_eq!(decode_request(b"0100ff"), Err(WireError::Malformed));
+    }
+
+    /// Goal: a private request passes, private requests in each other do not and cost no stack; method: one, and a packet
+    /// full of them, also with the tag written longer than it need be.
+    #[test]
+    fn nesting() {
+        let private = Request::Private(alloc::boxed::Box::new(Request::Copy));
+        let text = encode_request(&private);
+        assert_eq!(decode_request(text.strip_prefix(REQUEST).unwrap().as_bytes()), Ok(private));
+        for tag in ["18", "9800"] {
+            assert_eq!(u32::from_str_radix(&tag[..2], 16).unwrap() & 0x7f, PRIVATE_TAG);
+            let many = alloc::format!("0100{}00", tag.repeat(100_000));
+            assert_eq!(decode_request(many.as_bytes()), Err(WireError::Malformed));
+        }
     }
 }

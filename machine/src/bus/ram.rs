@@ -106,6 +106,11 @@ impl Ram {
         self.flags[page] = DIRTY;
     }
 
+    /// The page was written since the last checkpoint was taken or restored.
+    pub fn is_written(&self, page: usize) -> bool {
+        self.flags.get(page).is_some_and(|flags| flags & DIRTY != 0)
+    }
+
     /// The page's generation: it differs from an earlier one if the page was written since code was decoded from it.
     #[inline]
     pub fn generation(&self, page: usize) -> u32 {
@@ -124,6 +129,10 @@ impl Ram {
             self.flags[page] &= !DIRTY;
             let start = page * PAGE_BYTES;
             let copy: &[u8; PAGE_BYTES] = self.bytes[start..start + PAGE_BYTES].try_into().expect("a whole page");
+            // A page that was only ever written with zeros stays one that costs nothing.
+            if self.image.page(page).is_none() && *copy == [0; PAGE_BYTES] {
+                continue;
+            }
             let leaf =
                 self.image.leaves[page / LEAF_PAGES].get_or_insert_with(|| Arc::new([const { None }; LEAF_PAGES]));
             let slot = &mut Arc::make_mut(leaf)[page % LEAF_PAGES];

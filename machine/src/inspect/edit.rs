@@ -115,7 +115,7 @@ fn write_register(cpu: &mut Cpu, bus: &Bus, name: &str, value: u64) -> Result<u6
 }
 
 /// `xmm0_low` to `xmm15_high`, since an edit carries 64 bits: the register and the half's first bit.
-fn xmm_half(name: &str) -> Option<(usize, u32)> {
+pub(super) fn xmm_half(name: &str) -> Option<(usize, u32)> {
     let (register, half) = name.strip_prefix("xmm")?.split_once('_')?;
     let index = register.parse().ok().filter(|&index| index < 16)?;
     match half {

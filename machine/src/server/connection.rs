@@ -1,6 +1,7 @@
 //! One client: its filter, its gdbstub, and what it was sent last.
 
 use super::mail::ClientId;
+use super::private::Private;
 use super::vendor::SentCache;
 use crate::gdb::filter::{Filter, Incoming, MAX_STUB_BYTES, frame};
 use crate::gdb::target::Target;
@@ -46,6 +47,8 @@ pub struct Client {
     pub is_window: bool,
     /// What it was sent last, so that only changes go out.
     pub sent: SentCache,
+    /// Its own copy of the machine, if it asked for one.
+    pub private: Option<Private>,
     filter: Filter,
     stub: Option<Stub>,
     writer: Box<dyn Write + Send>,
@@ -83,6 +86,7 @@ impl Client {
             is_gdb: false,
             is_window: false,
             sent: SentCache::default(),
+            private: None,
             filter: Filter::default(),
             stub,
             writer,

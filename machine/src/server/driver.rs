@@ -301,7 +301,7 @@ fn guest_listens(target: &Target) -> bool {
 }
 
 /// Runs something of the machine's; a panic becomes its message.
-fn catch<T>(what: &str, act: impl FnOnce() -> T) -> Result<T, String> {
+pub(super) fn catch<T>(what: &str, act: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(act)).map_err(|payload| {
         let message = payload
             .downcast_ref::<&str>()

@@ -6,6 +6,7 @@
 use super::NAME;
 use super::driver::{Driver, take_serial};
 use super::mail::ClientId;
+use super::pace::Pace;
 use super::platform::Stopwatch;
 use crate::inspect;
 use crate::timeline::Timeline;
@@ -23,10 +24,12 @@ pub struct SentCache {
     trees: Vec<(RootSpec, Tree)>,
 }
 
+/// What the search for a cause may cost, in pieces of a run: about a second.
+const CAUSE_PIECES: u64 = 300;
 /// Trees that are remembered for one client; beyond that the oldest is sent again.
 const MAX_CACHED_TREES: usize = 64;
 
-fn invalid(why: impl Into<String>) -> Refusal {
+pub(super) fn invalid(why: impl Into<String>) -> Refusal {
     Refusal::Invalid(why.into())
 }
 
@@ -61,35 +64,6 @@ impl Driver {
                 self.stopped(client, StopReason::Reached, &wanted)
             }
             Request::State { wanted } => self.stopped(client, StopReason::None, &wanted),
-            Request::Memory { from, len } => {
-                within("bytes", len, MAX_MEMORY)?;
-                let (bytes, unreadable) = inspect::memory(self.target.timeline.machine(), from, len as usize);
-                Answer::Memory { bytes, unreadable }
-            }
-            Request::Tree { root, max_tables } => {
-                within("tables", max_tables, MAX_TABLES)?;
-                let tree = inspect::tree(self.target.timeline.machine(), root, max_tables as usize);
-                Answer::Tree(tree.map_err(invalid)?)
-            }
-            Request::Walk { root, linear } => {
-                Answer::Walk(inspect::walk(self.target.timeline.machine(), root, linear).map_err(invalid)?)
-            }
-            Request::Tlb { cpu } => Answer::Tlb(inspect::tlb(self.target.timeline.machine(), cpu).map_err(invalid)?),
-            Request::Code { cpu, linear, before, count } => {
-                within("instructions", u32::from(before) + u32::from(count), u32::from(MAX_CODE))?;
-                let machine = self.target.timeline.machine();
-                Answer::Code(inspect::code(machine, cpu, linear, before, count).map_err(invalid)?)
-            }
-            Request::Listing { phys, base, bits, count } => {
-                within("instructions", u32::from(count), u32::from(MAX_CODE))?;
-                let machine = self.target.timeline.machine();
-                Answer::Code(inspect::listing(machine, phys, base, bits, count).map_err(invalid)?)
-            }
-            Request::Events { from, to, limit } => {
-                within("events", limit, MAX_EVENTS)?;
-                Answer::Events(self.target.timeline.events(from, to, limit as usize))
-            }
-            Request::Console { offset } => Answer::Console(self.target.timeline.console(offset)),
             Request::SetBreakpoint { cpu, condition } => {
                 Answer::BreakpointSet(self.target.timeline.set_breakpoint(cpu, condition)?)
             }
@@ -130,12 +104,23 @@ impl Driver {
                 Answer::Done
             }
             Request::Profile => Answer::Profile(self.target.image.profile().cloned()),
-            Request::Copy
-            | Request::Private(_)
-            | Request::Cause { .. }
-            | Request::Image { .. }
-            | Request::SaveRun
-            | Request::LoadRun { .. } => return Err(invalid("this server does not answer that yet")),
+            Request::Copy => self.copy(client)?,
+            Request::Private(request) => self.private(client, *request)?,
+            reading @ (Request::Memory { .. }
+            | Request::Tree { .. }
+            | Request::Walk { .. }
+            | Request::Tlb { .. }
+            | Request::Code { .. }
+            | Request::Listing { .. }
+            | Request::Events { .. }
+            | Request::Console { .. }) => {
+                let timeline = &self.target.timeline;
+                return read(timeline, &reading).unwrap_or_else(|| Err(invalid("this server does not answer that")));
+            }
+            Request::Cause { of } => Answer::Cause(self.target.timeline.cause(&of, self.pace.steps() * CAUSE_PIECES)?),
+            Request::Image { .. } | Request::SaveRun | Request::LoadRun { .. } => {
+                return Err(invalid("this server does not answer that yet"));
+            }
         })
     }
 
@@ -168,20 +153,12 @@ impl Driver {
         Answer::Gdb { listening, attached: self.gdb.is_some() }
     }
 
-    /// A piece of a run: bounded by what is asked and by host time.
+    /// A piece of a run, with what was typed meanwhile.
     fn advance(&mut self, client: ClientId, mut request: Advance) -> Result<Answer, Refusal> {
-        // Forwards, over and out begin anew with each request: cut in pieces they would never end. The client bounds them.
-        let whole = matches!(request.until, Until::Over | Until::Out) && request.direction == Direction::Forward;
-        if !whole {
-            request.budget = request.budget.min(self.pace.steps());
-        }
         if request.direction == Direction::Forward {
             request.serial_input.extend(take_serial(&mut self.serial, &self.target));
         }
-        let watch = Stopwatch::start();
-        let from = self.target.timeline.position().0;
-        let reason = self.target.timeline.advance(&request)?;
-        self.pace.learn(self.target.timeline.position().0.abs_diff(from), watch.elapsed());
+        let reason = run_piece(&mut self.target.timeline, &mut self.pace, &mut request)?;
         Ok(self.stopped(client, reason, &request.wanted))
     }
 
@@ -203,42 +180,107 @@ impl Driver {
 
     /// Where the machine is, with what the client wants and does not have yet.
     fn stopped(&mut self, client: ClientId, reason: StopReason, wanted: &Wanted) -> Answer {
-        let timeline = &self.target.timeline;
-        let machine = timeline.machine();
-        let position = timeline.position();
-        let states = timeline.cpu_states();
-        let mut trees = Vec::new();
-        for &root in &wanted.trees {
-            // A root of a CPU that is not there has no tree; the client asked before it knew.
-            if let Ok(tree) = inspect::tree(machine, root, MAX_TABLES as usize) {
-                trees.push((root, tree));
-            }
-        }
-        let mut stopped = Stopped {
-            reason,
-            position,
-            end: timeline.end(),
-            clock_ns: machine.clock_ns(),
-            next_cpu: machine.next_cpu(),
-            moved_cpu: timeline.moved_cpu(),
-            cpus: Vec::new(),
-            console: wanted.console_from.map(|offset| timeline.console(offset)),
-            events: wanted
-                .events_from
-                .map(|from| timeline.events(from, Position(u64::MAX), MAX_EVENTS as usize))
-                .unwrap_or_default(),
-            trees: Vec::new(),
-            can_undo: timeline.can_undo(),
-            gdb_attached: self.gdb.is_some(),
-            image_changed: self.target.image.changed(),
-            epoch: self.epoch(),
-        };
+        let image_changed = self.target.image.changed();
+        let told = Told { gdb_attached: self.gdb.is_some(), image_changed, epoch: self.epoch() };
+        let (mut answer, states, trees) = stopped(&self.target.timeline, reason, wanted, told);
         match self.index(client) {
-            Some(index) => self.clients[index].sent.take_news(states, trees, wanted.all_cpus, &mut stopped),
-            None => stopped.cpus = states,
+            Some(index) => self.clients[index].sent.take_news(states, trees, wanted.all_cpus, &mut answer),
+            None => answer.cpus = states,
         }
-        Answer::Stopped(Box::new(stopped))
+        Answer::Stopped(Box::new(answer))
     }
+}
+
+/// What an answer tells beside the timeline.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    pub gdb_attached: bool,
+    pub image_changed: bool,
+    pub epoch: u64,
+}
+
+/// Requests that only read a machine and its past. None: it is another kind.
+pub(super) fn read(timeline: &Timeline, request: &Request) -> Option<Result<Answer, Refusal>> {
+    let machine = timeline.machine();
+    Some(match *request {
+        Request::Memory { from, len } => within("bytes", len, MAX_MEMORY).map(|()| {
+            let (bytes, unreadable) = inspect::memory(machine, from, len as usize);
+            Answer::Memory { bytes, unreadable }
+        }),
+        Request::Tree { root, max_tables } => within("tables", max_tables, MAX_TABLES)
+            .and_then(|()| inspect::tree(machine, root, max_tables as usize).map_err(invalid))
+            .map(Answer::Tree),
+        Request::Walk { root, linear } => inspect::walk(machine, root, linear).map_err(invalid).map(Answer::Walk),
+        Request::Tlb { cpu } => inspect::tlb(machine, cpu).map_err(invalid).map(Answer::Tlb),
+        Request::Code { cpu, linear, before, count } => {
+            within("instructions", u32::from(before) + u32::from(count), u32::from(MAX_CODE))
+                .and_then(|()| inspect::code(machine, cpu, linear, before, count).map_err(invalid))
+                .map(Answer::Code)
+        }
+        Request::Listing { phys, base, bits, count } => within("instructions", u32::from(count), u32::from(MAX_CODE))
+            .and_then(|()| inspect::listing(machine, phys, base, bits, count).map_err(invalid))
+            .map(Answer::Code),
+        Request::Events { from, to, limit } => {
+            within("events", limit, MAX_EVENTS).map(|()| Answer::Events(timeline.events(from, to, limit as usize)))
+        }
+        Request::Console { offset } => Ok(Answer::Console(timeline.console(offset))),
+        _ => return None,
+    })
+}
+
+/// A piece of a run: bounded by what is asked and by host time.
+pub(super) fn run_piece(
+    timeline: &mut Timeline,
+    pace: &mut Pace,
+    request: &mut Advance,
+) -> Result<StopReason, Refusal> {
+    // Forwards, over and out begin anew with each request: cut in pieces they would never end. The client bounds them.
+    let whole = matches!(request.until, Until::Over | Until::Out) && request.direction == Direction::Forward;
+    if !whole {
+        request.budget = request.budget.min(pace.steps());
+    }
+    let watch = Stopwatch::start();
+    let from = timeline.position().0;
+    let reason = timeline.advance(request)?;
+    pace.learn(timeline.position().0.abs_diff(from), watch.elapsed());
+    Ok(reason)
+}
+
+/// Where a machine is, but for its CPUs and trees, which are beside it: what goes out of them is the caller's to say.
+pub(super) fn stopped(
+    timeline: &Timeline,
+    reason: StopReason,
+    wanted: &Wanted,
+    told: Told,
+) -> (Stopped, Vec<CpuState>, Vec<(RootSpec, Tree)>) {
+    let machine = timeline.machine();
+    let mut trees = Vec::new();
+    for &root in &wanted.trees {
+        // A root of a CPU that is not there has no tree; the client asked before it knew.
+        if let Ok(tree) = inspect::tree(machine, root, MAX_TABLES as usize) {
+            trees.push((root, tree));
+        }
+    }
+    let stopped = Stopped {
+        reason,
+        position: timeline.position(),
+        end: timeline.end(),
+        clock_ns: machine.clock_ns(),
+        next_cpu: machine.next_cpu(),
+        moved_cpu: timeline.moved_cpu(),
+        cpus: Vec::new(),
+        console: wanted.console_from.map(|offset| timeline.console(offset)),
+        events: wanted
+            .events_from
+            .map(|from| timeline.events(from, Position(u64::MAX), MAX_EVENTS as usize))
+            .unwrap_or_default(),
+        trees: Vec::new(),
+        can_undo: timeline.can_undo(),
+        gdb_attached: told.gdb_attached,
+        image_changed: told.image_changed,
+        epoch: told.epoch,
+    };
+    (stopped, timeline.cpu_states(), trees)
 }
 
 impl SentCache {

@@ -34,7 +34,7 @@ struct Kept {
     cost_bytes: usize,
 }
 
-/// All of them, ascending. The first, at position 0, stays for ever.
+/// All of them, ascending. The first, where the timeline begins, stays for ever.
 #[derive(Clone, Debug)]
 pub(super) struct Checkpoints {
     list: Vec<Kept>,
@@ -46,6 +46,11 @@ impl Checkpoints {
     pub fn new(first: Snapshot, budget_bytes: usize) -> Self {
         let checkpoint = Arc::new(Checkpoint { snapshot: first, applied: 0 });
         Self { list: vec![Kept { checkpoint, cost_bytes: 0 }], cost_bytes: 0, budget_bytes }
+    }
+
+    /// The first one: where the timeline begins.
+    pub fn first(&self) -> &Checkpoint {
+        &self.list[0].checkpoint
     }
 
     /// Index of the last one at or before a position.

@@ -47,6 +47,11 @@ pub(super) struct Tail {
 }
 
 impl Log {
+    /// An empty log that goes on from `now`: nothing before it is told, console offsets go on counting.
+    pub(super) fn after(&self, now: Position) -> Self {
+        Self { complete_from: now.0, dropped_console: self.mark(now).console, ..Self::default() }
+    }
+
     pub(super) fn push(&mut self, event: Event) {
         if self.events.len() == MAX_EVENTS {
             let old = self.events.drain(..MAX_EVENTS / 8).next_back();
@@ -78,6 +83,12 @@ impl Log {
         let (start, end) = (self.events_until(from), self.events_until(to));
         let start = start.max(end.saturating_sub(limit));
         self.events.range(start.min(end)..end).cloned().collect()
+    }
+
+    /// There is an event with `from < position <= to` that `takes`.
+    pub(super) fn any(&self, from: u64, to: u64, takes: impl Fn(&Event) -> bool) -> bool {
+        let (start, end) = (self.events_until(Position(from)), self.events_until(Position(to)));
+        self.events.range(start.min(end)..end).any(takes)
     }
 
     /// The last position before `before` with an event that `takes`.

@@ -58,6 +58,11 @@ impl Plan {
     fn go_to(lower: u64) -> Self {
         Self { goal: Goal::None, lower, at_lower: StopReason::Reached }
     }
+
+    /// A search ends where the timeline begins.
+    fn not_before(self, first: u64) -> Self {
+        Self { lower: self.lower.max(first), ..self }
+    }
 }
 
 impl Timeline {
@@ -223,7 +228,7 @@ impl Timeline {
 
     fn begin_search(&mut self, request: &Advance) -> Result<Search, StopReason> {
         let start = self.position().0;
-        if start == 0 {
+        if start == self.start().0 {
             return Err(StopReason::StartOfTime);
         }
         let here = self.checkpoint_here();
@@ -250,12 +255,12 @@ impl Timeline {
     }
 
     fn backward_plan(&mut self, request: &Advance) -> Result<Plan, StopReason> {
-        let start = self.position().0;
+        let (start, first) = (self.position().0, self.start().0);
         let cpu = request.cpu.and_then(|cpu| self.machine.cpu(cpu)).cloned();
         Ok(match (&request.until, cpu) {
-            (Until::Steps(steps), None) if *steps > start => Plan::find(Goal::None),
+            (Until::Steps(steps), None) if *steps > start - first => Plan::find(Goal::None),
             (Until::Steps(steps), None) => Plan::go_to(start - steps),
-            (Until::Steps(steps), Some(cpu)) => match cpu.steps.checked_sub(*steps) {
+            (Until::Steps(steps), Some(cpu)) => match self.earlier_step(&cpu, *steps) {
                 Some(target) => Plan::go_to(self.position_of_step(&cpu, target)?),
                 None => Plan::find(Goal::None),
             },
@@ -267,13 +272,24 @@ impl Timeline {
                 match self.log.last_before(start, |event| look.event_hit(event).is_some()) {
                     Some(position) => Plan::go_to(position),
                     // The log is whole: there is none.
-                    None if self.log.complete_from().0 == 0 => Plan::find(Goal::None),
+                    None if self.log_is_whole() => Plan::find(Goal::None),
                     None => Plan::find(goal),
                 }
             }
             (Until::Address(linear), _) => Plan::find(Goal::Address(request.cpu, linear.0)),
             (Until::Over | Until::Out | Until::Breakpoint, _) => Plan::find(Goal::None),
-        })
+        }
+        .not_before(first))
+    }
+
+    /// The number of the step that a CPU made so many steps ago. None: not on this timeline.
+    fn earlier_step(&self, cpu: &Cpu, steps: u64) -> Option<u64> {
+        cpu.steps.checked_sub(steps).filter(|&step| step >= self.checkpoints.first().snapshot.cpu_steps(cpu.id))
+    }
+
+    /// No event of this timeline was dropped from the log.
+    fn log_is_whole(&self) -> bool {
+        self.log.complete_from() <= self.start()
     }
 
     /// Where a CPU makes (or is about to make) its step of this number, counted from 0.
@@ -294,7 +310,7 @@ impl Timeline {
     /// To before the instruction that led here; to before the call if that was a return; to before the first iteration of
     /// a REP instruction.
     fn back_over(&mut self, cpu: &Cpu) -> Result<Plan, StopReason> {
-        let Some(last) = cpu.steps.checked_sub(1) else { return Err(StopReason::StartOfTime) };
+        let Some(last) = self.earlier_step(cpu, 1) else { return Err(StopReason::StartOfTime) };
         let position = self.position_of_step(cpu, last)?;
         let before = self.machine.cpu(cpu.id).expect("CPUs do not vanish");
         let linear = before.linear_pc();
@@ -314,7 +330,7 @@ impl Timeline {
             return Some((search.lower, search.at_lower.clone()));
         }
         let watches = !self.breakpoints.watchpoints().is_empty();
-        if search.look.only_events() && !watches && self.log.complete_from().0 == 0 {
+        if search.look.only_events() && !watches && self.log_is_whole() {
             return Some(self.search_log(search));
         }
         let mut left = budget;

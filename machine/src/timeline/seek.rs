@@ -82,7 +82,7 @@ impl Timeline {
     }
 
     /// The stretch from here on over which nothing comes from outside and no checkpoint is due.
-    fn piece(&self, way: Way, live: bool) -> Limits {
+    pub(super) fn piece(&self, way: Way, live: bool) -> Limits {
         let position = self.machine.position().0;
         let last = self.checkpoints.before(position).position();
         let due = if last + SPACING > position { last + SPACING } else { position + SPACING };

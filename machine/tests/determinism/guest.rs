@@ -143,8 +143,13 @@ fn build(cpus: u16, seed: Option<u64>, code: &[u8]) -> Machine {
 
 /// A machine with the kernel.
 pub fn kernel(image: &[u8], cpus: u16, seed: Option<u64>) -> Machine {
+    kernel_with_memory(image, cpus, seed, 64 << 20)
+}
+
+/// The same with so many bytes of RAM.
+pub fn kernel_with_memory(image: &[u8], cpus: u16, seed: Option<u64>, memory_bytes: u64) -> Machine {
     let (apic_ids, options) = (Vec::new(), String::new());
-    let config = MachineConfig { cpus, apic_ids, memory_bytes: 64 << 20, quantum: 64, seed, options };
+    let config = MachineConfig { cpus, apic_ids, memory_bytes, quantum: 64, seed, options };
     boot::machine(image, &config).unwrap_or_else(|error| panic!("the kernel does not boot: {error}"))
 }
 

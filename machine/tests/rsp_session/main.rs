@@ -3,4 +3,5 @@
 mod client;
 mod garbage;
 mod gdb;
+mod private;
 mod vendor;

@@ -6,7 +6,7 @@ use protocol::request::{
 };
 use protocol::{Activity, CpuId, PhysAddr, Position};
 
-fn stopped(answer: Answer) -> Stopped {
+pub fn stopped(answer: Answer) -> Stopped {
     match answer {
         Answer::Stopped(stopped) => *stopped,
         other => panic!("{other:?}"),
@@ -19,11 +19,11 @@ fn advance(direction: Direction, until: Until) -> Request {
     Request::Advance(Advance { cpu: None, hold_others: false, direction, until, budget: 1 << 20, serial_input, wanted })
 }
 
-fn forward(steps: u64) -> Request {
+pub fn forward(steps: u64) -> Request {
     advance(Direction::Forward, Until::Steps(steps))
 }
 
-fn word_at(client: &mut Client, paddr: u64) -> u16 {
+pub fn word_at(client: &mut Client, paddr: u64) -> u16 {
     match client.request(&Request::Memory { from: Place::Phys(PhysAddr(paddr)), len: 2 }) {
         Answer::Memory { bytes, .. } => u16::from_le_bytes(bytes.try_into().unwrap()),
         other => panic!("{other:?}"),
