@@ -100,6 +100,18 @@ pub enum Command {
     ToggleTreeRow(usize, crate::model::page_tables::RowKey),
     /// The address whose walk is shown, as typed: empty means the selected CPU's next instruction.
     SetWalkAddress(String),
+    /// Show a panel whose content is read from the machine, or hide it: hidden ones are not read.
+    ShowReading(Reading, bool),
+    /// Show memory from a place on, as typed. True: follow it, working it out again after each stop.
+    MemoryAt(String, bool),
+    /// Read the memory panel's place as linear or physical.
+    MemorySpace(crate::model::memory::Space),
+    /// The memory panel's next page, or the one before.
+    MemoryPage(Direction),
+    /// Write bytes at an address of the memory panel, as typed.
+    WriteMemory(u64, String),
+    /// Show the GDT or the IDT.
+    ShowDescriptorTable(crate::model::descriptors::Which),
     /// Type bytes into the guest's serial console.
     TypeConsole(Vec<u8>),
     /// The console was looked at: nothing in it is new any more.
@@ -128,6 +140,17 @@ pub enum Command {
     DismissNotice,
     /// Something of the window alone that the model does not know: open a panel, copy a line, quit.
     Ui(UiCommand),
+}
+
+/// Panels whose content is read from the machine after each stop, while they are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// Memory.
+    Memory,
+    /// GDT and IDT.
+    Descriptors,
+    /// TLB.
+    Tlb,
 }
 
 /// Commands that concern the window only; the app carries them out.
@@ -170,4 +193,10 @@ pub enum Panel {
     Events,
     /// Breakpoints.
     Breakpoints,
+    /// Memory.
+    Memory,
+    /// GDT and IDT.
+    Descriptors,
+    /// TLB.
+    Tlb,
 }

@@ -7,11 +7,13 @@ pub mod connection;
 pub mod console;
 pub mod control_bits;
 pub mod cpus;
+pub mod descriptors;
 pub mod diff;
 pub(crate) mod follow_up;
 pub mod inbox;
 pub mod input;
 pub mod lanes;
+pub mod memory;
 pub mod narrator;
 pub mod outbox;
 pub mod page_tables;
@@ -19,6 +21,7 @@ pub mod registers;
 pub mod settings;
 pub mod symbols;
 pub mod timeline;
+pub mod tlb;
 
 use crate::command::Command;
 use breakpoints::Breakpoints;
@@ -26,8 +29,10 @@ use code::Code;
 use connection::Connection;
 use console::Console;
 use cpus::Cpus;
+use descriptors::Descriptors;
 use diff::Diff;
 use lanes::Lanes;
+use memory::Memory;
 use narrator::Narrator;
 use outbox::{Order, Outbox};
 use page_tables::PageTables;
@@ -37,6 +42,7 @@ use settings::Settings;
 use std::collections::VecDeque;
 use symbols::Symbols;
 use timeline::Timeline;
+use tlb::Tlb;
 
 /// Everything that views draw.
 #[derive(Debug, Default)]
@@ -59,6 +65,12 @@ pub struct Model {
     pub code: Code,
     /// Trees and walks.
     pub page_tables: PageTables,
+    /// Bytes.
+    pub memory: Memory,
+    /// GDT and IDT.
+    pub descriptors: Descriptors,
+    /// The selected CPU's TLB.
+    pub tlb: Tlb,
     /// What a run stops at.
     pub breakpoints: Breakpoints,
     /// Names.

@@ -8,9 +8,11 @@ pub mod breakpoints;
 pub mod code;
 pub mod console;
 pub mod cpu_card;
+pub mod descriptors;
 pub mod drawer;
 pub mod events;
 pub mod lanes;
+pub mod memory;
 pub mod menu;
 pub mod narrator;
 pub mod page_tables;
@@ -18,6 +20,7 @@ pub mod palette;
 pub mod registers;
 pub mod settings;
 pub mod status;
+pub mod tlb;
 pub mod transport;
 pub mod walk;
 
@@ -207,6 +210,9 @@ impl View {
             Panel::Console => self.drawer.open = Some(Tab::Console),
             Panel::Events => self.drawer.open = Some(Tab::Events),
             Panel::Breakpoints => self.drawer.open = Some(Tab::Breakpoints),
+            Panel::Memory => self.drawer.open = Some(Tab::Memory),
+            Panel::Descriptors => self.drawer.open = Some(Tab::Descriptors),
+            Panel::Tlb => self.drawer.open = Some(Tab::Tlb),
             Panel::PageTables | Panel::Lanes | Panel::Code | Panel::Cpu | Panel::Lesson => {}
         }
         self.focus = Some(panel);

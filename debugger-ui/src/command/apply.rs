@@ -1,12 +1,14 @@
 //! Carries commands out: changes the model, and leaves what the machine must be asked in its outbox.
 
+mod panels;
+
 use super::Command;
 use crate::model::input::{self, Goal};
 use crate::model::outbox::{Order, Purpose};
 use crate::model::page_tables::TreeView;
 use crate::model::{How, Model, connection::Link, control_bits, diff, follow_up, narrator};
 use protocol::breakpoint::{Condition, EventFilter};
-use protocol::request::{Advance, Direction, Edit, Request, StopReason, Until};
+use protocol::request::{Advance, Direction, Edit, Place, Request, StopReason, Until};
 use protocol::{Activity, CpuId, LinearAddr, Position};
 
 /// Machine steps that one advance makes at first; the session adapts the next ones to a few milliseconds.
@@ -52,7 +54,7 @@ pub fn apply(command: Command, model: &mut Model) {
         Command::EditRegister { cpu, name, value } => edit_register(model, cpu, name, &value),
         Command::ToggleBit { cpu, name, bit } => toggle_bit(model, cpu, name, bit),
         Command::EditMemory { at, bytes } => {
-            let what = format!("You wrote {} bytes of memory. u takes it back.", bytes.len());
+            let what = written_words(&at, &bytes);
             edit(model, Edit::Memory { at, bytes }, what);
         }
         Command::Undo => undo(model),
@@ -87,6 +89,15 @@ pub fn apply(command: Command, model: &mut Model) {
             model.page_tables.arrange();
         }
         Command::SetWalkAddress(text) => set_walk_address(model, text),
+        Command::ShowReading(reading, shown) => panels::show(model, reading, shown),
+        Command::MemoryAt(text, follow) => panels::memory_at(model, text, follow),
+        Command::MemorySpace(space) => panels::memory_space(model, space),
+        Command::MemoryPage(direction) => panels::memory_page(model, direction),
+        Command::WriteMemory(at, text) => panels::write_memory(model, at, &text),
+        Command::ShowDescriptorTable(which) => {
+            model.descriptors.which = which;
+            follow_up::descriptors(model);
+        }
         Command::TypeConsole(bytes) => type_console(model, bytes),
         Command::ConsoleSeen => model.console.seen(),
         Command::OpenGdb(port) => model.outbox.read(Purpose::Gdb, Request::OpenGdb { port }),
@@ -148,6 +159,7 @@ fn changes(command: &Command) -> bool {
         Command::EditRegister { .. }
             | Command::ToggleBit { .. }
             | Command::EditMemory { .. }
+            | Command::WriteMemory(..)
             | Command::ToggleBreakpointHere
             | Command::ToggleBreakpoint(_)
             | Command::SetBreakpoint(..)
@@ -307,6 +319,7 @@ fn select(model: &mut Model, cpu: CpuId) {
     model.lanes.update(&model.timeline, &model.cpus, &model.symbols);
     model.page_tables.choose_roots(&model.cpus, &model.symbols);
     follow_up::code(model);
+    follow_up::readings(model);
     refresh_page_tables(model);
 }
 
@@ -359,6 +372,17 @@ fn edit(model: &mut Model, edit: Edit, words: String) {
     model.begin(None, Direction::Forward, How::Change(words));
     let wanted = model.wanted();
     model.outbox.push(Order::Move(Request::Edit { edit, wanted }));
+}
+
+fn written_words(at: &Place, bytes: &[u8]) -> String {
+    let place = match at {
+        Place::Phys(phys) => format!("phys {phys}"),
+        Place::Linear { linear, .. } => format!("linear {linear}"),
+    };
+    match bytes {
+        [byte] => format!("You wrote {byte:02x} at {place}. u takes it back."),
+        _ => format!("You wrote {} bytes at {place}. u takes it back.", bytes.len()),
+    }
 }
 
 fn undo(model: &mut Model) {

@@ -273,6 +273,14 @@ pub fn catalog() -> Vec<Entry> {
         ("go-events", "Go to the events", "7", Panel::Events),
         ("go-breakpoints", "Go to the breakpoints", "8", Panel::Breakpoints),
     ];
+    let control_shift = |key| Chord { shift: true, ..ctrl(key) };
+    for (id, name, key, panel) in [
+        ("go-memory", "Go to memory", ctrl("9"), Panel::Memory),
+        ("go-descriptors", "Go to GDT and IDT", control_shift("G"), Panel::Descriptors),
+        ("go-tlb", "Go to the TLB", control_shift("T"), Panel::Tlb),
+    ] {
+        entries.push(entry(id, name, &[key], "Opens it in the drawer.", ui(UiCommand::Focus(panel))));
+    }
     for (id, name, key, panel) in panels {
         entries.push(entry(id, name, &[ctrl(key)], "Puts the keyboard's focus there.", ui(UiCommand::Focus(panel))));
     }

@@ -22,6 +22,48 @@ pub(crate) fn after_stop(model: &mut Model) {
     if model.page_tables.shown {
         page_tables(model);
     }
+    readings(model);
+}
+
+/// The panels that read the machine, those that are shown.
+pub(crate) fn readings(model: &mut Model) {
+    if model.memory.shown && model.memory.follow {
+        model.memory.resolve(&model.symbols, &model.cpus);
+    } else if model.memory.shown {
+        model.memory.aim(model.cpus.selected);
+    }
+    memory(model);
+    descriptors(model);
+    tlb(model);
+}
+
+/// The bytes of the memory panel.
+pub(crate) fn memory(model: &mut Model) {
+    if model.memory.shown && model.connection.offers.vendor {
+        for (at, request) in model.memory.requests() {
+            model.outbox.read(Purpose::Memory(at), request);
+        }
+    }
+}
+
+/// The descriptor table that is shown.
+pub(crate) fn descriptors(model: &mut Model) {
+    if model.descriptors.shown
+        && model.connection.offers.vendor
+        && let Some(cpu) = model.cpus.selected()
+    {
+        let request = model.descriptors.request(cpu);
+        model.outbox.read(Purpose::Descriptors, request);
+    }
+}
+
+/// The selected CPU's TLB.
+pub(crate) fn tlb(model: &mut Model) {
+    let cpu = model.cpus.selected;
+    if model.tlb.shown && model.connection.offers.vendor && model.cpus.get(cpu).is_some() {
+        model.tlb.of(cpu);
+        model.outbox.read(Purpose::Tlb(cpu), Request::Tlb { cpu });
+    }
 }
 
 /// A server that is not ours tells registers only: the panels say so.

@@ -107,6 +107,9 @@ impl Model {
         self.console.clear();
         self.asked = None;
         self.deferred.clear();
+        self.memory.forget();
+        self.tlb.forget();
+        self.descriptors.forget();
         for view in &mut self.page_tables.views {
             (view.tree, view.walk) = (None, None);
         }
@@ -146,6 +149,8 @@ impl Model {
         self.narrate(from, &before);
         self.asked = None;
         self.lanes.update(&self.timeline, &self.cpus, &self.symbols);
+        self.memory.machine_moved();
+        self.tlb.machine_moved();
         follow_up::after_stop(self);
         self.next_deferred();
     }
@@ -211,6 +216,16 @@ impl Model {
             }
             (Purpose::Tree(view), Answer::Tree(tree)) => self.page_tables.take_tree(view, tree),
             (Purpose::Walk(view), Answer::Walk(trace)) => self.page_tables.take_walk(view, trace, &self.symbols),
+            (Purpose::Memory(at), Answer::Memory { bytes, unreadable }) => self.memory.take(at, bytes, unreadable),
+            (Purpose::Descriptors, Answer::Memory { bytes, unreadable }) => {
+                self.descriptors.take(bytes, unreadable, &self.cpus, &self.symbols);
+            }
+            (Purpose::Tlb(cpu), Answer::Tlb(entries)) => {
+                for request in self.tlb.take(cpu, entries, &self.timeline) {
+                    self.outbox.read(Purpose::TlbWalk, request);
+                }
+            }
+            (Purpose::TlbWalk, Answer::Walk(trace)) => self.tlb.take_walk(&trace),
             (Purpose::Breakpoints, Answer::Breakpoints(list)) => {
                 self.breakpoints.list = list;
                 self.code.arrange(&self.cpus, &self.symbols, &self.breakpoints);
@@ -254,6 +269,10 @@ impl Model {
 
     /// A blob or a root has got its place, or lost it again by going back.
     fn names_changed(&mut self) {
+        if self.memory.shown && self.memory.follow {
+            self.memory.resolve(&self.symbols, &self.cpus);
+            follow_up::memory(self);
+        }
         self.code.arrange(&self.cpus, &self.symbols, &self.breakpoints);
         self.page_tables.choose_roots(&self.cpus, &self.symbols);
         self.lanes.update(&self.timeline, &self.cpus, &self.symbols);

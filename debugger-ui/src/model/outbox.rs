@@ -43,6 +43,14 @@ pub enum Purpose {
     Tree(usize),
     /// The walk in view n.
     Walk(usize),
+    /// Memory from this address on.
+    Memory(u64),
+    /// The descriptor table that is shown.
+    Descriptors,
+    /// The TLB of this CPU.
+    Tlb(protocol::CpuId),
+    /// What the tables say about a page that the TLB holds.
+    TlbWalk,
     /// The list of breakpoints.
     Breakpoints,
     /// The removal of this breakpoint.

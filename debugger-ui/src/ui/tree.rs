@@ -31,6 +31,8 @@ pub struct State {
     pub reveal: Option<usize>,
     /// Take the focus in the next frame.
     pub focus: bool,
+    /// It had the focus in the last frame.
+    pub has_focus: bool,
 }
 
 /// What the user did to a row.
@@ -73,6 +75,7 @@ pub fn show(
         response.request_focus();
     }
     let focused = response.has_focus();
+    state.has_focus = focused;
     let mut act = None;
     if focused && spec.rows > 0 {
         let page = (area.height() / spec.row_height).max(2.0) as usize - 1;

@@ -1,8 +1,8 @@
-//! The drawer at the bottom: console, events, breakpoints, machine. Closed it is a line of tabs; the gdb line stands at
+//! The drawer at the bottom: console, events, breakpoints, memory, descriptor tables, TLB, machine. Closed it is a line of tabs; the gdb line stands at
 //! its right end, since it must be copied from somewhere that does not go away.
 
-use super::{Cx, View, breakpoints, console, events, settings};
-use crate::command::Panel as Place;
+use super::{Cx, View, breakpoints, console, descriptors, events, memory, settings, tlb};
+use crate::command::{Command, Panel as Place, Reading};
 use crate::ui::{keys, tree};
 use egui::{Align, Button, Frame, Layout, Margin, Panel, RichText, Ui};
 
@@ -15,6 +15,12 @@ pub enum Tab {
     Events,
     /// Breakpoints.
     Breakpoints,
+    /// Memory.
+    Memory,
+    /// GDT and IDT.
+    Descriptors,
+    /// The selected CPU's TLB.
+    Tlb,
     /// The machine's settings.
     Machine,
 }
@@ -27,6 +33,9 @@ pub struct State {
     pub(super) console: console::State,
     pub(super) events: tree::State,
     pub(super) breakpoints: breakpoints::State,
+    pub(super) memory: memory::State,
+    pub(super) descriptors: descriptors::State,
+    pub(super) tlb: tlb::State,
 }
 
 /// Draws tabs and, below them, what is open.
@@ -34,7 +43,11 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>, bar: Frame) {
     let console = view.takes_focus(Place::Console);
     let events_take = view.takes_focus(Place::Events);
     let breakpoints_take = view.takes_focus(Place::Breakpoints);
+    let memory_take = view.takes_focus(Place::Memory);
+    let descriptors_take = view.takes_focus(Place::Descriptors);
+    let tlb_take = view.takes_focus(Place::Tlb);
     let state = &mut view.drawer;
+    read_what_is_open(cx, state.open);
     if state.open != Some(Tab::Console) {
         state.console.has_focus = false;
     }
@@ -50,11 +63,28 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>, bar: Frame) {
                 Tab::Console => console::show(ui, cx, &mut state.console, console),
                 Tab::Events => events::show(ui, cx, &mut state.events, events_take),
                 Tab::Breakpoints => breakpoints::show(ui, cx, &mut state.breakpoints, breakpoints_take),
+                Tab::Memory => memory::show(ui, cx, &mut state.memory, memory_take),
+                Tab::Descriptors => descriptors::show(ui, cx, &mut state.descriptors, descriptors_take),
+                Tab::Tlb => tlb::show(ui, cx, &mut state.tlb, tlb_take),
                 Tab::Machine => settings::show(ui, cx),
             }
         });
     } else {
         Panel::bottom("tabs").frame(bar).resizable(false).show(ui, |ui| tabs(ui, cx, state));
+    }
+}
+
+/// Panels that need reading are read while they are open, and only then.
+fn read_what_is_open(cx: &mut Cx<'_>, open: Option<Tab>) {
+    let model = cx.model;
+    for (tab, reading, shown) in [
+        (Tab::Memory, Reading::Memory, model.memory.shown),
+        (Tab::Descriptors, Reading::Descriptors, model.descriptors.shown),
+        (Tab::Tlb, Reading::Tlb, model.tlb.shown),
+    ] {
+        if shown != (open == Some(tab)) {
+            cx.push(Command::ShowReading(reading, !shown));
+        }
     }
 }
 
@@ -80,12 +110,34 @@ fn tabs(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
                 "go-breakpoints",
                 "Where a run stops: at instructions and at events.",
             ),
+            (
+                Tab::Memory,
+                "Memory".to_owned(),
+                "go-memory",
+                "Bytes, by linear or physical address. They can be edited.",
+            ),
+            (
+                Tab::Descriptors,
+                "GDT / IDT".to_owned(),
+                "go-descriptors",
+                "The descriptor tables of the selected CPU, decoded, and who uses which entry.",
+            ),
+            (
+                Tab::Tlb,
+                "TLB".to_owned(),
+                "go-tlb",
+                "The translations that the selected CPU holds, and which are stale.",
+            ),
             (Tab::Machine, "Machine".to_owned(), "settings", "CPUs, memory, schedule and options, with Restart."),
         ];
         for (tab, label, id, words) in tabs {
             let open = state.open == Some(tab);
             let key = keys::hint(id);
-            let button = Button::selectable(open, &label).right_text(RichText::new(&key).monospace().size(12.0).weak());
+            let mut button = Button::selectable(open, &label);
+            // Long keys stand in the tooltip: the line to paste into gdb needs the room.
+            if key.len() <= 6 && model.connection.gdb_line().is_none() {
+                button = button.right_text(RichText::new(&key).monospace().size(12.0).weak());
+            }
             let response = ui.add(button);
             response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Tab, true, open, &label));
             let title = if key.is_empty() { label.clone() } else { format!("{label} ({key})") };

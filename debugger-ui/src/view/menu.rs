@@ -56,6 +56,9 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
             for id in ["go-lanes", "go-code", "go-cpu", "go-page-tables", "go-console", "go-events", "go-breakpoints"] {
                 item(ui, cx, id);
             }
+            for id in ["go-memory", "go-descriptors", "go-tlb"] {
+                item(ui, cx, id);
+            }
         });
         ui.menu_button("Help", |ui| {
             item(ui, cx, "palette");
