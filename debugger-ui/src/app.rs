@@ -2,6 +2,7 @@
 //! send what the model then asks for. Nothing waits here; the [`Peer`]'s thread wakes the window when there is news.
 
 use crate::command::{self, Command};
+use crate::keeper::Keeper;
 use crate::model::Model;
 use crate::session::Session;
 use crate::view::View;
@@ -18,19 +19,43 @@ impl Peer for Session {
     }
 }
 
+/// What the window begins with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Begin {
+    /// No lesson: page tables at the left.
+    #[default]
+    Explore,
+    /// A lesson, after the opening film or at once.
+    Lesson {
+        /// Which.
+        id: String,
+        /// The film comes first.
+        film: bool,
+    },
+}
+
 /// The window.
 #[derive(Debug)]
 pub struct App<P> {
     peer: P,
     model: Model,
     view: View,
-    started: bool,
+    /// Keeps progress; tests have none.
+    keeper: Option<Keeper>,
+    begin: Option<Begin>,
 }
 
 impl<P: Peer> App<P> {
     /// A window onto this peer.
     pub fn new(peer: P, model: Model) -> Self {
-        Self { peer, model, view: View::default(), started: false }
+        Self { peer, model, view: View::default(), keeper: None, begin: Some(Begin::Explore) }
+    }
+
+    /// Begins with this, and has progress kept.
+    #[must_use]
+    pub fn begin(mut self, begin: Begin, keeper: Keeper) -> Self {
+        (self.begin, self.keeper) = (Some(begin), Some(keeper));
+        self
     }
 
     /// What is shown.
@@ -45,11 +70,10 @@ impl<P: Peer> App<P> {
 
     /// One frame.
     pub fn frame(&mut self, ui: &mut egui::Ui) {
-        if !std::mem::replace(&mut self.started, true) {
-            // The "Explore" layout: without a lesson the page tables have the left column.
-            command::apply(Command::ShowPageTables(true), &mut self.model);
+        if let Some(begin) = self.begin.take() {
+            self.begin_with(begin);
         }
-        self.peer.pump(&mut self.model);
+        self.pump();
         for wanted in self.view.draw(ui, &self.model) {
             match wanted {
                 Command::Ui(wanted) => {
@@ -62,13 +86,42 @@ impl<P: Peer> App<P> {
                 }
             }
         }
+        self.pump();
+    }
+
+    fn begin_with(&mut self, begin: Begin) {
+        match begin {
+            // Without a lesson the page tables have the left column.
+            Begin::Explore => command::apply(Command::ShowPageTables(true), &mut self.model),
+            Begin::Lesson { id, film } => {
+                if film {
+                    command::apply(Command::Opening(true), &mut self.model);
+                }
+                command::apply(Command::OpenLesson(id), &mut self.model);
+            }
+        }
+    }
+
+    fn pump(&mut self) {
         self.peer.pump(&mut self.model);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.pump(&mut self.model);
+            self.peer.pump(&mut self.model);
+        }
     }
 }
 
 impl<P: Peer> eframe::App for App<P> {
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         self.frame(ui);
+    }
+
+    fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        // What was answered last is written before the program ends.
+        self.pump();
+        if let Some(keeper) = self.keeper.take() {
+            keeper.finish();
+        }
     }
 }
 

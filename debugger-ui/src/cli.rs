@@ -1,5 +1,6 @@
 //! The command line of `firstlight`. Its `--help` is the manual.
 
+use crate::app::Begin;
 use crate::model::{input, settings};
 use crate::platform;
 use crate::session::{Target, hosted};
@@ -16,6 +17,8 @@ const MANUAL: &str = "\
 EXAMPLES
   cargo xtask run                                     builds the kernel and opens this window on it
   firstlight --kernel target/guest/kernel.elf --cpus 4
+  firstlight --lesson two-maps                        opens a lesson where you left it
+  firstlight --explore --cpus 4                       no lesson
   firstlight --connect localhost:1234                 a firstlight-machine, or QEMU's gdb server (less is known then)
 
 EXIT STATUS
@@ -27,7 +30,7 @@ EXIT STATUS
 const KERNELS: [&str; 2] = ["kernel.elf", "../guest/kernel.elf"];
 
 /// Everything that can be asked of the program.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(name = "firstlight", version, about = ABOUT, after_long_help = MANUAL)]
 pub struct Args {
     /// A server elsewhere: no machine in this program.
@@ -57,9 +60,64 @@ pub struct Args {
     /// Words for the kernel: "bringup=parallel cpu_timeout_ms=100".
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub options: String,
+    /// Open this lesson, where you left it [default: wake, after an opening film at the first start].
+    #[arg(long, value_name = "ID", conflicts_with = "explore")]
+    pub lesson: Option<String>,
+    /// Open no lesson: the machine as the other options say.
+    #[arg(long)]
+    pub explore: bool,
+    /// Keep progress in this folder [default: where this system keeps a user's data].
+    #[arg(long, value_name = "DIR")]
+    pub progress: Option<PathBuf>,
+    /// No window: play the lesson to its end and write its picture, .png or .svg.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["connect", "explore"])]
+    pub picture: Option<PathBuf>,
+}
+
+/// The lesson that a newcomer begins with.
+pub const FIRST_LESSON: &str = "wake";
+
+/// This program has that lesson.
+fn has_first_lesson() -> bool {
+    crate::model::lesson::shelf().iter().any(|lesson| lesson.id == FIRST_LESSON)
 }
 
 impl Args {
+    /// Where progress is kept; None: nowhere.
+    pub fn progress_folder(&self) -> Option<PathBuf> {
+        self.progress.clone().or_else(lessons::platform::default_folder)
+    }
+
+    /// What the window begins with.
+    pub fn begin(&self) -> Begin {
+        let own = self.connect.is_none() && !self.explore;
+        match &self.lesson {
+            Some(id) => Begin::Lesson { id: id.clone(), film: false },
+            None if own && has_first_lesson() && !self.asks_for_a_machine() => {
+                let folder = self.progress_folder();
+                // Where a lesson was begun, even if its file is damaged, somebody has been here before.
+                let begun = folder.is_some_and(|folder| {
+                    crate::model::lesson::shelf()
+                        .iter()
+                        .any(|lesson| !matches!(lessons::platform::read(&folder, lesson.id), Ok(None)))
+                });
+                Begin::Lesson { id: FIRST_LESSON.to_owned(), film: !begun }
+            }
+            None => Begin::Explore,
+        }
+    }
+
+    /// A machine of one's own is wanted: a lesson would replace it.
+    fn asks_for_a_machine(&self) -> bool {
+        let usual = Self::parse_from(["firstlight"]);
+        self.cpus != usual.cpus
+            || self.apic_ids != usual.apic_ids
+            || self.memory != usual.memory
+            || self.seed != usual.seed
+            || self.quantum != usual.quantum
+            || self.options != usual.options
+    }
+
     /// The machine that is asked for.
     ///
     /// # Errors
@@ -82,16 +140,16 @@ impl Args {
     ///
     /// # Errors
     /// In words: arguments, image or profile make no machine.
-    pub fn target(self) -> Result<Target, String> {
+    pub fn target(&self) -> Result<Target, String> {
         if let Some(address) = &self.connect {
             return Ok(Target::remote(address));
         }
         let config = self.config()?;
-        let kernel = self.kernel.or_else(|| platform::beside_program(&KERNELS)).ok_or(
+        let kernel = self.kernel.clone().or_else(|| platform::beside_program(&KERNELS)).ok_or(
             "There is no kernel to run. `cargo xtask run` builds one and opens this window on it; else give --kernel FILE, \
              or --connect HOST:PORT for a machine elsewhere.",
         )?;
-        hosted::target(hosted::Guest { kernel, profile: self.profile }, config)
+        hosted::target(hosted::Guest { kernel, profile: self.profile.clone() }, config)
     }
 }
 

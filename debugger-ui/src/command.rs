@@ -9,6 +9,7 @@ use protocol::breakpoint::Condition;
 use protocol::request::{Direction, MachineConfig, Place};
 use protocol::{CpuId, LinearAddr, Position};
 
+pub(crate) use apply::FIRST_BUDGET;
 pub use apply::apply;
 pub use catalog::{Chord, Entry, catalog};
 
@@ -138,6 +139,16 @@ pub enum Command {
     IntelSyntax(bool),
     /// Dismiss the notice that is shown.
     DismissNotice,
+    /// Open a lesson, where the learner left it.
+    OpenLesson(String),
+    /// Close the lesson; the machine stays as it is.
+    LeaveLesson,
+    /// Do something in the lesson that is open.
+    Lesson(lessons::player::orders::Act),
+    /// Write the picture of the lesson's end to this file.
+    SavePicture(String),
+    /// Play the opening film (true), or end it.
+    Opening(bool),
     /// Something of the window alone that the model does not know: open a panel, copy a line, quit.
     Ui(UiCommand),
 }
@@ -170,8 +181,23 @@ pub enum UiCommand {
     Zoom(Direction),
     /// Machine settings.
     Settings,
+    /// Check the answer, or go on to the next step.
+    CheckOrNext,
+    /// Arrange the panels.
+    Layout(Layout),
     /// Leave.
     Quit,
+}
+
+/// How the panels are arranged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// The lesson at the left.
+    Lesson,
+    /// No lesson: page tables at the left.
+    Explore,
+    /// For a projector: the lanes, the narrator and one big panel.
+    Lecture,
 }
 
 /// The panels that a key goes to.

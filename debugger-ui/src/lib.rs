@@ -7,6 +7,8 @@
 pub mod app;
 pub mod cli;
 pub mod command;
+pub mod headless;
+pub mod keeper;
 pub mod model;
 pub mod no_window;
 pub mod platform;

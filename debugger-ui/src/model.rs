@@ -13,6 +13,7 @@ pub(crate) mod follow_up;
 pub mod inbox;
 pub mod input;
 pub mod lanes;
+pub mod lesson;
 pub mod memory;
 pub mod narrator;
 pub mod outbox;
@@ -32,6 +33,7 @@ use cpus::Cpus;
 use descriptors::Descriptors;
 use diff::Diff;
 use lanes::Lanes;
+use lesson::Lessons;
 use memory::Memory;
 use narrator::Narrator;
 use outbox::{Order, Outbox};
@@ -77,6 +79,8 @@ pub struct Model {
     pub symbols: Symbols,
     /// The guest's serial console.
     pub console: Console,
+    /// The lesson that is open, if one is.
+    pub lessons: Lessons,
     /// What a command could not do and why, until dismissed. Not errors of the guest: those are events.
     pub notice: Option<String>,
     /// What the session must be asked; it empties this.
@@ -111,6 +115,8 @@ pub(crate) enum How {
     Run,
     /// It goes to a position.
     Jump,
+    /// Another run is put in its place.
+    Load,
     /// The user changes it, or takes that back: what is to be said.
     Change(String),
 }
@@ -124,7 +130,9 @@ impl Model {
         let cpu = advance.cpu;
         self.begin(cpu, advance.direction, How::Run);
         if advance.direction == Direction::Forward {
-            advance.serial_input = std::mem::take(&mut self.console.typed);
+            // What the user typed before comes before what a lesson types.
+            let given = std::mem::replace(&mut advance.serial_input, std::mem::take(&mut self.console.typed));
+            advance.serial_input.extend(given);
         }
         self.connection.link = connection::Link::Running { back: advance.direction == Direction::Backward, long };
         self.outbox.push(Order::Run(advance));

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::panic::{self, AssertUnwindSafe};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -57,6 +57,18 @@ pub fn beside_program(names: &[&str]) -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
     let folder = program.parent()?;
     names.iter().map(|name| folder.join(name)).find(|path| path.is_file())
+}
+
+/// Writes a file, in the place of one that has this name.
+pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    std::fs::write(path, bytes)
+}
+
+/// Where a picture goes unless the user says otherwise: the folder for pictures, for downloads, or home.
+pub fn pictures_folder() -> Option<PathBuf> {
+    let user = directories::UserDirs::new()?;
+    let folders = [user.picture_dir(), user.download_dir(), Some(user.home_dir())];
+    folders.into_iter().flatten().find(|folder| folder.is_dir()).map(Path::to_owned)
 }
 
 /// A display is named, on systems where one has to be.

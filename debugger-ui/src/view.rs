@@ -11,7 +11,9 @@ pub mod cpu_card;
 pub mod descriptors;
 pub mod drawer;
 pub mod events;
+pub mod film;
 pub mod lanes;
+pub mod lesson;
 pub mod memory;
 pub mod menu;
 pub mod narrator;
@@ -22,11 +24,13 @@ pub mod settings;
 pub mod status;
 pub mod tlb;
 pub mod transport;
+pub mod triple_fault;
 pub mod walk;
 
 mod layout;
+mod lecture;
 
-use crate::command::{Chord, Command, Entry, Panel, UiCommand};
+use crate::command::{Chord, Command, Entry, Layout, Panel, UiCommand};
 use crate::model::Model;
 use crate::ui::keys::{self, Typing};
 use crate::ui::words::Words;
@@ -48,12 +52,19 @@ pub struct Cx<'a> {
     focused: Option<Words>,
     /// The explanation of the thing below the pointer.
     hovered: Option<Words>,
+    /// An explanation that is to stay.
+    kept: Option<Words>,
 }
 
 impl<'a> Cx<'a> {
     /// At the start of a frame.
     pub fn new(model: &'a Model, dark: bool) -> Self {
-        Self { model, t: theme::tokens(dark), commands: Vec::new(), focused: None, hovered: None }
+        Self { model, t: theme::tokens(dark), commands: Vec::new(), focused: None, hovered: None, kept: None }
+    }
+
+    /// Keeps an explanation open, as `?` does.
+    pub fn keep_note(&mut self, words: Words) {
+        self.kept = Some(words);
     }
 
     /// The user wants this.
@@ -74,12 +85,22 @@ impl<'a> Cx<'a> {
 
     /// A button for a command of the catalog, with its key, its sentence and an accessible name.
     pub fn button(&mut self, ui: &mut Ui, id: &str, label: &str, enabled: bool) -> Response {
+        let response = self.plain_button(ui, id, label, enabled);
+        if let Some(entry) = keys::entry(id).filter(|_| response.clicked()) {
+            self.push(entry.command.clone());
+        }
+        response
+    }
+
+    /// The same, where a click means something more special than the catalog's command.
+    pub fn plain_button(&mut self, ui: &mut Ui, id: &str, label: &str, enabled: bool) -> Response {
         let Some(entry) = keys::entry(id) else {
             return ui.label(label);
         };
         let key = entry.keys.first().map(Chord::to_string).unwrap_or_default();
         let mut button = Button::new(label);
-        let short = keys::short_hint(id);
+        // In a lesson's panel there is room for a longer key.
+        let short = if id == "check-or-next" { key.clone() } else { keys::short_hint(id) };
         if !short.is_empty() {
             button = button.right_text(egui::RichText::new(&short).monospace().size(12.0).color(self.t.weak));
         }
@@ -89,10 +110,22 @@ impl<'a> Cx<'a> {
             entry_words(entry, &key).show(ui);
             ui.weak("Not now: the machine is not stopped here, or this server cannot do it.");
         });
-        if response.clicked() {
-            self.push(entry.command.clone());
+        if self.model.lessons.highlight() == Some(id) {
+            self.stand_out(ui, &response);
         }
         response
+    }
+
+    /// The button that a lesson asks for: a second frame and a wedge that points at it, not a colour alone.
+    fn stand_out(&self, ui: &Ui, response: &Response) {
+        let rect = response.rect.expand(2.0);
+        let stroke = egui::Stroke::new(2.5, self.t.changed);
+        let painter = ui.painter().with_clip_rect(rect.expand(9.0));
+        painter.rect_stroke(rect, 6, stroke, egui::StrokeKind::Outside);
+        let tip = rect.center_top() + egui::vec2(0.0, 2.0);
+        let wedge = vec![tip, tip + egui::vec2(-6.0, -7.0), tip + egui::vec2(6.0, -7.0)];
+        painter.add(egui::Shape::convex_polygon(wedge, self.t.changed, egui::Stroke::NONE));
+        ui.ctx().accesskit_node_builder(response.id, |node| node.set_description("The lesson asks for this."));
     }
 
     /// Commands that move the machine can be given: it is stopped or about to be, and we drive.
@@ -123,6 +156,12 @@ pub struct View {
     tables: page_tables::State,
     drawer: drawer::State,
     palette: palette::State,
+    lesson: lesson::State,
+    film: film::State,
+    /// Nothing moves by itself: the film is three pictures.
+    pub reduced_motion: bool,
+    /// The layout that was chosen; None: the one for what is open.
+    layout: Option<Layout>,
     /// The explanation that stays.
     note: Option<Words>,
     /// The explanations of the last frame, for `?`.
@@ -134,6 +173,10 @@ pub struct View {
     focus: Option<Panel>,
     /// Which panel is shown where there is room for one only.
     column: Panel,
+    /// Which panel the Lecture layout shows large.
+    lecture: Panel,
+    /// Height of the transport bar's rows, which wrap where the window is narrow.
+    transport_height: f32,
 }
 
 impl Default for View {
@@ -147,12 +190,18 @@ impl Default for View {
             tables: page_tables::State::default(),
             drawer: drawer::State::default(),
             palette: palette::State::default(),
+            lesson: lesson::State::default(),
+            film: film::State::default(),
+            reduced_motion: false,
+            layout: None,
             note: None,
             focused: None,
             hovered: None,
             installed: None,
             focus: None,
             column: Panel::Code,
+            lecture: Panel::Lesson,
+            transport_height: 24.0,
         }
     }
 }
@@ -165,11 +214,19 @@ impl View {
             ui.ctx().set_zoom_factor(self.zoom);
             self.installed = Some((self.dark, self.zoom));
         }
-        let typing = self.typing(ui);
         let mut cx = Cx::new(model, self.dark);
+        if model.lessons.film {
+            film::show(ui, &mut cx, &mut self.film, self.reduced_motion);
+            return cx.commands;
+        }
+        self.film = film::State::default();
+        let typing = self.typing(ui);
         cx.commands = keys::take(ui.ctx(), typing, model.cpus.states.len());
+        self.follow_lesson(model);
         layout::show(self, ui, &mut cx);
         theme::focus_ring(ui.ctx(), cx.t);
+        self.note = cx.kept.take().or(self.note.take());
+        self.meanings(&mut cx);
         self.focused = cx.focused;
         self.hovered = cx.hovered;
         cx.commands
@@ -186,6 +243,43 @@ impl View {
         }
     }
 
+    /// A step of the lesson has begun: the panels that it needs open.
+    fn follow_lesson(&mut self, model: &Model) {
+        let Some(page) = model.lessons.page() else {
+            self.lesson.shown = Default::default();
+            return;
+        };
+        if (&self.lesson.shown.0, &self.lesson.shown.1) == (&page.lesson, &page.step_id) {
+            return;
+        }
+        if self.lesson.shown.0 != page.lesson && self.layout == Some(Layout::Explore) {
+            self.layout = None;
+        }
+        if self.lesson.shown.0 != page.lesson {
+            self.column = Panel::Lesson;
+        }
+        lesson::panels::begin(&mut self.lesson, page);
+        layout::open_panels(self, &page.show);
+    }
+
+    /// Keys whose meaning depends on what the panels hold.
+    fn meanings(&self, cx: &mut Cx<'_>) {
+        let Some(page) = cx.model.lessons.page() else { return };
+        for command in &mut cx.commands {
+            if *command == Command::Ui(UiCommand::CheckOrNext)
+                && let Some(meant) = lesson::check_or_next(&self.lesson, page)
+            {
+                *command = meant;
+            }
+        }
+    }
+
+    /// The layout that is shown.
+    pub fn layout(&self, model: &Model) -> Layout {
+        let open = model.lessons.page().is_some() || model.lessons.awaited.is_some();
+        self.layout.unwrap_or(if open { Layout::Lesson } else { Layout::Explore })
+    }
+
     /// Carries out what concerns the window alone.
     pub fn carry_out(&mut self, ctx: &egui::Context, command: UiCommand, model: &Model) {
         match command {
@@ -200,6 +294,9 @@ impl View {
                 self.zoom = self.zoom.clamp(*theme::ZOOM.start(), *theme::ZOOM.end());
             }
             UiCommand::Settings => self.drawer.open = Some(Tab::Machine),
+            UiCommand::Layout(layout) => self.layout = Some(layout),
+            // Nothing is open to be checked.
+            UiCommand::CheckOrNext => {}
             UiCommand::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
         }
     }

@@ -12,7 +12,7 @@ use protocol::request::{Advance, Direction, Edit, Place, Request, StopReason, Un
 use protocol::{Activity, CpuId, LinearAddr, Position};
 
 /// Machine steps that one advance makes at first; the session adapts the next ones to a few milliseconds.
-const FIRST_BUDGET: u64 = 100_000;
+pub(crate) const FIRST_BUDGET: u64 = 100_000;
 
 /// Carries a command out.
 pub fn apply(command: Command, model: &mut Model) {
@@ -126,6 +126,11 @@ pub fn apply(command: Command, model: &mut Model) {
         }
         Command::IntelSyntax(intel) => model.settings.intel = intel,
         Command::DismissNotice => model.notice = None,
+        Command::OpenLesson(id) => model.open_lesson(id),
+        Command::LeaveLesson => model.leave_lesson(),
+        Command::Lesson(act) => model.act(act),
+        Command::SavePicture(path) => model.save_picture(path),
+        Command::Opening(plays) => model.play_opening(plays),
         // The app carries these out; the model has no part in them.
         Command::Ui(_) => {}
     }

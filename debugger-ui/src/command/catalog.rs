@@ -1,6 +1,7 @@
 //! The list of commands with their ids, names, default keys and words. Keys follow gdb's letters; Shift turns time round.
 
-use super::{Command, Panel, UiCommand};
+use super::{Command, Layout, Panel, UiCommand};
+use lessons::player::orders::Act;
 use protocol::request::Direction::{Backward, Forward};
 
 /// A key with its modifiers. `key` is egui's name of it ("S", "F11", "Questionmark", "Num1").
@@ -81,7 +82,7 @@ const fn alt(key: &'static str) -> Chord {
 /// All commands that take no argument. Build it once.
 pub fn catalog() -> Vec<Entry> {
     let entry = |id, name, keys: &[Chord], words, command| Entry { id, name, keys: keys.to_vec(), words, command };
-    let ui = Command::Ui;
+    let (ui, lesson) = (Command::Ui, Command::Lesson);
     let mut entries = vec![
         entry(
             "step-cpu",
@@ -260,6 +261,55 @@ pub fn catalog() -> Vec<Entry> {
         ),
         entry("larger", "Larger text", &[ctrl("Equals"), ctrl("Plus")], "Larger text.", ui(UiCommand::Zoom(Forward))),
         entry("smaller", "Smaller text", &[ctrl("Minus")], "Smaller text.", ui(UiCommand::Zoom(Backward))),
+        entry(
+            "check-or-next",
+            "Check or next",
+            &[ctrl("Enter")],
+            "Check the answer; when the step is done, go on to the next.",
+            ui(UiCommand::CheckOrNext),
+        ),
+        entry("hint", "Hint", &[plain("H")], "One more hint for this step.", lesson(Act::Hint)),
+        entry(
+            "show-me",
+            "Show me",
+            &[],
+            "The machine does it and the answers are filled in; the step counts as shown.",
+            lesson(Act::ShowMe),
+        ),
+        entry("lesson-next", "Next step of the lesson", &[], "Go on, once this step is done.", lesson(Act::Next)),
+        entry("lesson-back", "Previous step of the lesson", &[], "Back to the step before.", lesson(Act::Back)),
+        entry("lesson-skip", "Skip this step", &[], "Go on without it. It can be done later.", lesson(Act::Skip)),
+        entry(
+            "lesson-return",
+            "Back to this step's place",
+            &[],
+            "The machine stands again where this step begins.",
+            lesson(Act::Return),
+        ),
+        entry("lesson-again", "Begin the lesson anew", &[], "With the same numbers.", lesson(Act::Again)),
+        entry("leave-lesson", "Leave the lesson", &[], "It is kept; the machine stays as it is.", Command::LeaveLesson),
+        entry(
+            "layout-lesson",
+            "Layout: Lesson",
+            &[],
+            "The lesson at the left, code and CPU beside it.",
+            ui(UiCommand::Layout(Layout::Lesson)),
+        ),
+        entry(
+            "layout-explore",
+            "Layout: Explore",
+            &[],
+            "No lesson: page tables at the left.",
+            ui(UiCommand::Layout(Layout::Explore)),
+        ),
+        entry(
+            "layout-lecture",
+            "Layout: Lecture",
+            &[],
+            "For a projector: lanes, narrator and one big panel.",
+            ui(UiCommand::Layout(Layout::Lecture)),
+        ),
+        entry("opening", "Play the opening", &[], "Six seconds: how this machine started.", Command::Opening(true)),
         entry("settings", "Machine settings…", &[], "CPUs, memory, seed, options.", ui(UiCommand::Settings)),
         entry("quit", "Quit", &[ctrl("Q")], "Leave.", ui(UiCommand::Quit)),
     ];

@@ -134,6 +134,12 @@ impl Model {
             StopReason::TripleFault { cpu } => (None, Some(cpu)),
             _ => (None, None),
         };
+        if self.asked.as_ref().is_some_and(|asked| asked.how == super::How::Load) {
+            // Another run has taken this one's place: nothing that was known of it counts.
+            let asked = self.asked.take();
+            self.forget_run();
+            self.asked = asked;
+        }
         self.breakpoints.hit = hit;
         // What stopped the run is what the user wants to see.
         self.cpus.selected = select.unwrap_or(self.cpus.selected);
@@ -152,6 +158,7 @@ impl Model {
         self.memory.machine_moved();
         self.tlb.machine_moved();
         follow_up::after_stop(self);
+        self.lesson_stopped();
         self.next_deferred();
     }
 
@@ -185,6 +192,7 @@ impl Model {
 
     fn answered(&mut self, purpose: Purpose, answer: Answer) {
         match (purpose, answer) {
+            (Purpose::Lesson(ticket), answer) => self.lesson_answered(ticket, answer),
             (_, Answer::Refused(refusal)) => self.refused(&refusal),
             (Purpose::Profile, Answer::Profile(profile)) => {
                 if profile.is_none() {
@@ -288,6 +296,7 @@ impl Model {
         }
         self.asked = None;
         self.deferred.clear();
+        self.lesson_refused(refusal);
         let words = match refusal {
             Refusal::GdbDrives => {
                 self.connection.gdb.attached = true;

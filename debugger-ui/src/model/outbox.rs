@@ -59,6 +59,8 @@ pub enum Purpose {
     Gdb,
     /// The window drives again.
     TakeOver,
+    /// The lesson's player, by its ticket.
+    Lesson(lessons::player::orders::Ticket),
     /// Events around an edit or an undo, which end what was known of the future.
     Events {
         /// They are complete up to here.

@@ -9,6 +9,7 @@ use crate::ui::bitfield::{Chip, chip};
 use crate::ui::theme::{mono, words};
 use crate::ui::words::Words;
 use egui::{CollapsingHeader, Label, Rect, RichText, ScrollArea, Stroke, Ui, vec2};
+use lessons::player::page::Show;
 use protocol::cpu::CpuState;
 use protocol::{Activity, Mode};
 
@@ -16,6 +17,8 @@ use protocol::{Activity, Mode};
 #[derive(Debug, Default)]
 pub struct State {
     pub(super) edit: registers::Editing,
+    /// A lesson's step needs this section: it opens in the next frame.
+    pub(super) open_section: Option<Show>,
 }
 
 /// A CPU in a few words, for lists: "long mode, halted".
@@ -40,16 +43,21 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         ui.add_space(4.0);
         what_changed(ui, cx, cpu);
         ui.separator();
-        section(ui, "All registers", true, |ui| registers::general(ui, cx, &mut state.edit, cpu));
-        section(ui, "Segments", false, |ui| registers::segments(ui, cx, &mut state.edit, cpu));
-        section(ui, "Control bits", false, |ui| control(ui, cx, cpu));
-        section(ui, "System registers", false, |ui| registers::system(ui, cx, &mut state.edit, cpu));
-        section(ui, "APIC", false, |ui| registers::apic(ui, cx, cpu));
+        let asked = state.open_section.take();
+        // A lesson shows what it needs; without one everything is wanted.
+        let alone = cx.model.lessons.page().is_none();
+        let registers_asked = asked == Some(Show::Registers);
+        section(ui, "All registers", alone, registers_asked, |ui| registers::general(ui, cx, &mut state.edit, cpu));
+        section(ui, "Segments", false, false, |ui| registers::segments(ui, cx, &mut state.edit, cpu));
+        section(ui, "Control bits", false, false, |ui| control(ui, cx, cpu));
+        section(ui, "System registers", false, false, |ui| registers::system(ui, cx, &mut state.edit, cpu));
+        section(ui, "APIC", false, asked == Some(Show::Apic), |ui| registers::apic(ui, cx, cpu));
     });
 }
 
-fn section(ui: &mut Ui, title: &str, open: bool, body: impl FnOnce(&mut Ui)) {
-    let response = CollapsingHeader::new(RichText::new(title).strong()).default_open(open).show_unindented(ui, body);
+fn section(ui: &mut Ui, title: &str, open: bool, asked: bool, body: impl FnOnce(&mut Ui)) {
+    let header = CollapsingHeader::new(RichText::new(title).strong()).id_salt((title, open)).default_open(open);
+    let response = header.open(asked.then_some(true)).show_unindented(ui, body);
     response.header_response.on_hover_text("Open or close (Enter)");
 }
 

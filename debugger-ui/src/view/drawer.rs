@@ -4,7 +4,7 @@
 use super::{Cx, View, breakpoints, console, descriptors, events, memory, settings, tlb};
 use crate::command::{Command, Panel as Place, Reading};
 use crate::ui::{keys, tree};
-use egui::{Align, Button, Frame, Layout, Margin, Panel, RichText, Ui};
+use egui::{Align, Button, Frame, Layout, Margin, Panel, Rect, RichText, Ui};
 
 /// What can be open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +38,24 @@ pub struct State {
     pub(super) tlb: tlb::State,
 }
 
+/// Lays the drawer out: a line of tabs, or the tabs and what is open.
+pub fn room(view: &View, ui: &mut Ui, cx: &Cx<'_>, bar: Frame) -> Rect {
+    let inside = Frame::new().fill(cx.t.panel).inner_margin(Margin::symmetric(8, 6));
+    let panel = if view.drawer.open.is_some() {
+        let most = (ui.available_height() * 0.55).max(100.0);
+        Panel::bottom("drawer").frame(inside).resizable(true).default_size(200.0).size_range(90.0..=most)
+    } else {
+        Panel::bottom("tabs").frame(bar).resizable(false).exact_size(ui.spacing().interact_size.y + 6.0)
+    };
+    let filled = panel.show(ui, |ui| {
+        ui.take_available_space(); // Whatever is open, the drawer keeps its height.
+        ui.max_rect()
+    });
+    filled.inner
+}
+
 /// Draws tabs and, below them, what is open.
-pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>, bar: Frame) {
+pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
     let console = view.takes_focus(Place::Console);
     let events_take = view.takes_focus(Place::Events);
     let breakpoints_take = view.takes_focus(Place::Breakpoints);
@@ -51,26 +67,17 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>, bar: Frame) {
     if state.open != Some(Tab::Console) {
         state.console.has_focus = false;
     }
-    let inside = Frame::new().fill(cx.t.panel).inner_margin(Margin::symmetric(8, 6));
-    if let Some(tab) = state.open {
-        let most = (ui.available_height() * 0.55).max(100.0);
-        let panel = Panel::bottom("drawer").frame(inside).resizable(true).default_size(200.0).size_range(90.0..=most);
-        panel.show(ui, |ui| {
-            ui.take_available_space(); // Whatever is open, the drawer keeps its height.
-            tabs(ui, cx, state);
-            ui.add_space(3.0);
-            match tab {
-                Tab::Console => console::show(ui, cx, &mut state.console, console),
-                Tab::Events => events::show(ui, cx, &mut state.events, events_take),
-                Tab::Breakpoints => breakpoints::show(ui, cx, &mut state.breakpoints, breakpoints_take),
-                Tab::Memory => memory::show(ui, cx, &mut state.memory, memory_take),
-                Tab::Descriptors => descriptors::show(ui, cx, &mut state.descriptors, descriptors_take),
-                Tab::Tlb => tlb::show(ui, cx, &mut state.tlb, tlb_take),
-                Tab::Machine => settings::show(ui, cx),
-            }
-        });
-    } else {
-        Panel::bottom("tabs").frame(bar).resizable(false).show(ui, |ui| tabs(ui, cx, state));
+    tabs(ui, cx, state);
+    ui.add_space(3.0);
+    match state.open {
+        Some(Tab::Console) => console::show(ui, cx, &mut state.console, console),
+        Some(Tab::Events) => events::show(ui, cx, &mut state.events, events_take),
+        Some(Tab::Breakpoints) => breakpoints::show(ui, cx, &mut state.breakpoints, breakpoints_take),
+        Some(Tab::Memory) => memory::show(ui, cx, &mut state.memory, memory_take),
+        Some(Tab::Descriptors) => descriptors::show(ui, cx, &mut state.descriptors, descriptors_take),
+        Some(Tab::Tlb) => tlb::show(ui, cx, &mut state.tlb, tlb_take),
+        Some(Tab::Machine) => settings::show(ui, cx),
+        None => {}
     }
 }
 

@@ -1,4 +1,5 @@
-//! The list of events: what happened up to now and, fainter, in the recorded future. Enter or a double click goes there.
+//! The list of events: what happened up to now and, fainter, in the recorded future, unless that is covered. Enter or a
+//! double click goes there.
 
 use super::Cx;
 use crate::command::Command;
@@ -13,7 +14,7 @@ use protocol::event::EventKind;
 pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut tree::State, take_focus: bool) {
     let timeline = &cx.model.timeline;
     let past = timeline.past().len();
-    if timeline.events.is_empty() {
+    if timeline.events.is_empty() || cx.model.lessons.covered() && past == 0 {
         let text = if cx.model.connection.offers.story {
             "Nothing has happened yet: no mode change, no IPI, no fault."
         } else {
@@ -29,7 +30,9 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut tree::State, take_focus: b
         state.reveal = Some(past.saturating_sub(1));
         state.cursor = past.saturating_sub(1);
     }
-    let (t, events) = (cx.t, &timeline.events);
+    // While a prediction is open nothing of the future is told.
+    let events = if cx.model.lessons.covered() { timeline.past() } else { &timeline.events };
+    let t = cx.t;
     let spec = Spec { id: "events", name: "Events", rows: events.len(), row_height: 20.0 };
     let outcome = tree::show(ui, t, spec, state, |ui, at, rect| {
         let event = &events[at];

@@ -126,6 +126,18 @@ fn pointer(ui: &Ui, cx: &mut Cx<'_>, state: &mut State, response: &egui::Respons
         state.offset -= response.drag_delta().x;
     }
     let column_at = |x: f32| state.axis.column_at(x - track.left() + state.offset);
+    let last = last_shown(cx.model);
+    let covered = response.hover_pos().and_then(|at| column_at(at.x)).is_some_and(|column| column > last);
+    if covered {
+        let says = "Covered while you predict. The keys go there all the same; an answer then counts as after looking.";
+        let id = response.id.with("covered");
+        egui::Tooltip::always_open(ui.ctx().clone(), ui.layer_id(), id, egui::PopupAnchor::Pointer).gap(14.0).show(
+            |ui| {
+                ui.label(says);
+            },
+        );
+    }
+    let column_at = |x: f32| column_at(x).filter(|column| *column <= last);
     if response.clicked()
         && let Some(column) = response.interact_pointer_pos().and_then(|at| column_at(at.x))
         && cx.can_move()
@@ -152,7 +164,7 @@ fn pointer(ui: &Ui, cx: &mut Cx<'_>, state: &mut State, response: &egui::Respons
 fn keys(ui: &Ui, cx: &mut Cx<'_>, state: &mut State, id: egui::Id) {
     let filter = EventFilter { tab: false, horizontal_arrows: true, vertical_arrows: true, escape: false };
     ui.memory_mut(|memory| memory.set_focus_lock_filter(id, filter));
-    let last = cx.model.lanes.columns.len().saturating_sub(1);
+    let last = last_shown(cx.model);
     let here = state.cursor.unwrap_or(cx.model.lanes.now.column).min(last);
     let pressed = |key| ui.input(|input| input.modifiers.is_none() && input.key_pressed(key));
     if pressed(Key::ArrowLeft) {
@@ -180,6 +192,14 @@ fn keys(ui: &Ui, cx: &mut Cx<'_>, state: &mut State, id: egui::Id) {
     }
 }
 
+/// The last column that may be shown: while a prediction is open, that of NOW.
+fn last_shown(model: &Model) -> usize {
+    let columns = &model.lanes.columns;
+    let past = || columns.partition_point(|column| column.from <= model.timeline.position);
+    let shown = if model.lessons.covered() { past() } else { columns.len() };
+    shown.saturating_sub(1)
+}
+
 /// A column in words: what happened there and at which step.
 fn column_words(model: &Model, column: usize) -> String {
     let Some(it) = model.lanes.columns.get(column) else { return String::new() };
@@ -192,12 +212,13 @@ fn column_words(model: &Model, column: usize) -> String {
 
 /// The track as a slider with value text.
 fn track_words(model: &Model, cursor: Option<usize>) -> String {
-    let columns = model.lanes.columns.len();
+    let columns = last_shown(model) + 1;
     let now = model.lanes.now.column;
-    let column = cursor.unwrap_or(now).min(columns.saturating_sub(1));
+    let column = cursor.unwrap_or(now).min(columns - 1);
+    let covered = if model.lessons.covered() { ". The future is covered while you predict" } else { "" };
     let what = column_words(model, column).replace('\n', ", ");
     let place = if cursor.is_none() || column == now { "NOW, " } else { "" };
-    format!("Timeline, {place}column {} of {columns}: {what}", column + 1)
+    format!("Timeline, {place}column {} of {columns}: {what}{covered}", column + 1)
 }
 
 /// The names at the left: a button for each row in view.

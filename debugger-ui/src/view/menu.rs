@@ -1,9 +1,11 @@
-//! The menu bar: Machine, View, Help; what runs and where we are connected stands at its right end.
+//! The menu bar: Machine, Go, View, Lesson, Help; at its right end the layout, and the lesson that is open or what runs
+//! and where we are connected.
 
-use super::{Cx, View};
-use crate::command::{Command, Panel, UiCommand};
+use super::{Cx, View, lesson};
+use crate::command::{Command, Layout as Arrange, Panel, UiCommand};
 use crate::ui::keys;
 use egui::{Align, Button, Layout, MenuBar, RichText, Ui};
+use lessons::player::page::Page;
 
 /// Draws the bar.
 pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
@@ -53,20 +55,103 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
                 item(ui, cx, id);
             }
             ui.separator();
-            for id in ["go-lanes", "go-code", "go-cpu", "go-page-tables", "go-console", "go-events", "go-breakpoints"] {
+            for id in ["layout-lesson", "layout-explore", "layout-lecture"] {
+                item(ui, cx, id);
+            }
+            ui.separator();
+            for id in [
+                "go-lesson",
+                "go-lanes",
+                "go-code",
+                "go-cpu",
+                "go-page-tables",
+                "go-console",
+                "go-events",
+                "go-breakpoints",
+            ] {
                 item(ui, cx, id);
             }
             for id in ["go-memory", "go-descriptors", "go-tlb"] {
                 item(ui, cx, id);
             }
         });
+        ui.menu_button("Lesson", |ui| lessons(ui, cx));
         ui.menu_button("Help", |ui| {
+            item(ui, cx, "opening");
             item(ui, cx, "palette");
             item(ui, cx, "explain");
             item(ui, cx, "copy-narration");
         });
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| where_we_are(ui, cx));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            layouts(view, ui, cx);
+            match cx.model.lessons.page() {
+                Some(page) => lesson_title(ui, cx, page),
+                None => where_we_are(ui, cx),
+            }
+        });
     });
+}
+
+/// The lessons, and what can be done in the one that is open.
+fn lessons(ui: &mut Ui, cx: &mut Cx<'_>) {
+    let open = cx.model.lessons.page().map(|page| page.lesson.as_str());
+    for lesson in crate::model::lesson::shelf() {
+        let label = format!("{}   {} min", lesson.title, lesson.minutes);
+        let response = ui.add(Button::selectable(open == Some(lesson.id), label));
+        if response.on_hover_text("Open this lesson where you left it").clicked() {
+            cx.push(Command::OpenLesson(lesson.id.to_owned()));
+            ui.close();
+        }
+    }
+    if open.is_none() {
+        return;
+    }
+    ui.separator();
+    for id in [
+        "check-or-next",
+        "hint",
+        "show-me",
+        "lesson-next",
+        "lesson-back",
+        "lesson-skip",
+        "lesson-return",
+        "lesson-again",
+        "leave-lesson",
+    ] {
+        item(ui, cx, id);
+    }
+}
+
+/// Which layout is shown, and the others.
+fn layouts(view: &View, ui: &mut Ui, cx: &mut Cx<'_>) {
+    let shown = view.layout(cx.model);
+    let all = [
+        (Arrange::Lesson, "Lesson", "layout-lesson"),
+        (Arrange::Explore, "Explore", "layout-explore"),
+        (Arrange::Lecture, "Lecture", "layout-lecture"),
+    ];
+    let name = all.iter().find(|(layout, ..)| *layout == shown).map_or("", |(_, name, _)| name);
+    let combo = egui::ComboBox::from_id_salt("layout").selected_text(format!("Layout: {name}")).width(120.0);
+    let response = combo.show_ui(ui, |ui| {
+        for (layout, name, id) in all {
+            let says = keys::entry(id).map_or("", |entry| entry.words);
+            if ui.selectable_label(layout == shown, name).on_hover_text(says).clicked() {
+                cx.push(Command::Ui(UiCommand::Layout(layout)));
+            }
+        }
+    });
+    let label = format!("Layout: {name}");
+    response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &label));
+    response.response.on_hover_text("How the panels are arranged");
+}
+
+/// The lesson that is open and how far it is.
+fn lesson_title(ui: &mut Ui, cx: &Cx<'_>, page: &Page) {
+    if ui.available_width() > 420.0 {
+        ui.allocate_ui(egui::vec2(90.0, 10.0), |ui| lesson::progress_bar(ui, page));
+    }
+    let words = format!("Firstlight - {}   {}", page.lesson_title, lesson::progress_words(page));
+    ui.add(egui::Label::new(RichText::new(words).color(cx.t.text)).truncate());
 }
 
 fn switches(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {

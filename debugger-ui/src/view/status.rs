@@ -6,17 +6,13 @@ use crate::model::Model;
 use crate::model::connection::Link;
 use crate::ui::words::Words;
 use egui::{RichText, Ui};
-use protocol::event::{EventKind, FaultCause};
 use protocol::request::StopReason;
 
 /// Whether there is anything to say.
 pub fn any(model: &Model) -> bool {
     let connection = &model.connection;
     let link = !matches!(connection.link, Link::Ready | Link::Running { .. });
-    let ended = matches!(
-        model.timeline.reason,
-        Some(StopReason::TripleFault { .. } | StopReason::Unsupported { .. } | StopReason::Exit { .. })
-    );
+    let ended = matches!(model.timeline.reason, Some(StopReason::Unsupported { .. } | StopReason::Exit { .. }));
     link || connection.gdb.attached || connection.image_changed || ended || model.notice.is_some()
 }
 
@@ -60,19 +56,6 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
 /// Why the machine can go no further.
 fn ended(ui: &mut Ui, cx: &mut Cx<'_>) {
     match &cx.model.timeline.reason {
-        Some(StopReason::TripleFault { cpu }) => {
-            let title = format!("{cpu} gave up");
-            let chain = cx.model.timeline.past().iter().rev().find_map(|event| match &event.kind {
-                EventKind::TripleFault { chain } if event.cpu == *cpu => Some(chain_words(chain)),
-                _ => None,
-            });
-            let text =
-                chain.unwrap_or_else(|| "A fault arose while a double fault was being delivered: shutdown.".into());
-            banner(ui, cx, &title, &text, |ui, cx| {
-                let moves = cx.can_move();
-                cx.button(ui, "step-cpu-back", "Step back before it", moves);
-            });
-        }
         Some(StopReason::Unsupported { cpu, what }) => {
             let text = format!("{cpu} met something that this machine does not have: {what}.");
             banner(ui, cx, "Not supported", &text, |ui, cx| {
@@ -88,22 +71,6 @@ fn ended(ui: &mut Ui, cx: &mut Cx<'_>) {
     }
 }
 
-/// A fault chain as numbered sentences.
-pub fn chain_words(chain: &[FaultCause]) -> String {
-    let mut text = String::new();
-    for (at, link) in chain.iter().enumerate() {
-        let name = match lessons::glossary::vector(link.vector) {
-            Some(entry) => entry.name.split_whitespace().next().unwrap_or_default().to_owned(),
-            None => format!("vector {:02x}", link.vector),
-        };
-        let error = link.error.map(|code| format!("({code:04x})")).unwrap_or_default();
-        let cr2 = link.cr2.map(|linear| format!(" at {linear}")).unwrap_or_default();
-        text.push_str(&format!("{}) {name}{error}{cr2}: {}.  ", at + 1, link.cause.trim_end_matches('.')));
-    }
-    text.push_str("No handler could be called for the last one: shutdown.");
-    text
-}
-
 fn banner(ui: &mut Ui, cx: &mut Cx<'_>, title: &str, text: &str, actions: impl FnOnce(&mut Ui, &mut Cx<'_>)) {
     ui.horizontal_wrapped(|ui| {
         let (rect, _) = ui.allocate_exact_size(egui::vec2(16.0, 16.0), egui::Sense::hover());
@@ -116,21 +83,4 @@ fn banner(ui: &mut Ui, cx: &mut Cx<'_>, title: &str, text: &str, actions: impl F
         ui.add(egui::Label::new(RichText::new(text).color(cx.t.strong)).selectable(true).wrap());
         actions(ui, cx);
     });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Goal: a shutdown is told as its causes; method: the chain of a jump through an absent descriptor with no IDT.
-    #[test]
-    fn chains_are_sentences() {
-        let link = |vector, error, cause: &str| FaultCause { vector, error, cr2: None, cause: cause.into() };
-        let chain = [link(11, Some(8), "descriptor 08 is not present"), link(8, Some(0), "the IDT has limit 0.")];
-        assert_eq!(
-            chain_words(&chain),
-            "1) #NP(0008): descriptor 08 is not present.  2) #DF(0000): the IDT has limit 0.  \
-             No handler could be called for the last one: shutdown."
-        );
-    }
 }

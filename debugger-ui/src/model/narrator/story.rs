@@ -19,6 +19,7 @@ pub(super) fn tell(model: &Model, from: Position, before: &[CpuState]) -> (Tone,
     }
     match (&model.timeline.reason, &model.asked) {
         (_, Some(Asked { how: How::Change(words), .. })) => (Tone::Plain, words.clone()),
+        (_, Some(Asked { how: How::Load, .. })) => there(model, "At"),
         (_, Some(Asked { how: How::Jump, .. })) if to > from => there(model, "At"),
         (Some(StopReason::CannotStep { why }), _) if to == from => (Tone::Refusal, why.clone()),
         (Some(StopReason::CannotStep { why }), _) => (Tone::Plain, why.clone()),

@@ -23,12 +23,17 @@ pub fn track(ui: &Ui, cx: &Cx<'_>, state: &State, track: Rect, rows: Rect) {
     // Not `clamp`: a window narrower than the names leaves a track with its right edge left of its left one.
     let past = Rect::from_min_max(track.min, pos2(now.min(track.right()).max(track.left()), track.bottom()));
     let future = Rect::from_min_max(pos2(past.right(), track.top()), track.max);
-    view.column_heads(&ui.painter().with_clip_rect(track), now);
+    let covered = cx.model.lessons.covered();
+    view.column_heads(&ui.painter().with_clip_rect(if covered { past } else { track }), now);
     let painter = ui.painter().with_clip_rect(past);
     view.paint(&painter);
-    let mut faint = ui.painter().with_clip_rect(future);
-    faint.set_opacity(0.45);
-    view.paint(&faint);
+    if covered {
+        view.cover(&ui.painter().with_clip_rect(future), future);
+    } else {
+        let mut faint = ui.painter().with_clip_rect(future);
+        faint.set_opacity(0.45);
+        view.paint(&faint);
+    }
     view.now_line(&ui.painter().with_clip_rect(track), now);
     if let Some(cursor) = state.cursor {
         let (from, to) = state.axis.span(cursor);
@@ -84,6 +89,15 @@ impl View<'_> {
         self.gaps(painter, &rows, &columns);
         for arrow in self.lanes.visible_arrows(&columns) {
             self.arrow(&rows, arrow);
+        }
+    }
+
+    /// A prediction is open: the future is hatched, without a word and without an end.
+    fn cover(&self, painter: &Painter, future: Rect) {
+        let rect = Rect::from_min_max(pos2(future.left(), self.rows.top()), pos2(future.right(), self.rows.bottom()));
+        if rect.is_positive() {
+            painter.rect_filled(rect, 0, self.t.raised);
+            diagonals(&painter.with_clip_rect(rect), rect, 14.0, Stroke::new(1.5, self.t.frame), -1.0);
         }
     }
 

@@ -1,0 +1,332 @@
+//! The lesson that is open: carries its player's orders through the outbox, and tells the player what the machine
+//! answered and where it stopped.
+//!
+//! [`lessons::player::Player`] knows what a lesson wants; it reads by [`Purpose::Lesson`] and moves the machine by the
+//! same orders as the user, so that every panel sees each stop. What concerns files (progress, pictures) leaves the
+//! model as an [`Errand`], which [`crate::keeper`] carries out on a thread of its own.
+
+pub mod guide;
+pub mod picture;
+#[cfg(test)]
+mod tests;
+
+use super::descriptors::Which;
+use super::outbox::{Order, Purpose};
+use super::{How, Model, connection::Link};
+use guide::Guide;
+use lessons::player::orders::{Act, Order as Wish, Seen};
+use lessons::player::page::{Page, Show};
+use protocol::Position;
+use protocol::request::{Answer, Direction, Request, Wanted};
+
+/// Lessons, as the window knows them.
+#[derive(Debug, Default)]
+pub struct Lessons {
+    /// Who leads through the lesson that is open.
+    pub(crate) guide: Option<Box<dyn Guide>>,
+    /// A lesson whose progress is being read: it opens when that is there.
+    pub awaited: Option<String>,
+    /// What the keeper shall do; the app takes it out.
+    pub errands: Vec<Errand>,
+    /// Why progress cannot be kept, once told.
+    pub keeping: Option<String>,
+    /// Where the picture goes, unless the user wants it elsewhere.
+    pub picture_path: String,
+    /// What became of the picture.
+    pub picture_told: Option<String>,
+    /// The opening film is on.
+    pub film: bool,
+    /// What the film shows: the model of a machine that has started all its CPUs.
+    pub reel: Option<Box<Model>>,
+    /// The machine is being moved for the lesson: the user's keys wait.
+    pub moving: bool,
+    /// The step that was begun last, by its id.
+    begun: String,
+    /// The CPU that this step is about, until it is selected.
+    cpu: Option<protocol::CpuId>,
+}
+
+/// What the keeper is asked to do with files.
+#[derive(Clone, Debug)]
+pub enum Errand {
+    /// Read how far the learner is with a lesson, and the learner's seed for it.
+    Load(String),
+    /// Keep how far the learner is.
+    Save(Box<lessons::progress::LessonProgress>),
+    /// Start a machine and record how its CPUs start, for the film.
+    Reel,
+    /// Draw and write a picture: SVG text, path as typed.
+    Picture {
+        /// What.
+        svg: String,
+        /// Where.
+        path: String,
+    },
+}
+
+/// What the keeper tells.
+#[derive(Debug)]
+pub enum Kept {
+    /// To [`Errand::Load`].
+    Loaded {
+        /// Which lesson.
+        id: String,
+        /// Where the learner's numbers are drawn from.
+        seed: u64,
+        /// How far the learner is; None: not begun.
+        saved: Option<Box<lessons::progress::LessonProgress>>,
+        /// Why what was kept cannot be used, and what was done with it.
+        trouble: Option<String>,
+    },
+    /// To [`Errand::Save`].
+    Saved(Result<(), String>),
+    /// To [`Errand::Reel`].
+    Reel(Result<Box<Model>, String>),
+    /// To [`Errand::Picture`]: what to tell.
+    Picture(Result<String, String>),
+}
+
+impl Lessons {
+    /// What there is to see of the lesson that is open.
+    pub fn page(&self) -> Option<&Page> {
+        self.guide.as_deref().map(Guide::page)
+    }
+
+    /// The future is covered: nothing of it may be shown.
+    pub fn covered(&self) -> bool {
+        self.page().is_some_and(|page| page.covered)
+    }
+
+    /// The command whose button stands out.
+    pub fn highlight(&self) -> Option<&str> {
+        self.page().and_then(|page| page.highlight.as_deref())
+    }
+}
+
+impl Model {
+    /// Opens a lesson: first what is known of the learner's progress is read.
+    pub(crate) fn open_lesson(&mut self, id: String) {
+        if !shelf().iter().any(|lesson| lesson.id == id) {
+            let known: Vec<&str> = shelf().iter().map(|lesson| lesson.id).collect();
+            self.notice = Some(format!("There is no lesson \"{id}\". There are: {}.", known.join(", ")));
+            return;
+        }
+        self.keep_progress();
+        self.lessons.awaited = Some(id.clone());
+        self.lessons.errands.push(Errand::Load(id));
+    }
+
+    /// The keeper has answered.
+    pub fn absorb_kept(&mut self, kept: Kept) {
+        match kept {
+            Kept::Loaded { id, seed, saved, trouble } => {
+                if self.lessons.awaited.as_deref() != Some(&id) {
+                    return;
+                }
+                self.lessons.awaited = None;
+                self.notice = trouble.or(self.notice.take());
+                if let Some(guide) = guide::player(&id, seed, saved) {
+                    self.begin_lesson(guide);
+                }
+            }
+            Kept::Saved(Ok(())) => self.lessons.keeping = None,
+            Kept::Saved(Err(why)) => {
+                // Told once, not after each answer.
+                if self.lessons.keeping.as_ref() != Some(&why) {
+                    self.notice = Some(why.clone());
+                }
+                self.lessons.keeping = Some(why);
+            }
+            Kept::Reel(Ok(reel)) => self.lessons.reel = Some(reel),
+            Kept::Reel(Err(why)) => {
+                self.lessons.film = false;
+                self.notice = Some(why);
+            }
+            Kept::Picture(told) => self.lessons.picture_told = Some(told.unwrap_or_else(|why| why)),
+        }
+    }
+
+    /// Begins the opening film, or ends it. It shows another machine: this one stays as it is.
+    pub(crate) fn play_opening(&mut self, plays: bool) {
+        self.lessons.film = plays;
+        if plays && self.lessons.reel.is_none() {
+            self.lessons.errands.push(Errand::Reel);
+        }
+    }
+
+    /// Hands the window to a lesson.
+    pub fn begin_lesson(&mut self, guide: Box<dyn Guide>) {
+        self.lessons.guide = Some(guide);
+        self.lessons.begun.clear();
+        self.lessons.picture_told = None;
+        self.lessons.moving = false;
+        self.page_tables.shown = false;
+        self.follow_lesson();
+        self.keep_progress();
+    }
+
+    /// Closes the lesson; the machine stays where it is.
+    pub(crate) fn leave_lesson(&mut self) {
+        self.keep_progress();
+        self.lessons.guide = None;
+        self.lessons.moving = false;
+        self.page_tables.shown = true;
+    }
+
+    /// The learner does something.
+    pub(crate) fn act(&mut self, act: Act) {
+        let Some(guide) = &mut self.lessons.guide else {
+            self.notice = Some("No lesson is open. The menu Lesson opens one.".to_owned());
+            return;
+        };
+        guide.act(act);
+        self.follow_lesson();
+    }
+
+    /// The machine has stopped: the player looks at it.
+    pub(crate) fn lesson_stopped(&mut self) {
+        self.lessons.moving = false;
+        let Some(guide) = &mut self.lessons.guide else { return };
+        let Some(reason) = &self.timeline.reason else { return };
+        guide.stopped(&Seen {
+            reason,
+            position: self.timeline.position,
+            end: self.timeline.end,
+            epoch: self.timeline.epoch,
+            can_undo: self.timeline.can_undo,
+            cpus: &self.cpus.states,
+            running: false,
+        });
+        self.follow_lesson();
+    }
+
+    /// A move for the lesson was refused.
+    pub(crate) fn lesson_refused(&mut self, refusal: &protocol::request::Refusal) {
+        if std::mem::take(&mut self.lessons.moving)
+            && let Some(guide) = &mut self.lessons.guide
+        {
+            guide.refused(refusal);
+            self.follow_lesson();
+        }
+    }
+
+    /// An answer to a question of the player's.
+    pub(crate) fn lesson_answered(&mut self, ticket: lessons::player::orders::Ticket, answer: Answer) {
+        if let Some(guide) = &mut self.lessons.guide {
+            guide.answer(ticket, answer);
+            self.follow_lesson();
+        }
+    }
+
+    /// Carries out what the player wants, and selects the CPU that a new step is about.
+    fn follow_lesson(&mut self) {
+        let Some(guide) = &mut self.lessons.guide else { return };
+        let wishes = guide.take_orders();
+        let page = guide.page();
+        let mut opens = Vec::new();
+        if page.step_id != self.lessons.begun {
+            self.lessons.begun.clone_from(&page.step_id);
+            self.lessons.cpu = page.cpu.map(protocol::CpuId);
+            opens.clone_from(&page.show);
+        }
+        for wish in wishes {
+            match wish {
+                Wish::Read(ticket, request) => self.outbox.read(Purpose::Lesson(ticket), request),
+                Wish::Move(request) => self.move_for_lesson(request),
+                Wish::Run(mut advance) => {
+                    self.lessons.moving = true;
+                    (advance.wanted, advance.budget) = (self.wanted(), crate::command::FIRST_BUDGET);
+                    self.advance(advance, false);
+                }
+            }
+        }
+        self.open_panels(&opens);
+        if let Some(cpu) = self.lessons.cpu.filter(|cpu| self.cpus.get(*cpu).is_some()) {
+            self.lessons.cpu = None;
+            crate::command::apply(crate::command::Command::SelectCpu(cpu), self);
+        }
+        self.keep_progress();
+    }
+
+    /// Panels whose content must be read from the machine to be shown.
+    fn open_panels(&mut self, shown: &[Show]) {
+        use crate::command::{Command, apply};
+        for (show, which) in [(Show::Gdt, Which::Gdt), (Show::Idt, Which::Idt)] {
+            if shown.contains(&show) {
+                apply(Command::ShowDescriptorTable(which), self);
+            }
+        }
+        if shown.contains(&Show::TwoRoots) && self.page_tables.views.len() < 2 {
+            apply(Command::SplitPageTables(true), self);
+        }
+        if shown.iter().any(|show| matches!(show, Show::PageTables | Show::TwoRoots)) {
+            apply(Command::ShowPageTables(true), self);
+        }
+    }
+
+    /// Something that moves or changes the machine, with what the window wants to know of the stop.
+    fn move_for_lesson(&mut self, mut request: Request) {
+        self.lessons.moving = true;
+        let usual = self.wanted();
+        let mut how = How::Jump;
+        match &mut request {
+            Request::Seek { wanted, .. } => *wanted = usual,
+            Request::Edit { wanted, .. } => {
+                *wanted = usual;
+                how = How::Change("The lesson changed the machine for you. u takes it back.".to_owned());
+            }
+            Request::Undo { wanted } => {
+                *wanted = usual;
+                how = How::Change("The change is taken back: the old future is there again.".to_owned());
+            }
+            Request::State { wanted } => *wanted = usual,
+            Request::LoadRun { wanted, .. } => {
+                // Another run: nothing that was known of the old one counts.
+                *wanted =
+                    Wanted { all_cpus: true, console_from: Some(0), events_from: Some(Position(0)), trees: Vec::new() };
+                how = How::Load;
+            }
+            _ => {
+                // Restart and reload: until the new machine answers there is none.
+                self.connection.link = Link::Connecting;
+                self.outbox.push(Order::Move(request));
+                return;
+            }
+        }
+        self.begin(None, Direction::Forward, how);
+        self.connection.link = Link::Running { back: false, long: false };
+        self.outbox.push(Order::Move(request));
+    }
+
+    /// Has the picture of the lesson's end written.
+    pub(crate) fn save_picture(&mut self, path: String) {
+        let Some(page) = self.lessons.page() else { return };
+        let Some(ending) = &page.ending else { return };
+        let svg = picture::svg(&picture::Picture::of(self, page, ending));
+        self.lessons.picture_told = Some("The picture is being written.".to_owned());
+        self.lessons.errands.push(Errand::Picture { svg, path });
+    }
+
+    /// Has what is new in the progress kept.
+    fn keep_progress(&mut self) {
+        if let Some(progress) = self.lessons.guide.as_mut().and_then(|guide| guide.take_progress()) {
+            self.lessons.errands.push(Errand::Save(Box::new(progress)));
+        }
+    }
+}
+
+/// A lesson that this program has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnShelf {
+    /// `wake`.
+    pub id: &'static str,
+    /// "Wake one processor".
+    pub title: &'static str,
+    /// How long it takes.
+    pub minutes: u32,
+}
+
+/// The lessons that this program has, in the order of the course.
+pub fn shelf() -> &'static [OnShelf] {
+    &[]
+}

@@ -1,0 +1,1 @@
+//! The lesson in the model: orders out, answers and stops in.
