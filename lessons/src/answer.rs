@@ -38,7 +38,7 @@ impl Given {
     }
 
     /// It says the same as a value of the machine. A segment:offset is right by its linear address where a number is
-    /// asked for, and part by part where the value is `seg_off(...)`.
+    /// asked for, and part by part where the value is `segoff(...)`.
     pub fn is(&self, value: &Value) -> bool {
         match (self, value) {
             (Self::SegOff(segment, offset), Value::Word(word)) => *word == format!("{segment:04x}:{offset:04x}"),

@@ -34,16 +34,21 @@ pub(crate) struct Source<'a> {
     pub text: &'a str,
     /// The file's line on which the stretch begins, from 1.
     pub first_line: usize,
+    /// All of it stands on that one line: the text of a TOML string with `\n` in it.
+    pub one_line: bool,
 }
 
 impl<'a> Source<'a> {
     /// A whole file.
     pub fn file(file: &'a str, text: &'a str) -> Self {
-        Self { file, text, first_line: 1 }
+        Self { file, text, first_line: 1, one_line: false }
     }
 
     /// The file's line of a byte of the stretch.
     pub fn line(&self, at: usize) -> usize {
+        if self.one_line {
+            return self.first_line;
+        }
         let before = self.text.as_bytes().get(..at).unwrap_or(self.text.as_bytes());
         self.first_line + before.iter().filter(|byte| **byte == b'\n').count()
     }
@@ -56,6 +61,23 @@ impl<'a> Source<'a> {
     /// A mistake on a line of the file.
     pub fn error_on(&self, line: usize, what: impl Into<String>) -> ContentError {
         ContentError { file: self.file.to_owned(), line, what: what.into() }
+    }
+
+    /// A stretch of this stretch.
+    pub fn part(&self, range: Range<usize>) -> Source<'a> {
+        let text = self.text.get(range.clone()).unwrap_or("");
+        Source { text, first_line: self.line(range.start), ..*self }
+    }
+
+    /// The value of a TOML string that stands in this stretch, with the lines on which it stands.
+    pub fn string<'b>(&self, value: &'b toml::Spanned<String>) -> Source<'b>
+    where
+        'a: 'b,
+    {
+        let raw = self.text.get(value.span()).unwrap_or("");
+        // The line end after three opening quotes is not part of the value.
+        let first_line = self.line(value.span().start) + usize::from(raw[..raw.len().min(5)].contains('\n'));
+        Source { file: self.file, text: value.get_ref(), first_line, one_line: !raw.contains('\n') }
     }
 
     /// Reads the stretch as TOML.

@@ -5,6 +5,8 @@
 //! file is found when it is read; what needs the profile, the glossary or other lessons is found by [`crate::check`].
 //! Neighbours: [`crate::catalog`] has the embedded ones, [`crate::player`] plays them.
 
+pub mod parse;
+
 pub use crate::player::page::Show;
 
 use crate::command::Command;

@@ -7,6 +7,7 @@
 //! [`platform`].
 
 pub mod answer;
+pub mod catalog;
 pub mod command;
 pub mod content;
 pub mod expr;

@@ -5,6 +5,7 @@
 
 mod fill;
 mod format;
+pub(crate) mod markdown;
 
 pub(crate) use fill::fill_words;
 pub use fill::{fill, fill_line};

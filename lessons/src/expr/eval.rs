@@ -359,7 +359,7 @@ impl Evaluator<'_> {
             (Function::SegOff, [segment, offset]) if segment | offset <= 0xffff => {
                 Ok(Value::Word(format!("{segment:04x}:{offset:04x}")))
             }
-            _ => wrong(&arguments[0], "seg_off(segment, offset): each has 16 bits"),
+            _ => wrong(&arguments[0], "segoff(segment, offset): each has 16 bits"),
         }
     }
 }

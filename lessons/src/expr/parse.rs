@@ -239,7 +239,7 @@ impl Parser<'_> {
             "min" => Ok(Kind::Call(Function::Min, self.arguments::<2>("min(a, b)")?.into())),
             "max" => Ok(Kind::Call(Function::Max, self.arguments::<2>("max(a, b)")?.into())),
             "bits" => Ok(Kind::Call(Function::Bits, self.arguments::<3>("bits(x, high, low)")?.into())),
-            "seg_off" => Ok(Kind::Call(Function::SegOff, self.arguments::<2>("seg_off(segment, offset)")?.into())),
+            "segoff" => Ok(Kind::Call(Function::SegOff, self.arguments::<2>("segoff(segment, offset)")?.into())),
             _ if self.scope.drawn.iter().any(|drawn| drawn == name) => Ok(Kind::Drawn(name.to_owned())),
             _ if pattern::is_machine_word(name) => Ok(Kind::Value(Value::word(name))),
             "while" | "for" | "loop" | "let" | "if" => {
