@@ -1,7 +1,8 @@
 //! Long procedures without I/O: an `async` function asks and waits; the [`Desk`] collects its orders and hands it what
 //! the driver brings. Polled by hand after each answer and each stop: no executor, no thread.
 //!
-//! To drop the procedure is to give it up; answers that still come are for nobody then.
+//! [`super::travel`], [`super::prepare`] and [`super::play`] are written on it. To drop a procedure is to give it up;
+//! answers that still come are for nobody then.
 
 use super::orders::{Order, Seen, Ticket};
 use super::trouble::Trouble;
@@ -44,8 +45,6 @@ impl From<&Seen<'_>> for Seat {
 pub enum Note {
     /// So many goals are met.
     Goals(usize),
-    /// What it waits for, in words.
-    Busy(&'static str),
 }
 
 #[derive(Debug, Default)]
@@ -81,6 +80,11 @@ impl Desk {
     /// Orders so far, oldest first.
     pub fn take_orders(&self) -> Vec<Order> {
         self.with(|state| state.orders.drain(..).collect())
+    }
+
+    /// The learner's machine is to be moved.
+    pub fn wants_to_move(&self) -> bool {
+        self.with(|state| state.orders.iter().any(|order| !matches!(order, Order::Read(..))))
     }
 
     /// An answer came. True: somebody waited for it.

@@ -26,6 +26,10 @@ pub struct Page {
     pub then: Vec<Block>,
     /// Panels that this step needs, in the words of a lesson's `show`.
     pub show: Vec<Show>,
+    /// Whose CPU card, where the step says so.
+    pub show_cpu: Option<u16>,
+    /// Where the memory panel begins, where the step says so.
+    pub memory_at: Option<u64>,
     /// The hints that were asked for, in order.
     pub hints: Vec<Vec<Span>>,
     /// How many more there are.
