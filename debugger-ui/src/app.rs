@@ -4,6 +4,7 @@
 use crate::command::{self, Command};
 use crate::keeper::Keeper;
 use crate::model::Model;
+use crate::preferences::{Preferences, store::Store};
 use crate::session::Session;
 use crate::view::View;
 
@@ -43,12 +44,13 @@ pub struct App<P> {
     /// Keeps progress; tests have none.
     keeper: Option<Keeper>,
     begin: Option<Begin>,
+    store: Option<Store>,
 }
 
 impl<P: Peer> App<P> {
     /// A window onto this peer.
     pub fn new(peer: P, model: Model) -> Self {
-        Self { peer, model, view: View::default(), keeper: None, begin: Some(Begin::Explore) }
+        Self { peer, model, view: View::default(), keeper: None, store: None, begin: Some(Begin::Explore) }
     }
 
     /// Begins with this, and has progress kept.
@@ -56,6 +58,20 @@ impl<P: Peer> App<P> {
     pub fn begin(mut self, begin: Begin, keeper: Keeper) -> Self {
         (self.begin, self.keeper) = (Some(begin), Some(keeper));
         self
+    }
+
+    /// Begins with these settings and keeps them in that file. Without, nothing is remembered.
+    pub fn remembering(mut self, (store, preferences): (Store, Preferences)) -> Self {
+        command::apply(Command::IntelSyntax(preferences.intel_syntax), &mut self.model);
+        self.model.notice = store.trouble().map(str::to_owned);
+        self.view.remember(preferences);
+        self.store = Some(store);
+        self
+    }
+
+    /// What belongs to the window alone.
+    pub fn view_mut(&mut self) -> &mut View {
+        &mut self.view
     }
 
     /// What is shown.
@@ -75,18 +91,19 @@ impl<P: Peer> App<P> {
         }
         self.pump();
         for wanted in self.view.draw(ui, &self.model) {
-            match wanted {
-                Command::Ui(wanted) => {
-                    self.view.carry_out(ui.ctx(), wanted, &self.model);
-                    ui.ctx().request_repaint();
-                }
-                wanted => {
-                    command::apply(wanted, &mut self.model);
-                    ui.ctx().request_repaint();
-                }
-            }
+            self.carry_out(ui.ctx(), wanted);
         }
+        self.remember();
         self.pump();
+    }
+
+    /// Does what the user wants.
+    pub fn carry_out(&mut self, ctx: &egui::Context, wanted: Command) {
+        match wanted {
+            Command::Ui(wanted) => self.view.carry_out(ctx, wanted, &self.model),
+            wanted => command::apply(wanted, &mut self.model),
+        }
+        ctx.request_repaint();
     }
 
     fn begin_with(&mut self, begin: Begin) {
@@ -94,7 +111,7 @@ impl<P: Peer> App<P> {
             // Without a lesson the page tables have the left column.
             Begin::Explore => command::apply(Command::ShowPageTables(true), &mut self.model),
             Begin::Lesson { id, film } => {
-                if film {
+                if film && !std::mem::replace(&mut self.view.preferences.opening_seen, true) {
                     command::apply(Command::Opening(true), &mut self.model);
                 }
                 command::apply(Command::OpenLesson(id), &mut self.model);
@@ -108,6 +125,22 @@ impl<P: Peer> App<P> {
             keeper.pump(&mut self.model);
             self.peer.pump(&mut self.model);
         }
+    }
+
+    /// Stores the settings where they changed.
+    fn remember(&mut self) {
+        self.view.preferences.intel_syntax = self.model.settings.intel;
+        let Some(store) = &mut self.store else { return };
+        let storing = &mut self.view.storing;
+        if std::mem::take(&mut storing.start_over) {
+            self.model.notice = Some(store.start_over(&self.view.preferences)).filter(|said| !said.is_empty());
+        }
+        if let Some(said) = store.keep_up(&self.view.preferences) {
+            self.model.notice = Some(said);
+        }
+        storing.trouble = store.trouble().map(str::to_owned);
+        storing.can_start_over = store.can_start_over();
+        storing.place = store.path().map(|path| path.display().to_string()).unwrap_or_default();
     }
 }
 

@@ -57,6 +57,9 @@ pub struct Args {
     /// Steps before the next CPU's turn.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     pub quantum: u32,
+    /// Where the window keeps its settings [default: settings.json in your configuration folder].
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
     /// Words for the kernel: "bringup=parallel cpu_timeout_ms=100".
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub options: String,

@@ -185,6 +185,10 @@ pub enum UiCommand {
     CheckOrNext,
     /// Arrange the panels.
     Layout(Layout),
+    /// The window's own settings: theme, text size, keys.
+    Preferences,
+    /// Find in the list that has the focus, or had it last.
+    Find,
     /// Leave.
     Quit,
 }
@@ -198,6 +202,20 @@ pub enum Layout {
     Explore,
     /// For a projector: the lanes, the narrator and one big panel.
     Lecture,
+}
+
+impl Layout {
+    /// All.
+    pub const ALL: [Self; 3] = [Self::Lesson, Self::Explore, Self::Lecture];
+
+    /// Its name in the settings file.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Lesson => "lesson",
+            Self::Explore => "explore",
+            Self::Lecture => "lecture",
+        }
+    }
 }
 
 /// The panels that a key goes to.

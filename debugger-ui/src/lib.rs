@@ -12,6 +12,7 @@ pub mod keeper;
 pub mod model;
 pub mod no_window;
 pub mod platform;
+pub mod preferences;
 pub mod rsp;
 pub mod session;
 pub mod ui;

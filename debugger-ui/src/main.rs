@@ -9,6 +9,7 @@ use debugger_ui::keeper::{self, Keeper};
 use debugger_ui::model::Model;
 use debugger_ui::no_window;
 use debugger_ui::platform;
+use debugger_ui::preferences::store::Store;
 use debugger_ui::session::{Session, Target};
 use std::path::Path;
 use std::process::ExitCode;
@@ -63,6 +64,7 @@ fn picture(args: &Args, file: &Path) -> ExitCode {
 }
 
 fn open(args: Args, target: Target) -> ExitCode {
+    let settings = args.settings.clone().or_else(platform::settings_file);
     let opened = Arc::new(AtomicBool::new(false));
     let is_open = opened.clone();
     let create: eframe::AppCreator<'_> = Box::new(move |creation| {
@@ -75,7 +77,8 @@ fn open(args: Args, target: Target) -> ExitCode {
         let mut model = Model::default();
         let picture = platform::pictures_folder().unwrap_or_default().join("firstlight.png");
         model.lessons.picture_path = picture.display().to_string();
-        Ok(Box::new(App::new(session, model).begin(begin, keeper)))
+        let settings = Store::open(settings);
+        Ok(Box::new(App::new(session, model).begin(begin, keeper).remembering(settings)))
     });
     let ended = platform::open_window(opened, || eframe::run_native("Firstlight", app::options(), create));
     let why = match ended {

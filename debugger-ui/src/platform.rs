@@ -71,6 +71,48 @@ pub fn pictures_folder() -> Option<PathBuf> {
     folders.into_iter().flatten().find(|folder| folder.is_dir()).map(Path::to_owned)
 }
 
+/// Where this user's settings are kept, on systems that have a place for them.
+pub fn settings_file() -> Option<PathBuf> {
+    directories::ProjectDirs::from("", "", "firstlight").map(|folders| folders.config_dir().join("settings.json"))
+}
+
+/// A text file of at most a mebibyte; None where there is none.
+pub fn read_text(path: &Path) -> io::Result<Option<String>> {
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Vec::new();
+    file.take(1 << 20).read_to_end(&mut bytes)?;
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// Replaces a file at once or not at all: whoever reads it sees the old one or the new one.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map(|_| ()).map_err(|error| error.error)
+}
+
+/// Renames a file to `NAME.old`, or `NAME.old2` and so on where that is taken; returns its new name.
+pub fn move_aside(path: &Path) -> io::Result<PathBuf> {
+    let mut number = 1;
+    loop {
+        let mut name = path.as_os_str().to_owned();
+        name.push(if number == 1 { ".old".to_owned() } else { format!(".old{number}") });
+        let aside = PathBuf::from(name);
+        if !aside.exists() {
+            std::fs::rename(path, &aside)?;
+            return Ok(aside);
+        }
+        number += 1;
+    }
+}
+
 /// A display is named, on systems where one has to be.
 pub fn has_display() -> bool {
     let named = |variable: &str| std::env::var_os(variable).is_some_and(|value| !value.is_empty());

@@ -3,6 +3,7 @@
 pub mod bitfield;
 pub mod find;
 pub mod hex;
+pub mod key_map;
 pub mod keys;
 pub mod theme;
 pub mod tokens;

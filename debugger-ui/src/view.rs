@@ -19,6 +19,7 @@ pub mod menu;
 pub mod narrator;
 pub mod page_tables;
 pub mod palette;
+pub mod preferences;
 pub mod registers;
 pub mod settings;
 pub mod status;
@@ -30,8 +31,10 @@ pub mod walk;
 mod layout;
 mod lecture;
 
-use crate::command::{Chord, Command, Entry, Layout, Panel, UiCommand};
+use crate::command::{Command, Entry, Layout, Panel, UiCommand};
 use crate::model::Model;
+use crate::preferences::{Preferences, Theme};
+use crate::ui::key_map::KeyMap;
 use crate::ui::keys::{self, Typing};
 use crate::ui::words::Words;
 use crate::ui::{Tokens, theme, tree};
@@ -58,8 +61,8 @@ pub struct Cx<'a> {
 
 impl<'a> Cx<'a> {
     /// At the start of a frame.
-    pub fn new(model: &'a Model, dark: bool) -> Self {
-        Self { model, t: theme::tokens(dark), commands: Vec::new(), focused: None, hovered: None, kept: None }
+    pub fn new(model: &'a Model, t: &'static Tokens) -> Self {
+        Self { model, t, commands: Vec::new(), focused: None, hovered: None, kept: None }
     }
 
     /// Keeps an explanation open, as `?` does.
@@ -97,7 +100,7 @@ impl<'a> Cx<'a> {
         let Some(entry) = keys::entry(id) else {
             return ui.label(label);
         };
-        let key = entry.keys.first().map(Chord::to_string).unwrap_or_default();
+        let key = keys::hint(id);
         let mut button = Button::new(label);
         // In a lesson's panel there is room for a longer key.
         let short = if id == "check-or-next" { key.clone() } else { keys::short_hint(id) };
@@ -146,10 +149,11 @@ fn entry_words(entry: &Entry, key: &str) -> Words {
 /// What the window remembers beside the model.
 #[derive(Debug)]
 pub struct View {
-    /// Dark theme, or light.
-    pub dark: bool,
-    /// Font scale.
-    pub zoom: f32,
+    /// Theme, text size, keys and what else is remembered.
+    pub preferences: Preferences,
+    /// What became of storing them, for the settings panel.
+    pub storing: preferences::Storing,
+    settings: preferences::State,
     lanes: lanes::State,
     code: tree::State,
     card: cpu_card::State,
@@ -158,8 +162,6 @@ pub struct View {
     palette: palette::State,
     lesson: lesson::State,
     film: film::State,
-    /// Nothing moves by itself: the film is three pictures.
-    pub reduced_motion: bool,
     /// The layout that was chosen; None: the one for what is open.
     layout: Option<Layout>,
     /// The explanation that stays.
@@ -167,8 +169,8 @@ pub struct View {
     /// The explanations of the last frame, for `?`.
     focused: Option<Words>,
     hovered: Option<Words>,
-    /// The theme was handed to egui.
-    installed: Option<(bool, f32)>,
+    /// The theme and text size that egui has.
+    installed: Option<(&'static Tokens, f32)>,
     /// A panel that takes the focus when it is drawn next.
     focus: Option<Panel>,
     /// Which panel is shown where there is room for one only.
@@ -182,8 +184,9 @@ pub struct View {
 impl Default for View {
     fn default() -> Self {
         Self {
-            dark: true,
-            zoom: 1.0,
+            preferences: Preferences::default(),
+            storing: preferences::Storing::default(),
+            settings: preferences::State::default(),
             lanes: lanes::State::default(),
             code: tree::State::default(),
             card: cpu_card::State::default(),
@@ -192,7 +195,6 @@ impl Default for View {
             palette: palette::State::default(),
             lesson: lesson::State::default(),
             film: film::State::default(),
-            reduced_motion: false,
             layout: None,
             note: None,
             focused: None,
@@ -207,21 +209,40 @@ impl Default for View {
 }
 
 impl View {
+    /// Takes over settings that were kept.
+    pub fn remember(&mut self, preferences: Preferences) {
+        self.layout = Layout::ALL.into_iter().find(|layout| layout.id() == preferences.layout);
+        self.preferences = preferences;
+    }
+
     /// Draws a frame and returns what the user wants, in order.
     pub fn draw(&mut self, ui: &mut Ui, model: &Model) -> Vec<Command> {
-        if self.installed != Some((self.dark, self.zoom)) {
-            theme::install(ui.ctx(), self.dark);
-            ui.ctx().set_zoom_factor(self.zoom);
-            self.installed = Some((self.dark, self.zoom));
+        let system_dark = ui.ctx().system_theme().map(|theme| theme == egui::Theme::Dark);
+        // The layout for projectors has the theme for projectors.
+        let lecture = self.layout(model) == Layout::Lecture;
+        let t = theme::tokens(if lecture { Theme::Lecture } else { self.preferences.theme }, system_dark);
+        if self.installed != Some((t, self.preferences.zoom())) {
+            theme::install(ui.ctx(), t, self.preferences.zoom());
+            self.installed = Some((t, self.preferences.zoom()));
         }
-        let mut cx = Cx::new(model, self.dark);
+        keys::set_map(KeyMap::of(&self.preferences, keys::entries()));
+        let mut cx = Cx::new(model, t);
         if model.lessons.film {
-            film::show(ui, &mut cx, &mut self.film, self.reduced_motion);
+            film::show(ui, &mut cx, &mut self.film, self.preferences.reduced_motion);
             return cx.commands;
         }
         self.film = film::State::default();
-        let typing = self.typing(ui);
-        cx.commands = keys::take(ui.ctx(), typing, model.cpus.states.len());
+        if self.drawer.open != Some(Tab::Settings) {
+            self.settings.give_up();
+        }
+        if self.settings.waits_for_a_key() {
+            self.settings.take_key(ui.ctx(), &mut self.preferences);
+        } else {
+            cx.commands = keys::take(ui.ctx(), self.typing(ui), model.cpus.states.len());
+            if cx.commands.contains(&Command::Ui(UiCommand::Find)) {
+                tree::ask_find(ui.ctx());
+            }
+        }
         self.follow_lesson(model);
         layout::show(self, ui, &mut cx);
         theme::focus_ring(ui.ctx(), cx.t);
@@ -288,15 +309,19 @@ impl View {
             UiCommand::Focus(panel) => self.go_to(panel),
             UiCommand::Explain => self.explain(model),
             UiCommand::CopyNarration => ctx.copy_text(model.narrator.sentence.clone()),
-            UiCommand::Zoom(direction) => {
-                let step = if direction == Direction::Forward { 0.1 } else { -0.1 };
-                self.zoom = ((self.zoom + step) * 10.0).round() / 10.0;
-                self.zoom = self.zoom.clamp(*theme::ZOOM.start(), *theme::ZOOM.end());
-            }
+            UiCommand::Zoom(direction) => self.preferences.step_text_size(direction == Direction::Forward),
             UiCommand::Settings => self.drawer.open = Some(Tab::Machine),
-            UiCommand::Layout(layout) => self.layout = Some(layout),
+            UiCommand::Layout(layout) => {
+                self.layout = Some(layout);
+                self.preferences.layout = layout.id().to_owned();
+            }
             // Nothing is open to be checked.
             UiCommand::CheckOrNext => {}
+            UiCommand::Preferences => {
+                self.drawer.open = Some(Tab::Settings);
+                self.settings.take_focus();
+            }
+            UiCommand::Find => tree::open_find(ctx),
             UiCommand::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
         }
     }

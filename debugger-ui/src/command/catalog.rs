@@ -18,9 +18,45 @@ pub struct Chord {
 }
 
 impl Chord {
-    /// A letter or function key that must not act while a text field or the console has the focus.
+    /// A letter or digit alone or with Shift.
     pub const fn is_letter(self) -> bool {
         !self.ctrl && !self.alt && self.key.len() == 1
+    }
+
+    /// A key that types something: letters, digits and signs alone or with Shift. These can be switched off, and never
+    /// act while a text field or the console has the focus.
+    pub fn types(self) -> bool {
+        const NAMED: [&str; 17] = [
+            "Questionmark",
+            "Plus",
+            "Equals",
+            "Minus",
+            "Comma",
+            "Period",
+            "Colon",
+            "Semicolon",
+            "Quote",
+            "Slash",
+            "Pipe",
+            "Backslash",
+            "Backtick",
+            "OpenBracket",
+            "CloseBracket",
+            "Exclamationmark",
+            "Space",
+        ];
+        !self.ctrl && !self.alt && (self.key.len() == 1 || NAMED.contains(&self.key))
+    }
+
+    /// As it is kept in the settings file: egui's name of the key behind its modifiers, `Ctrl+Shift+P`.
+    pub fn stored(self) -> String {
+        let mut text = String::new();
+        for (on, word) in [(self.ctrl, "Ctrl+"), (self.alt, "Alt+"), (self.shift, "Shift+")] {
+            if on {
+                text.push_str(word);
+            }
+        }
+        text + self.key
     }
 }
 
@@ -37,12 +73,11 @@ impl std::fmt::Display for Chord {
                 f.write_str(&letter.to_ascii_lowercase())
             }
             "Questionmark" => f.write_str("?"),
-            "ArrowLeft" => f.write_str("Left"),
-            "ArrowRight" => f.write_str("Right"),
-            "ArrowUp" => f.write_str("Up"),
-            "ArrowDown" => f.write_str("Down"),
             "Equals" => f.write_str("="),
             "Minus" => f.write_str("-"),
+            "Plus" => f.write_str("+"),
+            "Comma" => f.write_str(","),
+            "Period" => f.write_str("."),
             key => f.write_str(key),
         }
     }
@@ -202,14 +237,14 @@ pub fn catalog() -> Vec<Entry> {
         entry(
             "history-back",
             "Where I was before",
-            &[alt("ArrowLeft")],
+            &[alt("Left")],
             "Back to where you were before the last jump in time.",
             Command::History(Backward),
         ),
         entry(
             "history-forward",
             "Where I was after",
-            &[alt("ArrowRight")],
+            &[alt("Right")],
             "Forward again after going back to where you were.",
             Command::History(Forward),
         ),
@@ -248,7 +283,7 @@ pub fn catalog() -> Vec<Entry> {
         entry(
             "explain",
             "Explain",
-            &[plain("Questionmark"), shift("Questionmark")],
+            &[plain("Questionmark")],
             "Explain the focused thing in a note that stays.",
             ui(UiCommand::Explain),
         ),
@@ -311,6 +346,14 @@ pub fn catalog() -> Vec<Entry> {
         ),
         entry("opening", "Play the opening", &[], "Six seconds: how this machine started.", Command::Opening(true)),
         entry("settings", "Machine settings…", &[], "CPUs, memory, seed, options.", ui(UiCommand::Settings)),
+        entry(
+            "preferences",
+            "Settings…",
+            &[ctrl("Comma")],
+            "Theme, text size, motion, syntax, and the keys of all commands.",
+            ui(UiCommand::Preferences),
+        ),
+        entry("find", "Find in panel", &[ctrl("F")], "Find text in the list that has the focus.", ui(UiCommand::Find)),
         entry("quit", "Quit", &[ctrl("Q")], "Leave.", ui(UiCommand::Quit)),
     ];
     let panels = [
@@ -361,6 +404,6 @@ mod tests {
         assert_eq!(plain("S").to_string(), "s");
         assert_eq!(shift("S").to_string(), "Shift+S");
         assert_eq!(ctrl("Z").to_string(), "Ctrl+Z");
-        assert_eq!(alt("ArrowLeft").to_string(), "Alt+Left");
+        assert_eq!(alt("Left").to_string(), "Alt+Left");
     }
 }

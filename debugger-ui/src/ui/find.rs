@@ -1,9 +1,9 @@
-//! The find field of a list: Ctrl+F from the list leads here, Enter to the next row whose words hold the text, going
+//! The find field of a list that has one of its own: the command "find" (Ctrl+F) from the list leads here, Enter to the next row whose words hold the text, going
 //! round; the list then has the keyboard again, with its cursor there.
 
 use super::tokens::Tokens;
 use super::tree;
-use egui::{Key, Modifiers, RichText, TextEdit, Ui};
+use egui::{Key, RichText, TextEdit, Ui};
 
 /// What the field remembers.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +23,7 @@ pub fn show(
     words: impl Fn(usize) -> String,
 ) {
     let label = ui.label(RichText::new("find").color(t.weak));
-    let edit = TextEdit::singleline(&mut find.text).desired_width(110.0).hint_text("Ctrl+F");
+    let edit = TextEdit::singleline(&mut find.text).desired_width(110.0).hint_text(super::keys::hint("find"));
     let response = ui.add(edit).labelled_by(label.id);
     if wanted(ui, list) {
         response.request_focus();
@@ -32,7 +32,8 @@ pub fn show(
         find.found.clear();
     }
     let left = response.lost_focus();
-    response.on_hover_text("Find in this list (Ctrl+F). Enter goes to the next row that holds the text.");
+    let says = super::keys::with_hint("Find in this list; Enter goes to the next row that holds the text", "find");
+    response.on_hover_text(says);
     if left && ui.input(|input| input.key_pressed(Key::Enter)) {
         find.found = match next(&find.text, list.cursor, rows, words) {
             Some(row) => {
@@ -47,10 +48,10 @@ pub fn show(
     }
 }
 
-/// Ctrl+F was pressed for this list: it has the keyboard, or nothing has.
+/// The command "find" was given for this list: it has the keyboard, or nothing has.
 pub fn wanted(ui: &Ui, list: &tree::State) -> bool {
     let ours = list.has_focus || ui.memory(|memory| memory.focused()).is_none();
-    ours && ui.input_mut(|input| input.consume_key(Modifiers::COMMAND, Key::F))
+    ours && tree::take_find(ui.ctx())
 }
 
 /// The next row after `from`, going round, whose words hold the text, whatever its case.

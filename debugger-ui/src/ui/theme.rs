@@ -1,17 +1,22 @@
 //! Hands the [`super::tokens`] to egui: sizes of text, spacing, frames, and the focus ring.
 
-use super::tokens::{DARK, LIGHT, Tokens};
+use super::tokens::{DARK, LECTURE, LIGHT, Tokens};
+use crate::preferences::Theme;
 use egui::style::{TextCursorStyle, WidgetVisuals};
 use egui::{Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, StrokeKind, TextStyle, Visuals, vec2};
 
-/// Smallest and largest font scale that the keys reach.
-pub const ZOOM: std::ops::RangeInclusive<f32> = 0.8..=2.5;
-
-/// The colours of the theme that is on.
-pub fn tokens(dark: bool) -> &'static Tokens {
+/// The colours of a theme; `system_dark` is what the desktop wants, where it says so.
+pub fn tokens(theme: Theme, system_dark: Option<bool>) -> &'static Tokens {
     static DARK_TOKENS: Tokens = DARK;
     static LIGHT_TOKENS: Tokens = LIGHT;
-    if dark { &DARK_TOKENS } else { &LIGHT_TOKENS }
+    static LECTURE_TOKENS: Tokens = LECTURE;
+    match theme {
+        Theme::Dark => &DARK_TOKENS,
+        Theme::Light => &LIGHT_TOKENS,
+        Theme::Lecture => &LECTURE_TOKENS,
+        Theme::System if system_dark == Some(false) => &LIGHT_TOKENS,
+        Theme::System => &DARK_TOKENS,
+    }
 }
 
 /// The face of numbers, code and names of registers.
@@ -24,14 +29,14 @@ pub fn words(size: f32) -> FontId {
     FontId::new(size, FontFamily::Proportional)
 }
 
-/// Sets both of egui's themes, and which of them is on.
-pub fn install(ctx: &egui::Context, dark: bool) {
+/// Hands a theme to egui. `zoom` is the user's text size; the theme's own comes on top.
+pub fn install(ctx: &egui::Context, t: &Tokens, zoom: f32) {
     ctx.options_mut(|options| {
-        options.zoom_with_keyboard = false; // Our keys do it, within ZOOM.
-        options.theme_preference = if dark { egui::ThemePreference::Dark } else { egui::ThemePreference::Light };
+        options.zoom_with_keyboard = false; // Our keys do it, within their bounds.
+        options.theme_preference = if t.dark { egui::ThemePreference::Dark } else { egui::ThemePreference::Light };
     });
+    ctx.set_zoom_factor(zoom * t.scale);
     for theme in [egui::Theme::Dark, egui::Theme::Light] {
-        let t = tokens(theme == egui::Theme::Dark);
         ctx.style_mut_of(theme, |style| {
             style.text_styles = [
                 (TextStyle::Heading, words(17.0)),
@@ -61,9 +66,9 @@ fn visuals(t: &Tokens) -> Visuals {
     let widget = |fill: Color32, frame: Color32, text: Color32| WidgetVisuals {
         bg_fill: fill,
         weak_bg_fill: fill,
-        bg_stroke: Stroke::new(1.0, frame),
+        bg_stroke: t.stroke(1.0, frame),
         corner_radius: corner,
-        fg_stroke: Stroke::new(1.2, text),
+        fg_stroke: t.stroke(1.2, text),
         expansion: 0.0,
     };
     v.widgets.noninteractive = widget(t.panel, t.hairline, t.text);
@@ -72,14 +77,14 @@ fn visuals(t: &Tokens) -> Visuals {
     v.widgets.active = widget(t.hover, t.focus, t.strong);
     v.widgets.open = widget(t.hover, t.frame, t.strong);
     v.selection.bg_fill = t.chosen;
-    v.selection.stroke = Stroke::new(1.2, t.strong);
+    v.selection.stroke = t.stroke(1.2, t.strong);
     v.weak_text_color = Some(t.weak);
     v.hyperlink_color = t.link;
     v.warn_fg_color = t.changed;
     v.error_fg_color = t.fault;
     v.panel_fill = t.panel;
     v.window_fill = t.panel;
-    v.window_stroke = Stroke::new(1.0, t.frame);
+    v.window_stroke = t.stroke(1.0, t.frame);
     v.extreme_bg_color = t.sunken;
     v.faint_bg_color = t.raised;
     v.code_bg_color = t.sunken;

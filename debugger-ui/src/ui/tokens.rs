@@ -1,15 +1,20 @@
 //! The colours, by what they mean. Hues after Okabe and Ito, which colour-blind people can tell apart; nothing is told
 //! by colour alone all the same. The tests compute contrast: text at least 4.5:1, shapes at least 3:1 (WCAG 2.2, 1.4.3
-//! and 1.4.11). [`super::theme`] hands them to egui.
+//! and 1.4.11), in the Lecture theme at least 7:1. [`super::theme`] hands them to egui; `tests/legible.rs` looks at what
+//! is really painted.
 
-use egui::Color32;
+use egui::{Color32, Stroke};
 use protocol::Mode;
 
 /// One theme's colours.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Tokens {
     /// Dark background.
     pub dark: bool,
+    /// All sizes times this, before the user's own text size: a projector needs more.
+    pub scale: f32,
+    /// No line is thinner, in points.
+    pub thinnest: f32,
     /// Behind panels.
     pub panel: Color32,
     /// Behind lists, code and lanes.
@@ -63,6 +68,8 @@ const fn rgb(hex: u32) -> Color32 {
 /// The default.
 pub const DARK: Tokens = Tokens {
     dark: true,
+    scale: 1.0,
+    thinnest: 0.0,
     panel: rgb(0x161a20),
     sunken: rgb(0x0e1116),
     raised: rgb(0x222831),
@@ -87,9 +94,11 @@ pub const DARK: Tokens = Tokens {
     long: rgb(0x56b4e9),
 };
 
-/// For bright rooms and projectors.
+/// For bright rooms.
 pub const LIGHT: Tokens = Tokens {
     dark: false,
+    scale: 1.0,
+    thinnest: 0.0,
     panel: rgb(0xf6f7f9),
     sunken: rgb(0xffffff),
     raised: rgb(0xe7eaee),
@@ -114,7 +123,41 @@ pub const LIGHT: Tokens = Tokens {
     long: rgb(0x00629c),
 };
 
+/// For projectors: they eat greys and thin lines, so everything is larger, darker and at least 2 px wide.
+pub const LECTURE: Tokens = Tokens {
+    dark: false,
+    scale: 1.5,
+    thinnest: 2.0 / 1.5,
+    panel: rgb(0xffffff),
+    sunken: rgb(0xfbfbfc),
+    raised: rgb(0xf0f2f5),
+    hover: rgb(0xe3e8ee),
+    chosen: rgb(0xdcecf9),
+    hairline: rgb(0xb4bcc6),
+    frame: rgb(0x474f58),
+    text: rgb(0x14181d),
+    strong: rgb(0x000000),
+    weak: rgb(0x39414b),
+    focus: rgb(0x004a7a),
+    changed: rgb(0x6a3c00),
+    fault: rgb(0x8a2a00),
+    good: rgb(0x004d38),
+    link: rgb(0x004a7a),
+    now: rgb(0x000000),
+    real: rgb(0x6a4200),
+    v86: rgb(0x8a2a00),
+    protected16: rgb(0x504a00),
+    protected32: rgb(0x00513b),
+    compat: rgb(0x78285a),
+    long: rgb(0x004a7a),
+};
+
 impl Tokens {
+    /// A line as wide as asked, or as wide as this theme's lines are at least.
+    pub fn stroke(&self, width: f32, colour: Color32) -> Stroke {
+        Stroke::new(width.max(self.thinnest), colour)
+    }
+
     /// The hue of a mode. Its word, pattern and height tell the same.
     pub const fn mode(&self, mode: Mode) -> Color32 {
         match mode {
@@ -139,23 +182,28 @@ pub fn mix(under: Color32, over: Color32, share: f32) -> Color32 {
     Color32::from_rgb(channel(under.r(), over.r()), channel(under.g(), over.g()), channel(under.b(), over.b()))
 }
 
+/// Relative luminance of an sRGB colour (WCAG 2.2).
+fn luminance(colour: Color32) -> f64 {
+    let linear = |c: u8| {
+        let c = f64::from(c) / 255.0;
+        if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * linear(colour.r()) + 0.7152 * linear(colour.g()) + 0.0722 * linear(colour.b())
+}
+
+/// Contrast of two colours as WCAG 2.2 measures it: 1 (equal) to 21 (black on white).
+pub fn contrast(a: Color32, b: Color32) -> f64 {
+    let (a, b) = (luminance(a), luminance(b));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Relative luminance of an sRGB colour (WCAG 2.2).
-    fn luminance(colour: Color32) -> f64 {
-        let linear = |c: u8| {
-            let c = f64::from(c) / 255.0;
-            if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
-        };
-        0.2126 * linear(colour.r()) + 0.7152 * linear(colour.g()) + 0.0722 * linear(colour.b())
-    }
-
-    fn contrast(a: Color32, b: Color32) -> f64 {
-        let (a, b) = (luminance(a), luminance(b));
-        (a.max(b) + 0.05) / (a.min(b) + 0.05)
-    }
+    /// The themes with the contrast that text and shapes need there.
+    const THEMES: [(&str, Tokens, f64, f64); 3] =
+        [("dark", DARK, 4.5, 3.0), ("light", LIGHT, 4.5, 3.0), ("lecture", LECTURE, 7.0, 4.5)];
 
     /// Goal: the measure itself is right; method: WCAG's known pairs.
     #[test]
@@ -167,17 +215,17 @@ mod tests {
     /// Goal: every text can be read; method: each text colour on each background it is drawn on.
     #[test]
     fn text_has_contrast() {
-        for t in [DARK, LIGHT] {
+        for (name, t, least, _) in THEMES {
             let texts = [t.text, t.strong, t.weak, t.changed, t.fault, t.good, t.link, t.focus];
             for text in texts {
                 for back in [t.panel, t.sunken, t.raised, t.chosen] {
-                    assert!(contrast(text, back) >= 4.5, "dark {}: {text:?} on {back:?}", t.dark);
+                    assert!(contrast(text, back) >= least, "{name}: {text:?} on {back:?}");
                 }
             }
             for text in [t.text, t.strong] {
-                assert!(contrast(text, t.hover) >= 4.5, "dark {}: {text:?} on hover", t.dark);
+                assert!(contrast(text, t.hover) >= least, "{name}: {text:?} on hover");
                 for hue in [t.real, t.v86, t.protected16, t.protected32, t.compat, t.long] {
-                    assert!(contrast(text, t.tint(hue)) >= 4.5, "dark {}: {text:?} on a tint of {hue:?}", t.dark);
+                    assert!(contrast(text, t.tint(hue)) >= least, "{name}: {text:?} on a tint of {hue:?}");
                 }
             }
         }
@@ -186,15 +234,28 @@ mod tests {
     /// Goal: shapes can be told from what is behind them; method: each hue and frame on each background.
     #[test]
     fn shapes_have_contrast() {
-        for t in [DARK, LIGHT] {
+        for (name, t, _, least) in THEMES {
             let shapes = [t.frame, t.focus, t.now, t.real, t.v86, t.protected16, t.protected32, t.compat, t.long];
             for shape in shapes {
                 for back in [t.panel, t.sunken, t.raised] {
-                    assert!(contrast(shape, back) >= 3.0, "dark {}: {shape:?} on {back:?}", t.dark);
+                    assert!(contrast(shape, back) >= least, "{name}: {shape:?} on {back:?}");
                 }
             }
             for mode in [Mode::Real, Mode::V86, Mode::Protected16, Mode::Protected32, Mode::Compat, Mode::Long] {
-                assert!(contrast(t.mode(mode), t.tint(t.mode(mode))) >= 3.0, "dark {}: edge of {mode}", t.dark);
+                assert!(contrast(t.mode(mode), t.tint(t.mode(mode))) >= least, "{name}: edge of {mode}");
+            }
+        }
+    }
+
+    /// Goal: no two modes have the same hue; method: compare all pairs.
+    #[test]
+    fn modes_have_hues_of_their_own() {
+        for (name, t, ..) in THEMES {
+            let hues = [t.real, t.protected16, t.protected32, t.compat, t.long];
+            for (at, one) in hues.iter().enumerate() {
+                for other in &hues[at + 1..] {
+                    assert_ne!(one, other, "{name}");
+                }
             }
         }
     }

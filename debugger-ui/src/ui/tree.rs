@@ -2,12 +2,15 @@
 //!
 //! The list is one stop of the Tab key. Inside it the arrows, Page Up/Down, Home and End move a cursor, which stays in
 //! view; what Enter, Left and Right mean is the caller's. Rows out of view are not in the accessibility tree, so each
-//! row's name ends in its place, "3 of 12".
+//! row's name ends in its place, "3 of 12", and `find` looks through all of them, drawn or not.
+
+mod find;
 
 use super::tokens::Tokens;
 use egui::{
-    EventFilter, Id, Key, Pos2, Rect, Response, Role, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2,
+    EventFilter, Id, Key, Pos2, Rect, Response, Role, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
+pub use find::{ask as ask_find, open as open_find, take as take_find};
 
 /// What does not change from row to row.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +23,23 @@ pub struct Spec<'a> {
     pub rows: usize,
     /// Height of one, in points.
     pub row_height: f32,
+}
+
+/// What a screen reader is told of a row. A plain name is enough for a list; a tree's rows have a level.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RowName {
+    /// Its name; "3 of 12" is put behind it.
+    pub name: String,
+    /// How deep it is in a tree, from 1; None: in a list.
+    pub level: Option<usize>,
+    /// Open or closed, where it can be.
+    pub expanded: Option<bool>,
+}
+
+impl From<String> for RowName {
+    fn from(name: String) -> Self {
+        Self { name, level: None, expanded: None }
+    }
 }
 
 /// What a list remembers.
@@ -59,15 +79,16 @@ pub struct Outcome {
     pub hovered: Option<(usize, Rect)>,
 }
 
-/// Draws the rows in view. `draw` paints row n in a rectangle and returns its accessible name.
-pub fn show(
+/// Draws the rows in view. `draw` paints row n in a rectangle and returns its accessible name, a text or a [`RowName`].
+pub fn show<Name: Into<RowName>>(
     ui: &mut Ui,
     t: &Tokens,
     spec: Spec<'_>,
     state: &mut State,
-    mut draw: impl FnMut(&mut Ui, usize, Rect) -> String,
+    mut draw: impl FnMut(&mut Ui, usize, Rect) -> Name,
 ) -> Outcome {
     let id = ui.make_persistent_id(spec.id);
+    find::show(ui, t, spec, id, state, &mut draw);
     let area = ui.available_rect_before_wrap();
     let response = ui.interact(area, id, Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::List, true, format!("{}, {} rows", spec.name, spec.rows)));
@@ -85,7 +106,11 @@ pub fn show(
     let scroll = ScrollArea::vertical().id_salt((spec.id, "rows")).auto_shrink(false);
     let reveal = state.reveal.take();
     let mut hovered = None;
-    scroll.show_viewport(ui, |ui, viewport| {
+    let mut is_tree = false;
+    // The rows belong to the list also for a screen reader.
+    let mut inside =
+        ui.new_child(UiBuilder::new().id_salt((spec.id, "inside")).max_rect(area).accessibility_parent(id));
+    scroll.show_viewport(&mut inside, |ui, viewport| {
         let total = spec.rows as f32 * spec.row_height;
         ui.set_height(total.max(1.0));
         let width = ui.available_width();
@@ -106,15 +131,13 @@ pub fn show(
             let rect = Rect::from_min_size(min, vec2(width, spec.row_height));
             let touched = ui.interact(rect, id.with(row), Sense::CLICK);
             if row == state.cursor && focused {
-                ui.painter().rect_stroke(rect, 2, Stroke::new(1.5, t.focus), egui::StrokeKind::Inside);
+                ui.painter().rect_stroke(rect, 2, t.stroke(1.5, t.focus), egui::StrokeKind::Inside);
             }
             let mut child = ui.new_child(UiBuilder::new().id_salt(row).max_rect(rect));
             child.set_clip_rect(rect.intersect(ui.clip_rect()));
-            let name = draw(&mut child, row, rect);
-            touched.widget_info(|| {
-                let label = format!("{name}, {} of {}", row + 1, spec.rows);
-                WidgetInfo::selected(Role::ListItem, true, row == state.cursor, label)
-            });
+            let name: RowName = draw(&mut child, row, rect).into();
+            is_tree |= name.level.is_some();
+            describe(ui, &touched, &name, row, spec.rows, row == state.cursor);
             if touched.hovered() {
                 hovered = Some((row, rect));
             }
@@ -129,7 +152,36 @@ pub fn show(
             }
         }
     });
+    ui.advance_cursor_after_rect(area);
+    let chosen = id.with(state.cursor);
+    let chosen_is_drawn = focused && ui.ctx().read_response(chosen).is_some();
+    ui.ctx().accesskit_node_builder(id, |node| {
+        if is_tree {
+            node.set_role(Role::Tree);
+        }
+        node.set_size_of_set(spec.rows);
+        if chosen_is_drawn {
+            node.set_active_descendant(chosen.accesskit_id());
+        }
+    });
     Outcome { response, act, hovered }
+}
+
+/// Tells a screen reader what a row is, and where it stands in the list.
+fn describe(ui: &Ui, row: &Response, name: &RowName, at: usize, rows: usize, chosen: bool) {
+    let role = if name.level.is_some() { Role::TreeItem } else { Role::ListItem };
+    row.widget_info(|| WidgetInfo::labeled(role, true, format!("{}, {} of {rows}", name.name, at + 1)));
+    ui.ctx().accesskit_node_builder(row.id, |node| {
+        node.set_selected(chosen);
+        node.set_position_in_set(at + 1);
+        node.set_size_of_set(rows);
+        if let Some(level) = name.level {
+            node.set_level(level);
+        }
+        if let Some(expanded) = name.expanded {
+            node.set_expanded(expanded);
+        }
+    });
 }
 
 /// Moves the cursor by this frame's keys.

@@ -49,7 +49,10 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
     add(ui, cx, state);
     let breakpoints = &cx.model.breakpoints;
     if breakpoints.list.is_empty() {
-        ui.colored_label(cx.t.weak, "None. Click left of an instruction, or press b, to stop a run there.");
+        let key = crate::ui::keys::hint("breakpoint");
+        let or_press = if key.is_empty() { String::new() } else { format!(", or press {key},") };
+        let text = format!("None. Click left of an instruction{or_press} to stop a run there.");
+        ui.colored_label(cx.t.weak, text);
         return;
     }
     state.list.focus |= take_focus;

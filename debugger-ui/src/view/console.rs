@@ -1,8 +1,9 @@
-//! The guest's console. With the focus every key goes to the machine, and a thick frame says so; Ctrl+2 (any Ctrl+digit)
-//! and Ctrl+Tab lead out again.
+//! The guest's console. With the focus every key goes to the machine, and a thick frame says so; the keys that go to a
+//! panel (Ctrl+2 and the like) and Ctrl+Tab lead out again.
 
 use super::Cx;
 use crate::command::{Command, Panel, UiCommand};
+use crate::ui::keys;
 use crate::ui::theme::mono;
 use egui::{
     Event, EventFilter, Frame, Key, Label, Margin, Modifiers, RichText, Role, ScrollArea, Sense, Stroke, TextWrapMode,
@@ -20,9 +21,12 @@ pub struct State {
 pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
     let id = ui.scope_id().with("console");
     let hint = if state.has_focus {
-        "Typing goes to the machine; Ctrl+2 returns, Ctrl+Tab leaves."
+        match keys::hint("go-lanes") {
+            key if key.is_empty() => "Typing goes to the machine; Ctrl+Tab leaves.".to_owned(),
+            key => format!("Typing goes to the machine; {key} returns, Ctrl+Tab leaves."),
+        }
     } else {
-        "Click here, or press Ctrl+6, to type to the machine."
+        keys::with_hint("Click here to type to the machine", "go-console")
     };
     let frame = Frame::new()
         .fill(cx.t.sunken)
@@ -40,7 +44,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         if take_focus || response.clicked() {
             response.request_focus();
         }
-        let hint_text = RichText::new(hint).small().color(if state.has_focus { cx.t.focus } else { cx.t.weak });
+        let hint_text = RichText::new(&hint).small().color(if state.has_focus { cx.t.focus } else { cx.t.weak });
         ui.label(hint_text);
         text(ui, cx, state.has_focus);
         state.has_focus = response.has_focus();

@@ -1,7 +1,7 @@
 //! The drawer at the bottom: console, events, breakpoints, memory, descriptor tables, TLB, machine. Closed it is a line of tabs; the gdb line stands at
 //! its right end, since it must be copied from somewhere that does not go away.
 
-use super::{Cx, View, breakpoints, console, descriptors, events, memory, settings, tlb};
+use super::{Cx, View, breakpoints, console, descriptors, events, memory, preferences, settings, tlb};
 use crate::command::{Command, Panel as Place, Reading};
 use crate::ui::{keys, tree};
 use egui::{Align, Button, Frame, Layout, Margin, Panel, Rect, RichText, Ui};
@@ -23,6 +23,8 @@ pub enum Tab {
     Tlb,
     /// The machine's settings.
     Machine,
+    /// The window's settings.
+    Settings,
 }
 
 /// What the drawer remembers.
@@ -77,6 +79,7 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
         Some(Tab::Descriptors) => descriptors::show(ui, cx, &mut state.descriptors, descriptors_take),
         Some(Tab::Tlb) => tlb::show(ui, cx, &mut state.tlb, tlb_take),
         Some(Tab::Machine) => settings::show(ui, cx),
+        Some(Tab::Settings) => preferences::show(ui, cx, &mut view.preferences, &mut view.settings, &mut view.storing),
         None => {}
     }
 }
@@ -136,6 +139,7 @@ fn tabs(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
                 "The translations that the selected CPU holds, and which are stale.",
             ),
             (Tab::Machine, "Machine".to_owned(), "settings", "CPUs, memory, schedule and options, with Restart."),
+            (Tab::Settings, "Settings".to_owned(), "preferences", "Theme, text size, motion, syntax and keys."),
         ];
         for (tab, label, id, words) in tabs {
             let open = state.open == Some(tab);

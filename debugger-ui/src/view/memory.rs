@@ -234,8 +234,10 @@ fn search(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         response.request_focus();
     }
     let (changed, left) = (response.changed(), response.lost_focus());
-    let about =
-        Words::new("Find (Ctrl+F)", "Bytes, or text after a quote. Enter goes to the next place in these two pages.");
+    let about = Words::new(
+        crate::ui::keys::with_hint("Find", "find"),
+        "Bytes, or text after a quote. Enter goes to the next place in these two pages.",
+    );
     cx.explain(response, || about.clone());
     if changed {
         state.found.clear();

@@ -3,6 +3,7 @@
 
 use super::{Cx, View, lesson};
 use crate::command::{Command, Layout as Arrange, Panel, UiCommand};
+use crate::preferences::Theme;
 use crate::ui::keys;
 use egui::{Align, Button, Layout, MenuBar, RichText, Ui};
 use lessons::player::page::Page;
@@ -51,7 +52,7 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
         ui.menu_button("View", |ui| {
             switches(view, ui, cx);
             ui.separator();
-            for id in ["larger", "smaller"] {
+            for id in ["larger", "smaller", "preferences"] {
                 item(ui, cx, id);
             }
             ui.separator();
@@ -160,13 +161,18 @@ fn switches(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
         cx.push(Command::IntelSyntax(!att));
     }
     let mut tables = cx.model.page_tables.shown;
-    if ui.checkbox(&mut tables, "Page tables").on_hover_text("Show the page tables' column (Ctrl+5)").changed() {
+    let says = keys::with_hint("Show the page tables' column", "go-page-tables");
+    if ui.checkbox(&mut tables, "Page tables").on_hover_text(says).changed() {
         cx.push(Command::ShowPageTables(tables));
     }
-    let mut light = !view.dark;
-    if ui.checkbox(&mut light, "Light theme").on_hover_text("For bright rooms and projectors").changed() {
-        view.dark = !light;
-    }
+    ui.menu_button("Theme", |ui| {
+        for theme in Theme::ALL {
+            let chosen = view.preferences.theme == theme;
+            if ui.radio(chosen, theme.name()).on_hover_text(theme.words()).clicked() {
+                view.preferences.theme = theme;
+            }
+        }
+    });
 }
 
 /// A menu item for a command of the catalog.

@@ -6,8 +6,9 @@ use crate::command::Command;
 use crate::model::Model;
 use crate::model::page_tables::rows::{rights_words, size_words};
 use crate::model::page_tables::{Range, RootChoice, RootKey, RowKind, TreeRow, TreeView};
+use crate::ui::keys;
 use crate::ui::theme::{mono, words};
-use crate::ui::tree::{self, Act, Spec};
+use crate::ui::tree::{self, Act, RowName, Spec};
 use crate::ui::words::Words;
 use egui::{Align, Align2, Button, ComboBox, Layout, Rect, RichText, Stroke, Ui, pos2, vec2};
 use protocol::LinearAddr;
@@ -114,7 +115,7 @@ pub fn show_nothing(ui: &mut Ui, cx: &mut Cx<'_>, take_focus: bool) {
 }
 
 fn close(ui: &mut Ui, cx: &mut Cx<'_>) {
-    if ui.button("Close").on_hover_text("Hide this column; Ctrl+5 brings it back").clicked() {
+    if ui.button("Close").on_hover_text(keys::with_hint("Hide this column; back again", "go-page-tables")).clicked() {
         cx.push(Command::ShowPageTables(false));
     }
 }
@@ -221,7 +222,7 @@ fn indent(row: &TreeRow) -> f32 {
 }
 
 /// One entry. Returns its accessible name.
-fn row(ui: &Ui, cx: &Cx<'_>, rect: Rect, row: &TreeRow) -> String {
+fn row(ui: &Ui, cx: &Cx<'_>, rect: Rect, row: &TreeRow) -> RowName {
     let t = cx.t;
     let painter = ui.painter();
     if row.on_walk {
@@ -260,10 +261,12 @@ fn row(ui: &Ui, cx: &Cx<'_>, rect: Rect, row: &TreeRow) -> String {
         (true, false) => ", collapsed",
         _ => "",
     };
-    format!(
+    let name = format!(
         "level {}: {} {size}, {addresses}, rights {}{shared}{walked}{fold}",
         row.key.level, row.entry, row.rights_words
-    )
+    );
+    let level = Some(usize::from(row.depth) + 1);
+    RowName { name, level, expanded: row.expandable.then_some(row.expanded) }
 }
 
 /// "512 x 2M", or what a closed table holds.

@@ -2,7 +2,7 @@
 //! chosen, Escape closes, arrows choose.
 
 use super::Cx;
-use crate::command::{Chord, Command, Entry};
+use crate::command::{Command, Entry};
 use crate::ui::keys;
 use egui::{Align, EventFilter, Key, Layout, Modal, RichText, ScrollArea, TextEdit, Ui};
 
@@ -103,7 +103,7 @@ fn commands(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, enter: bool) -> boo
                 .horizontal(|ui| {
                     let response = ui.selectable_label(at == state.chosen, entry.name);
                     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                        let keys: Vec<String> = entry.keys.iter().map(Chord::to_string).collect();
+                        let keys: Vec<String> = keys::chords(entry.id).iter().map(ToString::to_string).collect();
                         ui.label(RichText::new(keys.join("  ")).monospace().size(12.0));
                         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                             let words = RichText::new(entry.words).size(12.5).color(cx.t.weak);

@@ -71,7 +71,9 @@ fn hold(ui: &mut Ui, cx: &mut Cx<'_>, enabled: bool) {
     let key = keys::hint("hold");
     let response = ui.add_enabled_ui(enabled, |ui| ui.checkbox(&mut on, "Hold others")).inner;
     let mut words = Words::term("hold-others").unwrap_or_default();
-    words.title = format!("{} ({key})", words.title);
+    if !key.is_empty() {
+        words.title = format!("{} ({key})", words.title);
+    }
     if cx.explain(response, || words.clone()).changed() {
         cx.push(Command::ToggleHold);
     }
