@@ -104,7 +104,7 @@ impl Player {
         page.done = true;
         let Some(closing) = &self.closing else { return };
         let next = self.lesson.next.as_ref().map(|id| {
-            let title = id.clone();
+            let title = crate::catalog::lesson(id).map_or_else(|| id.clone(), |lesson| lesson.title.clone());
             (id.clone(), title)
         });
         page.ending = Some(Ending {
