@@ -7,6 +7,7 @@ mod build;
 mod cmd;
 mod gdb;
 mod guest;
+mod lessons;
 mod project;
 mod qemu;
 mod rsp;
@@ -33,6 +34,7 @@ enum Command {
     Gdb(gdb::Args),
     Test(test::Args),
     Bench(bench::Args),
+    Lessons(lessons::Args),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Command::Gdb(args) => gdb::main(&args),
         Command::Test(args) => test::main(&args),
         Command::Bench(args) => bench::main(&args),
+        Command::Lessons(args) => lessons::main(&args),
     };
     match result {
         Ok(code) => code,

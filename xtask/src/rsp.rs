@@ -62,6 +62,29 @@ impl Client {
         Ok(wire::decode_answer(digits.as_bytes())?)
     }
 
+    /// Runs a `monitor` command; what it prints.
+    pub fn monitor(&mut self, command: &str) -> Result<String> {
+        let digits: String = command.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let mut answer = self.ask(&format!("qRcmd,{digits}"))?;
+        let mut text = Vec::new();
+        while answer != "OK" {
+            let output = answer.strip_prefix('O').unwrap_or(&answer);
+            ensure!(!output.is_empty(), "the server knows no monitor commands");
+            for pair in output.as_bytes().chunks(2) {
+                let pair = std::str::from_utf8(pair).unwrap_or_default();
+                text.push(u8::from_str_radix(pair, 16).context("a monitor command's output is not hex digits")?);
+            }
+            if !answer.starts_with('O') {
+                break;
+            }
+            answer = self.answer()?;
+            if self.acknowledged {
+                self.writer.write_all(b"+")?;
+            }
+        }
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
     fn answer(&mut self) -> Result<String> {
         loop {
             match self.byte()? {

@@ -19,7 +19,8 @@ use std::time::Instant;
 ///
 /// The parts, in the order in which they run: fmt (rustfmt), tidy (what no compiler checks: headers, file lengths,
 /// unsafe, dependencies), clippy and doc (no warnings), host (unit and integration tests), boot (the kernel on the
-/// machine, with many configurations), qemu (the same lines on QEMU with a UEFI firmware), gdb (a real gdb, scripted), window (the program under an X server without a
+/// machine, with many configurations), qemu (the same lines on QEMU with a UEFI firmware), gdb (a real gdb, scripted), lessons (each one
+/// played by its script with 20 seeds), window (the program under an X server without a
 /// screen, driven by its keys, with screenshots in target/screenshots/).
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -47,12 +48,24 @@ enum Part {
     Qemu,
     /// A real gdb, scripted.
     Gdb,
+    /// Each lesson, played by its script.
+    Lessons,
     /// The window, driven by its keys.
     Window,
 }
 
-const ALL: [Part; 9] =
-    [Part::Fmt, Part::Tidy, Part::Clippy, Part::Doc, Part::Host, Part::Boot, Part::Qemu, Part::Gdb, Part::Window];
+const ALL: [Part; 10] = [
+    Part::Fmt,
+    Part::Tidy,
+    Part::Clippy,
+    Part::Doc,
+    Part::Host,
+    Part::Boot,
+    Part::Qemu,
+    Part::Gdb,
+    Part::Lessons,
+    Part::Window,
+];
 
 impl Part {
     /// What must be installed for it.
@@ -60,7 +73,7 @@ impl Part {
         use setup::Group::{Build, Test, Window};
         match self {
             Self::Fmt | Self::Tidy => &[],
-            Self::Clippy | Self::Doc | Self::Host | Self::Boot => &[Build],
+            Self::Clippy | Self::Doc | Self::Host | Self::Boot | Self::Lessons => &[Build],
             Self::Qemu | Self::Gdb => &[Build, Test],
             Self::Window => &[Build, Window, Test],
         }
@@ -70,7 +83,7 @@ impl Part {
     fn needs_guest(self) -> bool {
         // The host tests of machine and window boot the kernel too.
         // The kernel's binary holds the blob.
-        matches!(self, Self::Clippy | Self::Host | Self::Boot | Self::Qemu | Self::Gdb | Self::Window)
+        matches!(self, Self::Clippy | Self::Host | Self::Boot | Self::Qemu | Self::Gdb | Self::Lessons | Self::Window)
     }
 
     fn run(self, report: &mut Report) -> Result<()> {
@@ -83,6 +96,7 @@ impl Part {
             Self::Boot => boot::run(report),
             Self::Qemu => qemu::run(report),
             Self::Gdb => gdb_scripts::run(report),
+            Self::Lessons => crate::lessons::check::run(report),
             Self::Window => window::run(report),
         }
     }
@@ -109,6 +123,16 @@ impl Report {
                 self.failed.push(format!("{name}: {error:#}"));
             }
         }
+    }
+
+    /// How many passed.
+    pub fn passed(&self) -> u64 {
+        self.passed
+    }
+
+    /// How many did not.
+    pub fn failed(&self) -> usize {
+        self.failed.len()
     }
 
     /// Takes note of cases that somebody else told of.
@@ -159,7 +183,7 @@ fn prepare(parts: &[Part], groups: &[setup::Group]) -> Result<()> {
     // Both at once where the window is wanted: cargo would build the machine again for another set of features.
     if parts.contains(&Part::Window) {
         build::host(&["machine", "debugger-ui"], false)?;
-    } else if parts.iter().any(|part| matches!(part, Part::Boot | Part::Qemu | Part::Gdb)) {
+    } else if parts.iter().any(|part| matches!(part, Part::Boot | Part::Qemu | Part::Gdb | Part::Lessons)) {
         build::host(&["machine"], false)?;
     }
     Ok(())
