@@ -19,6 +19,8 @@ pub(crate) mod lex;
 mod moment;
 mod names;
 mod parse;
+#[cfg(test)]
+pub(crate) mod tests;
 pub(crate) mod tree;
 mod value;
 
