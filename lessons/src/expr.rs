@@ -133,6 +133,20 @@ impl Expr {
         found
     }
 
+    /// The CPUs that it names.
+    pub(crate) fn cpus(&self) -> Vec<CpuId> {
+        let mut found = Vec::new();
+        self.node.visit(&mut |node| found.extend(node.kind.cpu()));
+        found
+    }
+
+    /// It uses this drawn number.
+    pub(crate) fn uses(&self, drawn: &str) -> bool {
+        let mut uses = false;
+        self.node.visit(&mut |node| uses |= matches!(&node.kind, tree::Kind::Drawn(name) if name == drawn));
+        uses
+    }
+
     /// The place that it names, where it is nothing but a place: what an edit may change.
     pub(crate) fn as_target(&self) -> Option<Place> {
         match &self.node.kind {

@@ -162,3 +162,9 @@ pub fn delivery(delivery: Delivery) -> Option<&'static Entry> {
 pub fn term(id: &str) -> Option<&'static Entry> {
     find(&glossary().terms, id)
 }
+
+/// Whatever lessons link to as `term:ID`: a term, a mode, an activity or a delivery mode.
+pub fn entry(id: &str) -> Option<&'static Entry> {
+    let all = glossary();
+    [&all.terms, &all.modes, &all.activities, &all.deliveries].into_iter().find_map(|entries| find(entries, id))
+}

@@ -7,6 +7,9 @@
 
 pub mod parse;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 pub use crate::player::page::Show;
 
 use crate::command::Command;

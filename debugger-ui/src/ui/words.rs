@@ -42,7 +42,7 @@ impl Words {
 
     /// Of a term, by its glossary id.
     pub fn term(id: &str) -> Option<Self> {
-        lessons::glossary::term(id).map(Self::entry)
+        lessons::glossary::entry(id).map(Self::entry)
     }
 
     /// As a tooltip or a note draws it.

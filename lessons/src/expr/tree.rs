@@ -189,6 +189,18 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// The CPU that it names.
+    pub fn cpu(&self) -> Option<CpuId> {
+        match self {
+            Self::Cpu(cpu, _) | Self::Tlb(cpu, _) => Some(*cpu),
+            Self::Memory { space: Space::Linear(cpu), .. } => Some(*cpu),
+            Self::Walk { root: Root::Cpu(cpu), .. } | Self::Entry { root: Root::Cpu(cpu), .. } => Some(*cpu),
+            _ => None,
+        }
+    }
+}
+
 impl Node {
     /// Shows every node, this one first.
     pub fn visit<'a>(&'a self, show: &mut dyn FnMut(&'a Node)) {

@@ -74,7 +74,8 @@ fn take_braces(source: &Source<'_>, scope: &Scope<'_>) -> Result<(String, Vec<Br
         if text[at..].starts_with('}') {
             return Err(source.error(at..at, "a `}` without its `{`; a brace in the text is written `}}`"));
         }
-        let Some(len) = text[at..].find('}') else {
+        let len = text[at..].find('}').filter(|len| !text[at + 1..at + len].contains('{'));
+        let Some(len) = len else {
             return Err(source.error(at..at, "the `}` of this `{` is missing; a brace in the text is written `{{`"));
         };
         if braces.len() == MAX_BRACES {
