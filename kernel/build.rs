@@ -23,7 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(Path::new(&out).join("blob.bin"), &flat)?;
     let (segments, linears) = relocations(&elf, &bytes)?;
     let mut source = String::new();
-    writeln!(source, "/// The blob as linked at 0.")?;
+    writeln!(source, "/// The blob as linked at 0, by Linux's name. xtask tells its place in the profile.")?;
+    writeln!(source, "// SAFETY: no other symbol has this name.\n#[unsafe(export_name = \"real_mode_blob\")]")?;
     writeln!(source, "pub static BYTES: [u8; {}] = *include_bytes!(\"blob.bin\");", flat.len())?;
     writeln!(source, "/// Offsets of 16-bit segment words.\npub const SEGMENTS: &[u32] = &{segments:?};")?;
     writeln!(source, "/// Offsets of 32-bit linear addresses.\npub const LINEARS: &[u32] = &{linears:?};")?;

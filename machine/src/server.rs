@@ -17,14 +17,18 @@ mod pace;
 pub mod platform;
 pub mod private;
 pub mod program;
+mod run_file;
 mod sessions;
 pub mod vendor;
 
+use crate::gdb::resume::refusal_in_words;
 use driver::Driver;
 use guest_image::GuestImage;
 use mail::{Mail, Post, mailbox};
 use program::Program;
+use protocol::Position;
 use protocol::request::MachineConfig;
+use protocol::run::Run;
 use std::net::SocketAddr;
 use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
@@ -83,6 +87,14 @@ impl Prepared {
     /// In words.
     pub fn listen(&mut self, address: &str) -> Result<SocketAddr, String> {
         self.driver.listen(address)
+    }
+
+    /// Plays a run, see [`protocol::run`]. The machine stands at its beginning then, with all of it recorded.
+    ///
+    /// # Errors
+    /// In words: it is not this image's or this program's, or it cannot be played.
+    pub fn load(&mut self, run: &Run) -> Result<(), String> {
+        self.driver.load_run(run, Position(0)).map_err(|refusal| refusal_in_words(&refusal))
     }
 
     /// Starts the driver's thread.

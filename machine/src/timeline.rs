@@ -10,6 +10,7 @@ mod breakpoints;
 mod cause;
 mod checkpoint;
 pub mod journal;
+mod load;
 pub mod log;
 mod look;
 mod search;

@@ -174,6 +174,47 @@ fn with_a_kernel() {
     assert!(code == Some(2) && said.contains("another program"), "{said}");
 }
 
+/// Goal: a run that was saved plays to the same events, on the machine that it names, and others are refused; method: save
+/// one with flags of its own, play it with none, compare files; then a foreign file, a changed one, and flags that would
+/// make another machine.
+#[test]
+fn runs() {
+    let Ok(kernel) = std::env::var("FIRSTLIGHT_KERNEL") else {
+        return eprintln!("not run: FIRSTLIGHT_KERNEL does not name a kernel.elf");
+    };
+    let folder = folder("runs");
+    let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let status = |arguments: &[&str]| {
+        let output = program().args(["--kernel", &kernel, "--serial", "null"]).args(arguments).output().unwrap();
+        (output.status.code(), said(&output))
+    };
+    let (run, first, second) = (file("run.json"), file("first.jsonl"), file("second.jsonl"));
+    let machine = ["--cpus", "3", "--apic-ids", "0,9,4", "--seed", "5", "--memory", "64M"];
+    let until = ["--until", "online:3"];
+    let (code, why) = status(&[&machine[..], &until, &["--events", &first, "--save-run", &run]].concat());
+    assert_eq!(code, Some(0), "{why}");
+    let again = file("again.json");
+    let (code, why) = status(&[&until[..], &["--run", &run, "--events", &second, "--save-run", &again]].concat());
+    assert_eq!(code, Some(0), "{why}");
+    assert_eq!(std::fs::read_to_string(&first).unwrap(), std::fs::read_to_string(&second).unwrap());
+    let text = std::fs::read_to_string(&run).unwrap();
+    assert!(text.contains("\"image_sha256\"") && text == std::fs::read_to_string(&again).unwrap(), "{text}");
+    let (code, why) = status(&["--run", &run, "--cpus", "4"]);
+    assert!(code == Some(2) && why.contains("--cpus"), "{why}");
+    let end = text.lines().find(|line| line.contains("\"end\"")).unwrap().trim().to_owned();
+    for (text, words) in [
+        ("[]".to_owned(), "no run"),
+        (text.replace("\"version\": 1", "\"version\": 7"), "version 7"),
+        (text.replace("\"image_sha256\": \"", "\"image_sha256\": \"0"), "another kernel image"),
+        (text.replace(&end, "\"end\": 18446744073709551615"), "steps"),
+    ] {
+        let bad = file("bad.json");
+        std::fs::write(&bad, text).unwrap();
+        let (code, why) = status(&["--run", &bad]);
+        assert!(code == Some(2) && why.contains(words) && why.contains("bad.json"), "{words}: {why}");
+    }
+}
+
 /// Goal: a terminal is put back also where a signal ends the program; method: a shell in a pseudo-terminal (`script`)
 /// looks at its settings before, while and after the program runs; the kernel as above.
 #[test]

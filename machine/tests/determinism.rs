@@ -2,10 +2,14 @@
 //! the same from both sides, an edit can be undone. On a small real-mode guest of a few lines, and on the kernel where
 //! the environment variable `FIRSTLIGHT_KERNEL` names its image (xtask's tests set it).
 
+#[path = "determinism/cause.rs"]
+mod cause;
 #[path = "determinism/fork.rs"]
 mod fork;
 #[path = "determinism/guest.rs"]
 mod guest;
+#[path = "determinism/load.rs"]
+mod load;
 
 use guest::{CALL_WORK, COUNTER, LEAF, Random, TIMER, WORK, advance, back, forward, run_to, timeline, timeline_of};
 use machine::timeline::Timeline;

@@ -99,6 +99,9 @@ impl Driver {
             }
             if let Some(status) = self.exit {
                 self.clients.iter_mut().for_each(|client| drop(client.flush()));
+                if let Some(mut program) = self.program.take().filter(|_| self.crashed.is_none()) {
+                    program.ended(&|| self.run_file());
+                }
                 return status;
             }
         }
@@ -228,7 +231,9 @@ impl Driver {
     fn program_piece(&mut self) {
         let Some(program) = &mut self.program else { return };
         let goal = program.goal(&self.target);
-        let serial_input = take_serial(&mut self.serial, &self.target);
+        // What is typed must not cut a run short that is being played.
+        let plays = self.target.timeline.position() < self.target.timeline.end();
+        let serial_input = if plays { Vec::new() } else { take_serial(&mut self.serial, &self.target) };
         let request = Advance {
             cpu: goal.cpu,
             hold_others: false,

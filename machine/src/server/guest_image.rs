@@ -1,4 +1,4 @@
-//! Where a machine comes from: an image file with its profile, or anything else that can build a machine from a
+//! Where a machine comes from: an image with its profile, as files or inside the program, or anything else that can build a machine from a
 //! configuration (tests).
 
 use super::platform::{FileWatch, exists, read_file, sha256_hex};
@@ -27,6 +27,13 @@ pub trait GuestImage: Send {
 
     /// SHA-256 of the image, lower-case hex.
     fn sha256(&self) -> &str;
+
+    /// Bytes of the image at an address that it was linked for, as they are in the file; what is zero at the start is zero.
+    /// Fewer than `len` where nothing more is linked, and then why, in words.
+    fn linked(&self, linear: u64, len: usize) -> (Vec<u8>, Option<String>) {
+        let _ = len;
+        (Vec::new(), Some(format!("this machine was not made from an image file, so nothing is linked at {linear:#x}")))
+    }
 
     /// The image's path, for people.
     fn path(&self) -> String;
@@ -82,10 +89,62 @@ impl ImageFile {
     }
 }
 
+/// The same, inside the program. There is nothing to be read again.
+#[derive(Debug)]
+pub struct ImageBytes {
+    bytes: &'static [u8],
+    sha256: String,
+    profile: Option<Profile>,
+}
+
+impl ImageBytes {
+    /// An ELF kernel and the text of its profile. A profile of another image is left out: everything is by address then.
+    pub fn new(bytes: &'static [u8], profile: Option<&[u8]>) -> Self {
+        let sha256 = sha256_hex(bytes);
+        let profile = profile.and_then(|text| parse_profile(text, "inside this program", &sha256).ok());
+        Self { bytes, sha256, profile }
+    }
+}
+
+impl GuestImage for ImageBytes {
+    fn power_on(&mut self, config: &MachineConfig) -> Result<Machine, String> {
+        firmware::boot::machine(self.bytes, config).map_err(|error| format!("the kernel inside this program: {error}"))
+    }
+
+    fn reload(&mut self) -> Result<(), String> {
+        Err("The kernel is part of this program and cannot be read again. Start with --kernel FILE to work on a kernel, or \
+             restart to power the machine off and on."
+            .into())
+    }
+
+    fn changed(&mut self) -> bool {
+        false
+    }
+
+    fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    fn linked(&self, linear: u64, len: usize) -> (Vec<u8>, Option<String>) {
+        linked(self.bytes, linear, len)
+    }
+
+    fn path(&self) -> String {
+        String::new()
+    }
+
+    fn profile(&self) -> Option<&Profile> {
+        self.profile.as_ref()
+    }
+}
+
 fn read_profile(path: &Path, image_sha256: &str) -> Result<Profile, String> {
     let bytes = read_file("profile", path)?;
-    let name = path.display();
-    let profile: Profile = serde_json::from_slice(&bytes)
+    parse_profile(&bytes, &path.display().to_string(), image_sha256)
+}
+
+fn parse_profile(bytes: &[u8], name: &str, image_sha256: &str) -> Result<Profile, String> {
+    let profile: Profile = serde_json::from_slice(bytes)
         .map_err(|error| format!("profile {name}: {error}: `cargo xtask build` writes it anew"))?;
     if profile.version != profile::VERSION {
         return Err(format!(
@@ -104,6 +163,34 @@ fn read_profile(path: &Path, image_sha256: &str) -> Result<Profile, String> {
     Ok(profile)
 }
 
+/// Bytes of an ELF file's segments by linear address.
+fn linked(file: &[u8], linear: u64, len: usize) -> (Vec<u8>, Option<String>) {
+    let image = match loader::Image::parse(file) {
+        Ok(image) => image,
+        // It was loaded once; a machine that runs came from it.
+        Err(error) => return (Vec::new(), Some(format!("the image: {error}"))),
+    };
+    let mut bytes = Vec::new();
+    while bytes.len() < len {
+        let at = linear.wrapping_add(bytes.len() as u64);
+        let holds = |segment: &&loader::Segment| at >= segment.linear && at - segment.linear < segment.mem_bytes;
+        let Some(segment) = image.segments.iter().find(holds) else {
+            return (bytes, Some(format!("nothing in the image is linked at {at:#x}")));
+        };
+        let offset = at - segment.linear;
+        let left = (len - bytes.len()).min((segment.mem_bytes - offset) as usize);
+        let in_file = file.get(segment.file.clone()).unwrap_or_default();
+        let in_file = in_file.get(offset as usize..).unwrap_or_default();
+        let in_file = &in_file[..in_file.len().min(left)];
+        bytes.extend_from_slice(in_file);
+        if in_file.len() < left {
+            // What is not in the file is zero.
+            bytes.resize(bytes.len() + left - in_file.len(), 0);
+        }
+    }
+    (bytes, None)
+}
+
 impl GuestImage for ImageFile {
     fn power_on(&mut self, config: &MachineConfig) -> Result<Machine, String> {
         firmware::boot::machine(&self.bytes, config).map_err(|error| format!("{}: {error}", self.path.display()))
@@ -120,6 +207,10 @@ impl GuestImage for ImageFile {
 
     fn sha256(&self) -> &str {
         &self.sha256
+    }
+
+    fn linked(&self, linear: u64, len: usize) -> (Vec<u8>, Option<String>) {
+        linked(&self.bytes, linear, len)
     }
 
     fn path(&self) -> String {

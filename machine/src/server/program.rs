@@ -2,6 +2,7 @@
 
 use crate::gdb::target::Target;
 use protocol::request::{StopReason, Until};
+use protocol::run::Run;
 use protocol::{CpuId, Position};
 
 /// What moves a machine that no client drives, and sees every movement, whoever causes it: `firstlight-machine`.
@@ -20,6 +21,9 @@ pub trait Program: Send {
 
     /// The run came to a stop. Some: the program ends with this exit status; None: go on.
     fn stopped(&mut self, machine: &Target, reason: &StopReason) -> Option<u8>;
+
+    /// The program ends; `run` makes what is recorded up to here.
+    fn ended(&mut self, _run: &dyn Fn() -> Run) {}
 
     /// The machine's thread panicked, with this message.
     fn crashed(&mut self, message: &str);

@@ -51,6 +51,7 @@ impl Driver {
                 | Request::Edit { .. }
                 | Request::Undo { .. }
                 | Request::Restart { .. }
+                | Request::LoadRun { .. }
                 | Request::Reload
         );
         if drives {
@@ -118,8 +119,15 @@ impl Driver {
                 return read(timeline, &reading).unwrap_or_else(|| Err(invalid("this server does not answer that")));
             }
             Request::Cause { of } => Answer::Cause(self.target.timeline.cause(&of, self.pace.steps() * CAUSE_PIECES)?),
-            Request::Image { .. } | Request::SaveRun | Request::LoadRun { .. } => {
-                return Err(invalid("this server does not answer that yet"));
+            Request::Image { linear, len } => {
+                within("bytes", len, MAX_MEMORY)?;
+                let (bytes, unreadable) = self.target.image.linked(linear.0, len as usize);
+                Answer::Memory { bytes, unreadable }
+            }
+            Request::SaveRun => Answer::Run(Box::new(self.run_file())),
+            Request::LoadRun { run, position, wanted } => {
+                self.load_run(&run, position)?;
+                self.stopped(client, StopReason::Reached, &wanted)
             }
         })
     }
@@ -165,17 +173,22 @@ impl Driver {
     /// Power off, power on. Breakpoints are a debugger's and stay; a machine that cannot be built leaves the old one.
     fn power_cycle(&mut self, config: MachineConfig) -> Result<Answer, Refusal> {
         let machine = self.target.image.power_on(&config).map_err(invalid)?;
+        self.install(Timeline::new(machine, self.history_bytes), config);
+        self.serial.clear();
+        Ok(self.hello())
+    }
+
+    /// Puts another machine in the place of this one.
+    pub(super) fn install(&mut self, timeline: Timeline, config: MachineConfig) {
         let epoch = self.epoch();
         let breakpoints = self.target.timeline.breakpoints().to_vec();
-        self.target.timeline = Timeline::new(machine, self.history_bytes);
+        self.target.timeline = timeline;
         for point in breakpoints {
             // One for a CPU that the new machine lacks is dropped.
             let _ = self.target.timeline.set_breakpoint(point.cpu, point.condition);
         }
         self.epoch_base = epoch + 1;
         self.config = config;
-        self.serial.clear();
-        Ok(self.hello())
     }
 
     /// Where the machine is, with what the client wants and does not have yet.

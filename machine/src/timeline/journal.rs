@@ -4,8 +4,9 @@
 //! Inputs act at a position, before its next step. Runs by hand (one CPU steps, the others are held) are stretches of
 //! positions, so that holding is no state of the machine and leaves no trace where it ends.
 
-use protocol::CpuId;
 use protocol::request::Edit;
+use protocol::run::{self, InputKind, Run};
+use protocol::{CpuId, Position};
 
 /// Something from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +99,92 @@ impl Journal {
         if let Some(last) = self.holds.last_mut() {
             last.steps = last.steps.min(position - last.start);
         }
+    }
+
+    /// The first position at which this journal and another are not the same: before the step from there, or with it.
+    /// None: they are the same.
+    pub(super) fn differs_at(&self, other: &Self) -> Option<u64> {
+        let same = self.entries.iter().zip(&other.entries).take_while(|(one, two)| one == two).count();
+        let entries = [self, other].map(|journal| journal.entries.get(same).map(|entry| entry.position));
+        let same = self.holds.iter().zip(&other.holds).take_while(|(one, two)| one == two).count();
+        let holds = match (self.holds.get(same), other.holds.get(same)) {
+            (Some(one), Some(two)) if one.start == two.start && one.cpu == two.cpu => Some(one.end().min(two.end())),
+            (one, two) => one.into_iter().chain(two).map(|hold| hold.start).min(),
+        };
+        // A hold changes the step from its place on; what comes before it at the same position is the same.
+        let holds = holds.map(|start| start.saturating_add(1));
+        entries.into_iter().chain([holds]).flatten().min()
+    }
+
+    /// As a file has it.
+    pub fn to_run(&self) -> (Vec<run::Input>, Vec<run::Hold>) {
+        let input = |entry: &Entry| run::Input {
+            position: Position(entry.position),
+            kind: match &entry.input {
+                Input::Serial(bytes) => InputKind::Serial(bytes.clone()),
+                Input::Edit(edit) => InputKind::Edit(edit.clone()),
+                Input::Reset => InputKind::Reset,
+                Input::Nmi(cpu) => InputKind::Nmi(*cpu),
+            },
+        };
+        let hold = |hold: &HoldRun| run::Hold { start: Position(hold.start), steps: hold.steps, cpu: hold.cpu };
+        (self.entries.iter().map(input).collect(), self.holds.iter().map(hold).collect())
+    }
+
+    /// From a file.
+    ///
+    /// # Errors
+    /// In words: it is no journal that any machine of this configuration could have.
+    pub fn of_run(run: &Run) -> Result<Self, String> {
+        let mut journal = Self::default();
+        let cpus = run.config.cpus;
+        let there = |cpu: CpuId| {
+            if cpu.0 < cpus {
+                Ok(())
+            } else {
+                Err(format!("it speaks of {cpu}, and its machine has {cpus} CPUs (from 0)"))
+            }
+        };
+        let mut last = 0;
+        for (number, input) in (1..).zip(&run.inputs) {
+            let position = input.position.0;
+            if position < last {
+                return Err(format!(
+                    "input {number} is at position {position}, the one before it at {last}: not ascending"
+                ));
+            }
+            if position > run.end.0 {
+                return Err(format!("input {number} is at position {position}, beyond the run's end, {}", run.end));
+            }
+            last = position;
+            let input = match &input.kind {
+                InputKind::Serial(bytes) => Input::Serial(bytes.clone()),
+                InputKind::Edit(edit) => Input::Edit(edit.clone()),
+                InputKind::Reset => Input::Reset,
+                InputKind::Nmi(cpu) => {
+                    there(*cpu)?;
+                    Input::Nmi(*cpu)
+                }
+            };
+            journal.entries.push(Entry { position, input });
+        }
+        let mut free = 0;
+        for (number, hold) in (1..).zip(&run.holds) {
+            there(hold.cpu)?;
+            let start = hold.start.0;
+            let end = start.checked_add(hold.steps).filter(|&end| end <= run.end.0 && hold.steps > 0);
+            let Some(end) = end.filter(|_| start >= free) else {
+                return Err(format!(
+                    "stretch by hand {number} ({} steps from position {start}) is empty, overlaps the one before it or goes \
+                     beyond the run's end, {}",
+                    hold.steps, run.end
+                ));
+            };
+            // Neighbours of one CPU are one stretch, as they are recorded.
+            journal.push_hold(start, hold.steps, hold.cpu);
+            free = end;
+        }
+        Ok(journal)
     }
 }
 

@@ -50,7 +50,7 @@ impl Timeline {
         ran
     }
 
-    fn roll_pieces(&mut self, way: Way, look: &mut Look) -> Ran {
+    pub(super) fn roll_pieces(&mut self, way: Way, look: &mut Look) -> Ran {
         loop {
             self.apply_due(look);
             if look.hit.is_some() && !look.is_backward() {

@@ -3,5 +3,6 @@
 mod client;
 mod garbage;
 mod gdb;
+mod image;
 mod private;
 mod vendor;

@@ -1,9 +1,10 @@
-//! Private copies over the wire: what one client does to its own is nobody else's business.
+//! Over the wire: private copies (what one client does to its own is nobody else's business), and runs as files.
 
 use crate::client::{COUNTER, Client, config, server};
 use crate::vendor::{forward, stopped, word_at};
 use protocol::request::{
-    Advance, Answer, Direction, Edit, MachineConfig, Place, Refusal, Request, RootSpec, StopReason, Until, Wanted,
+    Advance, Answer, CauseOf, Direction, Edit, MachineConfig, Place, Refusal, Request, RootSpec, StopReason, Until,
+    Wanted,
 };
 use protocol::{CpuId, LinearAddr, PhysAddr, Position};
 
@@ -97,4 +98,75 @@ fn what_it_answers() {
     assert!(matches!(client.request(&Request::Restart { config: config() }), Answer::Hello(_)));
     let state = stopped(client.request(&private(Request::State { wanted: Wanted::default() })));
     assert_eq!((state.position, state.epoch), (Position(6), 0));
+}
+
+/// Goal: a run is saved and loaded over the wire, with edits, input and holds, and what is no run of this machine is refused
+/// with the old one left as it was; method: save in the middle, go elsewhere, load, compare; then one mistake of each kind.
+#[test]
+fn runs_are_saved_and_loaded() {
+    let server = server();
+    let mut client = Client::connect(&server);
+    stopped(client.request(&forward(1000)));
+    let edit = Edit::Register { cpu: CpuId(0), name: "rax".into(), value: 0x1234 };
+    stopped(client.request(&Request::Edit { edit, wanted: Wanted::default() }));
+    let Request::Advance(plain) = forward(20) else { panic!("it is one") };
+    let hold = Advance { cpu: Some(CpuId(0)), hold_others: true, serial_input: b"hello".into(), ..plain };
+    stopped(client.request(&Request::Advance(hold)));
+    stopped(client.request(&forward(500)));
+    let Answer::Run(run) = client.request(&Request::SaveRun) else { panic!("there is a run") };
+    assert_eq!((run.end, run.inputs.len(), run.holds.len()), (Position(1520), 2, 1));
+    let counter = word_at(&mut client, COUNTER);
+    let load = |run: protocol::run::Run, position| Request::LoadRun {
+        run: Box::new(run),
+        position: Position(position),
+        wanted: Wanted::default(),
+    };
+    // Elsewhere: the same machine with another past, then another machine.
+    let other = MachineConfig { cpus: 3, ..config() };
+    for elsewhere in [forward(300), Request::Restart { config: config() }, Request::Restart { config: other }] {
+        client.request(&elsewhere);
+        let epoch = stopped(client.request(&Request::State { wanted: Wanted::default() })).epoch;
+        let there = stopped(client.request(&load((*run).clone(), 1520)));
+        assert_eq!((there.position, there.end, there.can_undo), (Position(1520), Position(1520), false));
+        assert!(there.epoch > epoch);
+        assert_eq!(word_at(&mut client, COUNTER), counter);
+        assert_eq!(client.request(&Request::SaveRun), Answer::Run(run.clone()));
+        let Answer::Hello(hello) = client.request(&Request::Hello) else { panic!("it answers") };
+        assert_eq!(hello.config, config());
+    }
+    let middle = stopped(client.request(&load((*run).clone(), 700)));
+    assert_eq!((middle.position, middle.end), (Position(700), Position(1520)));
+    let bad = |change: fn(&mut protocol::run::Run)| {
+        let mut run = (*run).clone();
+        change(&mut run);
+        run
+    };
+    for (run, position, words) in [
+        (bad(|run| run.version = 2), 0, "format version 2"),
+        (bad(|run| run.machine = "firstlight-machine 99.0.0".into()), 0, "99.0.0"),
+        (bad(|run| run.image_sha256 = "11".into()), 0, "another kernel image"),
+        (bad(|run| run.config.cpus = 0), 0, "0 CPUs"),
+        (bad(|run| run.inputs[0].position = Position(1001)), 0, "not ascending"),
+        (bad(|run| run.end = Position(1000)), 0, "beyond the run's end"),
+        (bad(|run| run.end = Position(u64::MAX)), 0, "more than"),
+        (bad(|run| run.holds[0].cpu = CpuId(1)), 0, "further than"),
+        (bad(|_| {}), 1521, "beyond the run's end"),
+    ] {
+        let answer = client.request(&load(run, position));
+        assert!(
+            matches!(&answer, Answer::Refused(Refusal::Invalid(why)) if why.contains(words)),
+            "{words}: {answer:?}"
+        );
+        let state = stopped(client.request(&Request::State { wanted: Wanted::default() }));
+        assert_eq!((state.position, state.end), (Position(700), Position(1520)), "{words}");
+    }
+    // It is driving: not while another one does.
+    let mut second = Client::connect(&server);
+    assert!(matches!(second.request(&load((*run).clone(), 0)), Answer::Refused(Refusal::Invalid(_))));
+    // No image file, nothing linked.
+    let answer = client.request(&Request::Image { linear: LinearAddr(0x1000), len: 4 });
+    assert!(matches!(&answer, Answer::Memory { bytes, unreadable: Some(_) } if bytes.is_empty()), "{answer:?}");
+    // A cause over the wire.
+    let of = CauseOf::Register { cpu: CpuId(0), name: "cs_base".into() };
+    assert_eq!(client.request(&Request::Cause { of }), Answer::Cause(None));
 }

@@ -2,7 +2,8 @@
 
 use crate::client::{COUNTER, Client, config, server};
 use protocol::request::{
-    Advance, Answer, Direction, Edit, MachineConfig, Place, Refusal, Request, StopReason, Stopped, Until, Wanted,
+    Advance, Answer, CauseOf, Direction, Edit, MachineConfig, Place, Refusal, Request, StopReason, Stopped, Until,
+    Wanted,
 };
 use protocol::{Activity, CpuId, PhysAddr, Position};
 
@@ -280,7 +281,15 @@ fn extremes() {
             }
         }
     }
-    for request in requests {
+    let causes = [
+        CauseOf::Memory { phys: PhysAddr(u64::MAX), len: u8::MAX },
+        CauseOf::Register { cpu: CpuId(u16::MAX), name: "rax".into() },
+    ];
+    requests.extend(causes.map(|of| Request::Cause { of }));
+    requests.push(Request::Image { linear, len: 65536 });
+    assert_eq!(client.request(&Request::Copy), Answer::Done);
+    let private: Vec<Request> = requests.iter().map(|request| Request::Private(Box::new(request.clone()))).collect();
+    for request in requests.into_iter().chain(private) {
         let answer = client.request(&request);
         assert!(!matches!(answer, Answer::Refused(Refusal::Crashed(_))), "{request:?}: {answer:?}");
     }

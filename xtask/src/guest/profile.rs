@@ -12,6 +12,9 @@ use std::path::Path;
 /// The kernel's variable that holds the physical base of the placed blob.
 pub const BLOB_BASE: &str = "real_mode_base";
 
+/// The blob's bytes in the kernel's image, as `kernel/build.rs` names them.
+const BLOB_BYTES: &str = "real_mode_blob";
+
 /// Page-table roots: name, and the kernel's variable that holds the physical address.
 const ROOTS: [(&str, &str); 2] = [("trampoline_pgd", "trampoline_pgd_paddr"), ("init_top_pgt", "init_top_pgt_paddr")];
 
@@ -19,6 +22,8 @@ const ROOTS: [(&str, &str); 2] = [("trampoline_pgd", "trampoline_pgd_paddr"), ("
 pub fn write(image: &Path, kernel: &Linked, blob: &Linked, listings: &Listings, path: &Path) -> Result<()> {
     let bytes = std::fs::read(image).with_context(|| format!("{} cannot be read", image.display()))?;
     let image_sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let blob_bytes = kernel.symbols.iter().find(|symbol| symbol.name == BLOB_BYTES);
+    let blob_bytes = blob_bytes.with_context(|| format!("the kernel has no symbol {BLOB_BYTES}"))?;
     let profile = Profile {
         version: VERSION,
         image_sha256,
@@ -27,7 +32,7 @@ pub fn write(image: &Path, kernel: &Linked, blob: &Linked, listings: &Listings, 
             name: "realmode".into(),
             base_symbol: BLOB_BASE.into(),
             size: blob.end,
-            image_linear: 0,
+            image_linear: blob_bytes.address,
             symbols: blob_symbols(blob, listings)?,
         }],
         roots: ROOTS.map(|(name, symbol)| Root { name: name.into(), symbol: symbol.into() }).into(),

@@ -32,6 +32,13 @@ EXIT STATUS
   4  --max-steps                              10  an instruction or device that this machine lacks
   odd: the guest ended the run by writing v to port F4h: (v << 1) | 1; 101 is also a crash of this program
 
+RUNS
+  Image, machine and what came from outside (input, edits, reset, CPUs held) determine every byte of a run, so a file
+  of that is the whole run. --save-run writes it as JSON when the program ends; --run makes the machine that it names,
+  plays it from power-on, tells what happens on the way, and goes on where it ends. What is typed is given to the guest
+  from there on. A run of another image or of another version of this program is refused. docs/PROTOCOL.md lists the
+  fields.
+
 KEYS with --serial stdio at a terminal
   Ctrl-A x  quit        Ctrl-A Ctrl-A  send Ctrl-A        all others, also Ctrl-C, go to the guest
 
@@ -41,6 +48,8 @@ register values are hex strings. docs/PROTOCOL.md lists kinds and fields.
 EXAMPLES
   firstlight-machine --kernel target/guest/kernel.elf --cpus 4
   firstlight-machine --kernel target/guest/kernel.elf --cpus 4 --events e.jsonl --until online:4 --narrate
+  firstlight-machine --kernel target/guest/kernel.elf --cpus 2 --until online:2 --save-run run.json
+  firstlight-machine --kernel target/guest/kernel.elf --run run.json --narrate
   firstlight-machine --kernel target/guest/kernel.elf --gdb 127.0.0.1:1234 --wait
       then, in gdb: target remote 127.0.0.1:1234   (and `monitor help`)";
 
@@ -93,6 +102,12 @@ pub struct Flags {
     /// End the run with exit status 0 where this comes true; see CONDITIONS in the long help.
     #[arg(long, value_name = "CONDITION")]
     pub until: Option<Condition>,
+    /// Play this run first; its machine is the one that the file names. See RUNS in the long help.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["cpus", "apic_ids", "memory", "seed", "quantum", "options"])]
+    pub run: Option<PathBuf>,
+    /// Write the run to this file when the program ends.
+    #[arg(long, value_name = "FILE")]
+    pub save_run: Option<PathBuf>,
 }
 
 /// Where the serial port leads.

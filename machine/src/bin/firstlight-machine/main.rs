@@ -36,7 +36,11 @@ fn main() -> ExitCode {
 fn start(flags: &Flags) -> Result<u8, String> {
     let image = ImageFile::open(&flags.kernel, flags.profile.as_deref())?;
     let no_profile = image.no_profile().map(str::to_owned);
-    check(flags, &image)?;
+    let recorded = flags.run.as_deref().map(read_run).transpose()?;
+    let machine = recorded.as_ref().map_or_else(|| flags.machine(), |run| run.config.clone());
+    check(flags, machine.cpus, &image)?;
+    // A file that cannot be written is better known before a long run than after it.
+    let save = flags.save_run.as_deref().map(open_to_save).transpose()?;
     let serial = match &flags.serial {
         Serial::Stdio => None,
         Serial::Null => Some(SerialOut::Null),
@@ -57,13 +61,17 @@ fn start(flags: &Flags) -> Result<u8, String> {
         console_done: 0,
         events_done: Position(0),
         broken: false,
+        save,
     };
     let mut server = server::prepare(ServerConfig {
         image: Box::new(image),
-        machine: flags.machine(),
+        machine,
         history_bytes: server::DEFAULT_HISTORY_BYTES,
         program: Some(Box::new(run)),
     })?;
+    if let (Some(recorded), Some(path)) = (&recorded, &flags.run) {
+        server.load(recorded).map_err(|why| format!("--run {}: {why}", path.display()))?;
+    }
     let end = if raw { "\r\n" } else { "\n" };
     if let Some(why) = no_profile {
         eprint!("firstlight-machine: {why}: addresses only, no names.{end}");
@@ -81,8 +89,8 @@ fn start(flags: &Flags) -> Result<u8, String> {
 }
 
 /// What the image has to say about the other arguments.
-fn check(flags: &Flags, image: &ImageFile) -> Result<(), String> {
-    let bad_cpu = |id: u16| format!("--until speaks of CPU {id}; this machine has {} (from 0)", flags.cpus);
+fn check(flags: &Flags, cpus: u16, image: &ImageFile) -> Result<(), String> {
+    let bad_cpu = |id: u16| format!("--until speaks of CPU {id}; this machine has {cpus} (from 0)");
     match &flags.until {
         Some(Condition::Symbol(_, name)) => match image.profile() {
             None => {
@@ -97,12 +105,27 @@ fn check(flags: &Flags, image: &ImageFile) -> Result<(), String> {
     }?;
     match &flags.until {
         Some(Condition::Symbol(Some(cpu), _) | Condition::Address(Some(cpu), _) | Condition::Event(Some(cpu), _))
-            if cpu.0 >= flags.cpus =>
+            if cpu.0 >= cpus =>
         {
             Err(bad_cpu(cpu.0))
         }
         _ => Ok(()),
     }
+}
+
+/// A run that was saved.
+fn read_run(path: &Path) -> Result<protocol::run::Run, String> {
+    let name = path.display();
+    let text = std::fs::read(path).map_err(|error| format!("--run {name}: {error}: is the path right?"))?;
+    serde_json::from_slice(&text)
+        .map_err(|error| format!("--run {name}: {error}: this is no run, or not a whole one; --save-run writes them"))
+}
+
+/// Leaves what is in it alone until there is something better.
+fn open_to_save(path: &Path) -> Result<std::fs::File, String> {
+    std::fs::File::options().write(true).create(true).truncate(false).open(path).map_err(|error| {
+        format!("--save-run {}: {error}: is the folder there, and may you write to it?", path.display())
+    })
 }
 
 fn create(what: &str, path: &Path) -> Result<std::fs::File, String> {

@@ -48,6 +48,8 @@ pub struct Run {
     pub events_done: Position,
     /// An output that could not be written; told once.
     pub broken: bool,
+    /// Where the run goes when the program ends.
+    pub save: Option<std::fs::File>,
 }
 
 impl Run {
@@ -170,6 +172,18 @@ impl Program for Run {
             }
             // A window's breakpoint, or the end of a piece.
             _ => None,
+        }
+    }
+
+    fn ended(&mut self, run: &dyn Fn() -> protocol::run::Run) {
+        let Some(mut file) = self.save.take() else { return };
+        let text = serde_json::to_string_pretty(&run()).map_err(std::io::Error::other);
+        let written = text.and_then(|text| {
+            file.set_len(0)?;
+            writeln!(file, "{text}")
+        });
+        if let Err(error) = written {
+            self.say(&format!("firstlight-machine: --save-run: {error}: the run is not saved."));
         }
     }
 
