@@ -3,19 +3,21 @@
 use crate::app::Begin;
 use crate::model::{input, settings};
 use crate::platform;
-use crate::session::{Target, hosted};
+use crate::session::Target;
+use crate::session::hosted::{self, Guest};
 use clap::Parser;
 use protocol::request::MachineConfig;
 use std::path::PathBuf;
 
 const ABOUT: &str = "Firstlight: an operating system you can watch start its processors.
 
-Opens a window onto a PC inside this program, which boots the kernel given, or onto a server elsewhere. Step its CPUs \
+Opens a window onto a PC inside this program, which boots the kernel inside this program, or onto a server elsewhere. Step its CPUs \
 forwards and backwards with s and Shift+S; F1 lists all commands with their keys.";
 
 const MANUAL: &str = "\
 EXAMPLES
-  cargo xtask run                                     builds the kernel and opens this window on it
+  firstlight                                          the kernel inside this program, 2 CPUs
+  firstlight --cpus 4 --gdb localhost:1234            the same for gdb: target remote localhost:1234
   firstlight --kernel target/guest/kernel.elf --cpus 4
   firstlight --lesson two-maps                        opens a lesson where you left it
   firstlight --explore --cpus 4                       no lesson
@@ -26,8 +28,12 @@ EXIT STATUS
   2  bad arguments, image or profile
   3  there is no display, or no GL: what is missing is named; firstlight-machine works without";
 
-/// Where a kernel is looked for, beginning at the program's own folder.
+/// Where a kernel is looked for if none is inside this program, beginning at the program's own folder.
 const KERNELS: [&str; 2] = ["kernel.elf", "../guest/kernel.elf"];
+
+const NO_KERNEL: &str = "There is no kernel to run: this program was built before its kernel was, and has none inside. \
+     `cargo xtask build` builds both, `cargo xtask run` opens the window as well; else give --kernel FILE, or \
+     --connect HOST:PORT for a machine elsewhere.";
 
 /// Everything that can be asked of the program.
 #[derive(Clone, Debug, Parser)]
@@ -36,12 +42,15 @@ pub struct Args {
     /// A server elsewhere: no machine in this program.
     #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["kernel", "profile"])]
     pub connect: Option<String>,
-    /// The kernel: an ELF file made for bootloader_api [default: kernel.elf beside this program, or where xtask builds it].
+    /// Another kernel: an ELF file made for bootloader_api [default: the one inside this program].
     #[arg(long, value_name = "FILE")]
     pub kernel: Option<PathBuf>,
-    /// Names in the kernel [default: the .profile.json beside it; without: addresses only].
-    #[arg(long, value_name = "FILE")]
+    /// Names in that kernel [default: the .profile.json beside it; without: addresses only].
+    #[arg(long, value_name = "FILE", requires = "kernel")]
     pub profile: Option<PathBuf>,
+    /// Serve gdb on this address from the start and print where (port 0: any free one).
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "connect")]
+    pub gdb: Option<String>,
     /// Number of CPUs, 1 to 255.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=255))]
     pub cpus: u16,
@@ -148,11 +157,13 @@ impl Args {
             return Ok(Target::remote(address));
         }
         let config = self.config()?;
-        let kernel = self.kernel.clone().or_else(|| platform::beside_program(&KERNELS)).ok_or(
-            "There is no kernel to run. `cargo xtask run` builds one and opens this window on it; else give --kernel FILE, \
-             or --connect HOST:PORT for a machine elsewhere.",
-        )?;
-        hosted::target(hosted::Guest { kernel, profile: self.profile.clone() }, config)
+        let file = || platform::beside_program(&KERNELS);
+        let guest = match self.kernel.clone() {
+            Some(kernel) => Guest::Files { kernel, profile: self.profile.clone() },
+            None if hosted::has_guest() => Guest::Embedded,
+            None => Guest::Files { kernel: file().ok_or(NO_KERNEL)?, profile: None },
+        };
+        hosted::target(guest, config, self.gdb.clone())
     }
 }
 

@@ -43,7 +43,8 @@ fn main() -> ExitCode {
 fn film_machine(args: &Args) -> Result<Target, String> {
     match &args.connect {
         Some(_) => Err("The opening shows the machine in this program; this window is connected elsewhere.".to_owned()),
-        None => args.target(),
+        // The socket for gdb is that of the machine in the window.
+        None => Args { gdb: None, ..args.clone() }.target(),
     }
 }
 

@@ -3,26 +3,42 @@
 
 use super::Target;
 use super::transport::Transport;
-use machine::server::guest_image::ImageFile;
-use machine::server::{DEFAULT_HISTORY_BYTES, ServerConfig, ServerHandle, spawn};
+use machine::server::guest_image::{GuestImage, ImageBytes, ImageFile};
+use machine::server::{DEFAULT_HISTORY_BYTES, ServerConfig, ServerHandle, prepare};
 use protocol::request::MachineConfig;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+/// The guest inside this program, from the build script.
+mod embedded {
+    include!(concat!(env!("OUT_DIR"), "/guest.rs"));
+}
 
 /// What is to be run.
 #[derive(Clone, Debug)]
-pub struct Guest {
-    /// The kernel, an ELF file.
-    pub kernel: PathBuf,
-    /// Its names; None: the profile beside it, if there is one.
-    pub profile: Option<PathBuf>,
+pub enum Guest {
+    /// The kernel that is part of this program.
+    Embedded,
+    /// Files, read again by Reload.
+    Files {
+        /// The kernel, an ELF file.
+        kernel: PathBuf,
+        /// Its names; None: the profile beside it, if there is one.
+        profile: Option<PathBuf>,
+    },
 }
 
-/// Powers the machine on; the target connects to it. A new connection after a loss gets a new machine.
+/// There is a kernel inside this program.
+pub fn has_guest() -> bool {
+    embedded::KERNEL.is_some()
+}
+
+/// Powers the machine on; the target connects to it. A new connection after a loss gets a new machine. `gdb`: where the
+/// socket for gdb is to be open from the start; the address is told on standard error.
 ///
 /// # Errors
-/// In words: image, profile or configuration make no machine.
-pub fn target(guest: Guest, config: MachineConfig) -> Result<Target, String> {
-    let mut server = Some(start(&guest.kernel, guest.profile.as_deref(), &config)?);
+/// In words: image, profile or configuration make no machine, or the address is taken.
+pub fn target(guest: Guest, config: MachineConfig, gdb: Option<String>) -> Result<Target, String> {
+    let mut server = Some(start(&guest, &config, gdb.as_deref())?);
     let mut config = config;
     let mut connected = false;
     let open = Box::new(move |other: Option<MachineConfig>| {
@@ -31,7 +47,7 @@ pub fn target(guest: Guest, config: MachineConfig) -> Result<Target, String> {
         let first = server.take().filter(|_| !std::mem::replace(&mut connected, true));
         let started = match first {
             Some(first) => first,
-            None => start(&guest.kernel, guest.profile.as_deref(), &config)?,
+            None => start(&guest, &config, gdb.as_deref())?,
         };
         let (reader, writer) = server.insert(started).connect();
         Transport::new(reader, writer)
@@ -39,8 +55,18 @@ pub fn target(guest: Guest, config: MachineConfig) -> Result<Target, String> {
     Ok(Target { words: "the machine in this window".to_owned(), open })
 }
 
-fn start(kernel: &Path, profile: Option<&Path>, config: &MachineConfig) -> Result<ServerHandle, String> {
-    let image = Box::new(ImageFile::open(kernel, profile)?);
+fn start(guest: &Guest, config: &MachineConfig, gdb: Option<&str>) -> Result<ServerHandle, String> {
+    let image: Box<dyn GuestImage> = match guest {
+        Guest::Embedded => {
+            let kernel = embedded::KERNEL.ok_or("There is no kernel inside this program.")?;
+            Box::new(ImageBytes::new(kernel, embedded::PROFILE))
+        }
+        Guest::Files { kernel, profile } => Box::new(ImageFile::open(kernel, profile.as_deref())?),
+    };
     let machine = config.clone();
-    spawn(ServerConfig { image, machine, history_bytes: DEFAULT_HISTORY_BYTES, program: None })
+    let mut server = prepare(ServerConfig { image, machine, history_bytes: DEFAULT_HISTORY_BYTES, program: None })?;
+    if let Some(address) = gdb {
+        eprintln!("gdb: listening on {}", server.listen(address)?);
+    }
+    server.start()
 }

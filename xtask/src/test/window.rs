@@ -10,9 +10,11 @@ use crate::guest::symbols::Linked;
 use crate::rsp::Client;
 use crate::{gdb, project};
 use anyhow::{Context, Result, bail, ensure};
-use protocol::request::{Answer, Request, Stopped, Wanted};
+use protocol::breakpoint::EventFilter;
+use protocol::request::{Advance, Answer, Direction, Request, StopReason, Stopped, Until, Wanted};
 use protocol::{Activity, CpuState, Mode};
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -27,6 +29,7 @@ pub fn run(report: &mut Report) -> Result<()> {
     let folder = project::target().join("screenshots");
     std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     report.case("window: an AP from wait-for-SIPI to start_secondary and back, by keys", flight());
+    report.case("window: the program alone, copied elsewhere, boots the kernel inside it", alone());
     report.case("window: without a display it says what to do", no_display());
     Ok(())
 }
@@ -75,6 +78,58 @@ fn flight() -> Result<()> {
 
 fn ap(stop: &Stopped) -> &CpuState {
     &stop.cpus[AP]
+}
+
+/// The program is one file: copied alone to another folder it starts there without cargo and without any file of this
+/// project, and boots the kernel that is inside it. Seen through its gdb socket by a client that takes over.
+fn alone() -> Result<()> {
+    let folder = std::env::temp_dir().join(format!("firstlight-alone-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    let result = boots_in(&folder);
+    // It is in the system's folder for such things: what is left over there is no failure.
+    let _ = std::fs::remove_dir_all(&folder);
+    result
+}
+
+fn boots_in(folder: &Path) -> Result<()> {
+    let program = folder.join("firstlight");
+    let built = project::program("firstlight", false);
+    std::fs::copy(&built, &program).with_context(|| format!("{} cannot be copied", built.display()))?;
+    let mut screen = Screen::start()?;
+    let mut window = Command::new(&program);
+    // Nothing of this environment: no folder with programs, no home, no cargo.
+    window.env_clear().env("DISPLAY", &screen.display).env("HOME", folder).current_dir(folder);
+    window.args(["--gdb", "127.0.0.1:0"]).stdin(Stdio::null()).stderr(Stdio::piped());
+    let mut child = cmd::spawn(&mut window)?;
+    let stderr = child.stderr.take().context("the program's messages are not piped")?;
+    let _window = Background(child);
+    let mut line = String::new();
+    BufReader::new(stderr).read_line(&mut line)?;
+    let address = line.trim().strip_prefix("gdb: listening on ").with_context(|| format!("it said: {line}"))?;
+    screen.wait_for_window()?;
+    let mut client = Client::connect(address)?;
+    let Answer::Hello(hello) = client.request(&Request::Hello)? else { bail!("it does not say who it is") };
+    ensure!(hello.image_path.is_empty(), "it runs {}", hello.image_path);
+    ensure!(matches!(client.request(&Request::Profile)?, Answer::Profile(Some(_))), "its kernel has no names");
+    client.request(&Request::TakeOver)?;
+    let online = Request::Advance(Advance {
+        cpu: None,
+        hold_others: false,
+        direction: Direction::Forward,
+        until: Until::Event(EventFilter::Online(2)),
+        budget: 1 << 20,
+        serial_input: Vec::new(),
+        wanted: Wanted::default(),
+    });
+    let start = Instant::now();
+    loop {
+        match client.request(&online)? {
+            Answer::Stopped(stopped) if stopped.reason == StopReason::Budget => {}
+            Answer::Stopped(stopped) if stopped.reason == StopReason::Reached => return Ok(()),
+            other => bail!("the kernel did not boot: {other:?}"),
+        }
+        ensure!(start.elapsed() < PATIENCE, "the kernel did not boot within {PATIENCE:?}");
+    }
 }
 
 /// No display: one message that names the package and the headless program, and a status that is not 0.
@@ -173,19 +228,24 @@ impl Screen {
         window.args(arguments).env("DISPLAY", &self.display).env_remove("WAYLAND_DISPLAY").stdin(Stdio::null());
         let child: Child = cmd::spawn(&mut window)?;
         let child = Background(child);
-        let start = Instant::now();
-        let id = loop {
-            match self.tool("xdotool", &["search", "--onlyvisible", "--name", "Firstlight"]) {
-                Ok(id) if !id.trim().is_empty() => break id.trim().to_string(),
-                _ if start.elapsed() > PATIENCE => bail!("no window opened within {PATIENCE:?}"),
-                _ => std::thread::sleep(Duration::from_millis(100)),
-            }
-        };
+        let id = self.wait_for_window()?;
         // There is no window manager that would give it the focus.
         self.tool("xdotool", &["windowfocus", "--sync", id.lines().next().unwrap_or(&id)])?;
         // The first frames, and the first answer of the machine.
         std::thread::sleep(Duration::from_secs(2));
         Ok(child)
+    }
+
+    /// The number of the window, as soon as there is one.
+    fn wait_for_window(&mut self) -> Result<String> {
+        let start = Instant::now();
+        loop {
+            match self.tool("xdotool", &["search", "--onlyvisible", "--name", "Firstlight"]) {
+                Ok(id) if !id.trim().is_empty() => return Ok(id.trim().to_string()),
+                _ if start.elapsed() > PATIENCE => bail!("no window opened within {PATIENCE:?}"),
+                _ => std::thread::sleep(Duration::from_millis(100)),
+            }
+        }
     }
 
     /// A key as a person presses it: an upper-case letter is Shift and the letter.
