@@ -4,6 +4,9 @@
 //! Neighbours: [`crate::lesson::Question`] says what is asked for; [`crate::player`] compares with the value that was
 //! read from the machine.
 
+#[cfg(test)]
+mod tests;
+
 use crate::expr::Value;
 use crate::lesson::InputKind;
 use crate::template::Format;

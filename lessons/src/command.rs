@@ -3,6 +3,9 @@
 //! [`Command::parse`] reads one line. Nothing outside the machine can be named. Neighbours: [`crate::lesson`] has lists of
 //! them (actions, scripts, what is done ahead); [`crate::player`] turns each into requests.
 
+#[cfg(test)]
+mod tests;
+
 use crate::expr::cpu_field::{Bits, CpuField, Register, SegmentPart};
 use crate::expr::{Expr, ExprError, Facts, NoValue, Scope};
 use crate::stop::{Stop, cpu_id};

@@ -106,3 +106,57 @@ fn hash_parts(context: &str, parts: &[&[u8]]) -> u64 {
     hasher.finalize_xof().fill(&mut first);
     u64::from_le_bytes(first)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vary(name: &str, from: u64, to: u64) -> Vary {
+        Vary { name: name.into(), from, to, times: 1, ..Vary::default() }
+    }
+
+    /// Goal: one learner's numbers never change, not with the next release either; method: values written down.
+    #[test]
+    fn the_same_each_time() {
+        let numbers = [Vary { times: 0x1000, ..vary("page", 0x10, 0x9b) }, vary("ap", 2, 14)];
+        let drawn = Drawn::draw(1, &numbers);
+        assert_eq!(drawn, Drawn::draw(1, &numbers));
+        assert_eq!(drawn.numbers, [("page".to_owned(), 0x45000), ("ap".to_owned(), 8)]);
+        assert_eq!(seed_for("os-2026", "s1234567", "wake"), 0x041b_71fd_b9e2_b1ac);
+    }
+
+    /// Goal: learners differ, and all numbers come; method: 1000 seeds.
+    #[test]
+    fn learners_differ() {
+        let numbers = [Vary { times: 0x1000, ..vary("page", 0x10, 0x9b) }];
+        let mut seen: Vec<u64> = (0..1000).filter_map(|seed| Drawn::draw(seed, &numbers).get("page")).collect();
+        assert!(seen.iter().all(|page| page & 0xfff == 0 && (0x10..=0x9b).contains(&(page >> 12))));
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), 0x9b - 0x10 + 1);
+        let seeds = [("a", "b", "c"), ("ab", "", "c"), ("a", "bc", ""), ("b", "a", "c")];
+        let mut hashes: Vec<u64> = seeds.iter().map(|(c, s, l)| seed_for(c, s, l)).collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), 4, "no two students share a seed by how their ids are cut");
+    }
+
+    /// Goal: numbers that must not come do not; method: narrow ranges, 200 seeds.
+    #[test]
+    fn exclusions() {
+        let distinct = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let numbers = [
+            Vary { not: vec![1, 2], ..vary("a", 0, 3) },
+            Vary { distinct_from: distinct(&["a"]), ..vary("b", 0, 3) },
+            Vary { distinct_from: distinct(&["a", "b"]), ..vary("c", 0, 3) },
+        ];
+        for seed in 0..200 {
+            let drawn = Drawn::draw(seed, &numbers);
+            let [a, b, c] = ["a", "b", "c"].map(|name| drawn.get(name).unwrap());
+            assert!((a == 0 || a == 3) && a != b && a != c && b != c, "{drawn:?}");
+        }
+        assert_eq!(Vary { not: vec![5], ..vary("x", 5, 5) }.choices(), 0);
+        assert_eq!(vary("x", 0, u64::MAX).choices(), u64::MAX);
+        assert!(Drawn::draw(7, &[vary("x", 0, u64::MAX)]).get("x").is_some());
+    }
+}

@@ -5,6 +5,8 @@
 //! before ended.
 
 pub mod pattern;
+#[cfg(test)]
+mod tests;
 
 pub use pattern::{EventPattern, IgnoredPattern, NthEvent, PatternKind};
 

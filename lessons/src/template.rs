@@ -6,6 +6,8 @@
 mod fill;
 mod format;
 pub(crate) mod markdown;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use fill::fill_words;
 pub use fill::{fill, fill_line};

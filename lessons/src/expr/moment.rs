@@ -8,7 +8,7 @@ use crate::answer::Given;
 use crate::seed::Drawn;
 use protocol::profile::Profile;
 use protocol::request::{Answer, MAX_EVENTS, Refusal, Request, Stopped, Wanted};
-use protocol::{CpuState, Event, Position};
+use protocol::{CpuId, CpuState, Event, Position};
 use std::sync::Arc;
 
 /// What is known of a machine at one position.
@@ -130,6 +130,14 @@ impl Facts for Moment {
             self.note_state();
         }
         self.cpus.clone()
+    }
+
+    fn cpu(&mut self, cpu: CpuId) -> Option<Option<CpuState>> {
+        if self.cpus.is_none() {
+            self.note_state();
+        }
+        let all = self.cpus.as_ref()?;
+        Some(all.iter().find(|state| state.cpu == cpu).cloned())
     }
 
     fn profile(&self) -> Option<&Profile> {
