@@ -111,7 +111,7 @@ impl Args {
                 let begun = folder.is_some_and(|folder| {
                     crate::model::lesson::shelf()
                         .iter()
-                        .any(|lesson| !matches!(lessons::platform::read(&folder, lesson.id), Ok(None)))
+                        .any(|lesson| !matches!(lessons::platform::read(&folder, &lesson.id), Ok(None)))
                 });
                 Begin::Lesson { id: FIRST_LESSON.to_owned(), film: !begun }
             }
@@ -183,6 +183,24 @@ mod tests {
         let config = args.config().unwrap();
         assert_eq!((config.cpus, config.apic_ids, config.memory_bytes), (2, vec![0, 4], 64 << 20));
         assert_eq!((config.seed, config.quantum, config.options.as_str()), (Some(7), 1, "a=b"));
+    }
+
+    /// Goal: who says nothing gets the first lesson, and the film only at the first start; who asks for a machine or for no
+    /// lesson gets none. Method: an empty folder, and one in which a lesson was begun.
+    #[test]
+    fn what_comes_first() {
+        let folder = std::env::temp_dir().join(format!("firstlight-cli-{}", std::process::id()));
+        let begin = |words: &str| parse(&format!("--progress {} {words}", folder.display())).unwrap().begin();
+        let first = |film| Begin::Lesson { id: FIRST_LESSON.to_owned(), film };
+        assert_eq!(begin(""), first(true));
+        assert_eq!(begin("--explore"), Begin::Explore);
+        assert_eq!(begin("--cpus 4"), Begin::Explore);
+        assert_eq!(begin("--connect localhost:1"), Begin::Explore);
+        assert_eq!(begin("--lesson two-maps"), Begin::Lesson { id: "two-maps".to_owned(), film: false });
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("wake.json"), "{}").unwrap();
+        assert_eq!(begin(""), first(false));
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     /// Goal: bad arguments are named; method: one of each.

@@ -4,8 +4,8 @@
 use crate::command::{self, Command};
 use crate::model::Model;
 use crate::model::connection::Link;
-use crate::model::lesson::Kept;
 use crate::model::lesson::picture::{Picture, svg};
+use crate::model::lesson::{Kept, Reel};
 use crate::session::{Session, Target};
 use lessons::player::orders::Act;
 use protocol::request::Direction;
@@ -18,13 +18,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// In words, where the machine cannot be reached.
-pub fn record(target: Target) -> Result<Model, String> {
+pub fn record(target: Target) -> Result<Reel, String> {
     let mut session = Session::start(target, || {})?;
     let mut model = Model::default();
     settle(&mut session, &mut model)?;
     command::apply(Command::Run(Direction::Forward), &mut model);
     settle(&mut session, &mut model)?;
-    Ok(model)
+    let took_ns = model.timeline.events.last().map_or(model.timeline.clock_ns, |event| event.clock_ns);
+    Ok(Reel { lanes: model.lanes, cpus: model.cpus.states.len(), took_ns })
 }
 
 /// More acts than it takes to play any lesson to its end.

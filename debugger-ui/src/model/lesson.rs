@@ -24,8 +24,10 @@ use protocol::request::{Answer, Direction, Request, Wanted};
 pub struct Lessons {
     /// Who leads through the lesson that is open.
     pub(crate) guide: Option<Box<dyn Guide>>,
-    /// A lesson whose progress is being read: it opens when that is there.
+    /// A lesson that opens as soon as its progress was read and the machine stands.
     pub awaited: Option<String>,
+    /// What was read of it: the seed, and how far the learner is.
+    read: Option<(u64, Option<Box<lessons::progress::LessonProgress>>)>,
     /// What the keeper shall do; the app takes it out.
     pub errands: Vec<Errand>,
     /// Why progress cannot be kept, once told.
@@ -36,14 +38,25 @@ pub struct Lessons {
     pub picture_told: Option<String>,
     /// The opening film is on.
     pub film: bool,
-    /// What the film shows: the model of a machine that has started all its CPUs.
-    pub reel: Option<Box<Model>>,
+    /// What the film shows.
+    pub reel: Option<Box<Reel>>,
     /// The machine is being moved for the lesson: the user's keys wait.
     pub moving: bool,
     /// The step that was begun last, by its id.
     begun: String,
     /// The CPU that this step is about, until it is selected.
     cpu: Option<protocol::CpuId>,
+}
+
+/// A machine's recorded start, for the film.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reel {
+    /// Everything that happened.
+    pub lanes: super::lanes::Lanes,
+    /// How many CPUs.
+    pub cpus: usize,
+    /// How long it took by the machine's clock, in nanoseconds.
+    pub took_ns: u64,
 }
 
 /// What the keeper is asked to do with files.
@@ -81,7 +94,7 @@ pub enum Kept {
     /// To [`Errand::Save`].
     Saved(Result<(), String>),
     /// To [`Errand::Reel`].
-    Reel(Result<Box<Model>, String>),
+    Reel(Result<Box<Reel>, String>),
     /// To [`Errand::Picture`]: what to tell.
     Picture(Result<String, String>),
 }
@@ -107,12 +120,12 @@ impl Model {
     /// Opens a lesson: first what is known of the learner's progress is read.
     pub(crate) fn open_lesson(&mut self, id: String) {
         if !shelf().iter().any(|lesson| lesson.id == id) {
-            let known: Vec<&str> = shelf().iter().map(|lesson| lesson.id).collect();
+            let known: Vec<&str> = shelf().iter().map(|lesson| lesson.id.as_str()).collect();
             self.notice = Some(format!("There is no lesson \"{id}\". There are: {}.", known.join(", ")));
             return;
         }
         self.keep_progress();
-        self.lessons.awaited = Some(id.clone());
+        (self.lessons.awaited, self.lessons.read) = (Some(id.clone()), None);
         self.lessons.errands.push(Errand::Load(id));
     }
 
@@ -123,11 +136,9 @@ impl Model {
                 if self.lessons.awaited.as_deref() != Some(&id) {
                     return;
                 }
-                self.lessons.awaited = None;
                 self.notice = trouble.or(self.notice.take());
-                if let Some(guide) = guide::player(&id, seed, saved) {
-                    self.begin_lesson(guide);
-                }
+                self.lessons.read = Some((seed, saved));
+                self.begin_awaited();
             }
             Kept::Saved(Ok(())) => self.lessons.keeping = None,
             Kept::Saved(Err(why)) => {
@@ -143,6 +154,21 @@ impl Model {
                 self.notice = Some(why);
             }
             Kept::Picture(told) => self.lessons.picture_told = Some(told.unwrap_or_else(|why| why)),
+        }
+    }
+
+    /// Begins the lesson that waits, once the machine stands: its player moves it from there.
+    fn begin_awaited(&mut self) {
+        if !self.connection.ready() || self.timeline.reason.is_none() {
+            return;
+        }
+        let Some((seed, saved)) = self.lessons.read.take() else { return };
+        let Some(id) = self.lessons.awaited.take() else { return };
+        if !self.connection.offers.vendor {
+            let why = "A lesson needs Firstlight's own machine: this server tells too little. Leave --connect out.";
+            self.notice = Some(why.to_owned());
+        } else if let Some(guide) = guide::player(&id, seed, saved) {
+            self.begin_lesson(guide);
         }
     }
 
@@ -186,6 +212,7 @@ impl Model {
     /// The machine has stopped: the player looks at it.
     pub(crate) fn lesson_stopped(&mut self) {
         self.lessons.moving = false;
+        self.begin_awaited();
         let Some(guide) = &mut self.lessons.guide else { return };
         let Some(reason) = &self.timeline.reason else { return };
         guide.stopped(&Seen {
@@ -315,18 +342,7 @@ impl Model {
     }
 }
 
-/// A lesson that this program has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OnShelf {
-    /// `wake`.
-    pub id: &'static str,
-    /// "Wake one processor".
-    pub title: &'static str,
-    /// How long it takes.
-    pub minutes: u32,
-}
-
 /// The lessons that this program has, in the order of the course.
-pub fn shelf() -> &'static [OnShelf] {
-    &[]
+pub fn shelf() -> &'static [std::sync::Arc<lessons::lesson::Lesson>] {
+    lessons::catalog::lessons()
 }

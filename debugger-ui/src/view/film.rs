@@ -2,13 +2,13 @@
 //! as arrows, then time runs back to before the first of them. Any key or click ends it; without motion it is three
 //! pictures side by side.
 //!
-//! [`scene`] says what is seen when, as plain numbers; the rest paints it from [`Lanes`].
+//! [`scene`] says what is seen when, as plain numbers; the rest paints it from the lanes of a [`Reel`].
 
 use super::Cx;
 use crate::command::Command;
-use crate::model::Model;
 use crate::model::cpus::{mode_height, mode_word};
 use crate::model::lanes::{ColumnKind, Lanes, Row, Segment};
+use crate::model::lesson::Reel;
 use crate::model::timeline::time_words;
 use crate::ui::theme::words;
 use egui::{Align2, Color32, CornerRadius, Painter, Rect, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
@@ -100,22 +100,21 @@ fn skip_hint(ui: &Ui, cx: &Cx<'_>, area: Rect) {
 }
 
 /// What a screen reader says instead.
-fn spoken(model: &Model) -> String {
-    let [first, second, third] = sentences(model);
+fn spoken(reel: &Reel) -> String {
+    let [first, second, third] = sentences(reel);
     format!("The opening. {first} {second} {third} Press any key to go on.")
 }
 
 /// The words at the end.
-fn sentences(model: &Model) -> [String; 3] {
-    let cpus = model.cpus.states.len();
+fn sentences(reel: &Reel) -> [String; 3] {
+    let cpus = reel.cpus;
     let number = match cpus {
         2 => "Two processors".to_owned(),
         count => format!("{count} processors"),
     };
-    let took = model.timeline.events.last().map_or(model.timeline.clock_ns, |event| event.clock_ns);
     let asleep =
         if cpus == 2 { "One of them was asleep.".to_owned() } else { format!("{} of them were asleep.", cpus - 1) };
-    [format!("{number} started in {}.", seconds_words(took)), asleep, "Let us go back.".to_owned()]
+    [format!("{number} started in {}.", seconds_words(reel.took_ns)), asleep, "Let us go back.".to_owned()]
 }
 
 /// "0.02 s".
@@ -123,7 +122,7 @@ fn seconds_words(ns: u64) -> String {
     if ns < 5_000_000 { time_words(ns) } else { format!("{:.2} s", ns as f64 / 1e9) }
 }
 
-fn captions(painter: &Painter, cx: &Cx<'_>, reel: &Model, area: Rect, back: bool) {
+fn captions(painter: &Painter, cx: &Cx<'_>, reel: &Reel, area: Rect, back: bool) {
     let [first, second, third] = sentences(reel);
     let top = area.top() + area.height() * 0.10;
     let middle = area.center().x;
@@ -140,7 +139,7 @@ fn stage(area: Rect) -> Rect {
 }
 
 /// Three moments side by side: asleep, woken, all running.
-fn stills(painter: &Painter, cx: &Cx<'_>, reel: &Model, area: Rect, first: f32) {
+fn stills(painter: &Painter, cx: &Cx<'_>, reel: &Reel, area: Rect, first: f32) {
     let [one, two, three] = sentences(reel);
     let woken = first_of(&reel.lanes, Delivery::Sipi).unwrap_or(0.5);
     let moments = [(first, two), (woken, "SIPI: it is woken.".to_owned()), (1.0, one)];
@@ -201,7 +200,7 @@ fn first_init(lanes: &Lanes) -> f32 {
 }
 
 /// The lanes up to NOW.
-fn picture(painter: &Painter, cx: &Cx<'_>, reel: &Model, stage: Rect, now: f32, back: bool) {
+fn picture(painter: &Painter, cx: &Cx<'_>, reel: &Reel, stage: Rect, now: f32, back: bool) {
     let lanes = &reel.lanes;
     let edges = edges(lanes);
     let rows = &lanes.rows[..lanes.rows.len().min(6)];
@@ -217,7 +216,7 @@ fn picture(painter: &Painter, cx: &Cx<'_>, reel: &Model, stage: Rect, now: f32, 
                 stretch(painter, cx, segment, x(from), x(to.min(now)), floor, height * 0.62);
             }
         }
-        big_word(painter, cx, row, &edges, now, pos2(stage.right(), top + 2.0));
+        big_word(painter, cx, row, &edges, now, pos2(stage.right() - 8.0, top + 2.0));
     }
     for arrow in lanes.arrows.iter().filter(|arrow| edges[arrow.column] < now) {
         let (from, to) = (edges[arrow.column], edges[arrow.column + 1]);
@@ -232,6 +231,9 @@ fn picture(painter: &Painter, cx: &Cx<'_>, reel: &Model, stage: Rect, now: f32, 
         painter.line_segment([pos2(at.x, start), at], Stroke::new(3.0, colour));
         let wings = vec![at + vec2(0.0, 8.0), at + vec2(-7.0, -5.0), at + vec2(7.0, -5.0)];
         painter.add(egui::Shape::convex_polygon(wings, colour, Stroke::NONE));
+        if arrow.delivery == Delivery::InitDeassert {
+            continue; // It follows the INIT at once and means nothing here.
+        }
         let label = pos2(at.x + 10.0, start + (end - start) * 0.4);
         painter.text(label, Align2::LEFT_CENTER, &arrow.label, words(16.0), colour);
     }

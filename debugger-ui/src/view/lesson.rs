@@ -94,7 +94,7 @@ fn nothing_open(ui: &mut Ui, cx: &mut Cx<'_>, take_focus: bool) {
             response.request_focus();
         }
         if response.on_hover_text("Open this lesson").clicked() {
-            cx.push(Command::OpenLesson(lesson.id.to_owned()));
+            cx.push(Command::OpenLesson(lesson.id.clone()));
         }
     }
 }

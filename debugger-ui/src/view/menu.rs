@@ -98,9 +98,9 @@ fn lessons(ui: &mut Ui, cx: &mut Cx<'_>) {
     let open = cx.model.lessons.page().map(|page| page.lesson.as_str());
     for lesson in crate::model::lesson::shelf() {
         let label = format!("{}   {} min", lesson.title, lesson.minutes);
-        let response = ui.add(Button::selectable(open == Some(lesson.id), label));
+        let response = ui.add(Button::selectable(open == Some(lesson.id.as_str()), label));
         if response.on_hover_text("Open this lesson where you left it").clicked() {
-            cx.push(Command::OpenLesson(lesson.id.to_owned()));
+            cx.push(Command::OpenLesson(lesson.id.clone()));
             ui.close();
         }
     }

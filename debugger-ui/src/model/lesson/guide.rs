@@ -1,6 +1,7 @@
 //! Who leads through a lesson, as the window sees it: [`Player`] in the program; in tests a page that somebody made by
 //! hand, so that every state of the panel can be drawn without a machine.
 
+use lessons::player::Player;
 use lessons::player::orders::{Act, Order, Seen, Ticket};
 use lessons::player::page::Page;
 use lessons::progress::LessonProgress;
@@ -8,7 +9,7 @@ use protocol::request::{Answer, Refusal};
 use std::fmt::Debug;
 
 /// Leads through a lesson.
-pub trait Guide: Debug + Send {
+pub trait Guide: Debug {
     /// What there is to see.
     fn page(&self) -> &Page;
     /// What it wants of the machine, taken once.
@@ -29,7 +30,38 @@ pub trait Guide: Debug + Send {
     }
 }
 
+impl Guide for Player {
+    fn page(&self) -> &Page {
+        Player::page(self)
+    }
+
+    fn take_orders(&mut self) -> Vec<Order> {
+        Player::take_orders(self)
+    }
+
+    fn answer(&mut self, ticket: Ticket, answer: Answer) {
+        Player::answer(self, ticket, answer);
+    }
+
+    fn stopped(&mut self, seen: &Seen<'_>) {
+        Player::stopped(self, seen);
+    }
+
+    fn refused(&mut self, refusal: &Refusal) {
+        Player::refused(self, refusal);
+    }
+
+    fn act(&mut self, act: Act) {
+        Player::act(self, act);
+    }
+
+    fn take_progress(&mut self) -> Option<LessonProgress> {
+        self.changed().then(|| self.progress())
+    }
+}
+
 /// The player of a lesson, where the learner left it.
-pub fn player(_id: &str, _seed: u64, _saved: Option<Box<LessonProgress>>) -> Option<Box<dyn Guide>> {
-    None
+pub fn player(id: &str, seed: u64, saved: Option<Box<LessonProgress>>) -> Option<Box<dyn Guide>> {
+    let lesson = lessons::catalog::lesson(id)?;
+    Some(Box::new(Player::new(lesson, seed, saved.map(|saved| *saved))))
 }
