@@ -135,6 +135,19 @@ pub enum Command {
     Reload,
     /// Connect again after the connection was lost or the machine's thread ended.
     Reconnect,
+    /// Bookmark the position where the machine stands.
+    SetBookmark,
+    /// Give a bookmark, by its number, another name.
+    RenameBookmark(u32, String),
+    /// Remove a bookmark by its number.
+    RemoveBookmark(u32),
+    /// Go to a bookmark by its number.
+    GoBookmark(u32),
+    /// Tell which step gave a value its present one; asked again, go there. None: the focused or pointed-at value, which
+    /// the view puts in.
+    Why(Option<crate::model::why::Target>),
+    /// Change between Intel and AT&T syntax.
+    ToggleSyntax,
     /// Read the disassembly in Intel syntax (true) or AT&T (false).
     IntelSyntax(bool),
     /// Dismiss the notice that is shown.
@@ -169,6 +182,8 @@ pub enum Reading {
 pub enum UiCommand {
     /// Command palette.
     Palette,
+    /// To the next or previous row where two page-table roots differ.
+    Difference(Direction),
     /// Put the focus on a panel.
     Focus(Panel),
     /// Explain the focused thing.
@@ -243,4 +258,6 @@ pub enum Panel {
     Descriptors,
     /// TLB.
     Tlb,
+    /// Bookmarks.
+    Bookmarks,
 }

@@ -1,6 +1,7 @@
 //! What the window knows, as plain data: no egui, no threads. Views read it, [`crate::command::apply`] and
 //! [`Model::absorb`] change it.
 
+pub mod bookmarks;
 pub mod breakpoints;
 pub mod code;
 pub mod connection;
@@ -23,8 +24,10 @@ pub mod settings;
 pub mod symbols;
 pub mod timeline;
 pub mod tlb;
+pub mod why;
 
 use crate::command::Command;
+use bookmarks::Bookmarks;
 use breakpoints::Breakpoints;
 use code::Code;
 use connection::Connection;
@@ -45,6 +48,7 @@ use std::collections::VecDeque;
 use symbols::Symbols;
 use timeline::Timeline;
 use tlb::Tlb;
+use why::Why;
 
 /// Everything that views draw.
 #[derive(Debug, Default)]
@@ -75,6 +79,10 @@ pub struct Model {
     pub tlb: Tlb,
     /// What a run stops at.
     pub breakpoints: Breakpoints,
+    /// Named positions.
+    pub bookmarks: Bookmarks,
+    /// The last question for a cause.
+    pub why: Why,
     /// Names.
     pub symbols: Symbols,
     /// The guest's serial console.
@@ -87,6 +95,8 @@ pub struct Model {
     pub outbox: Outbox,
     /// What the machine was last asked to do, until it stops.
     pub(crate) asked: Option<Asked>,
+    /// The change of the past that is under way takes one back.
+    pub(crate) undoing: bool,
     /// Keys struck while a step was under way: carried out one by one when it has ended.
     pub(crate) deferred: VecDeque<Command>,
 }

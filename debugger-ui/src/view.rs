@@ -4,6 +4,7 @@
 //! keyboard is read once at the start of a frame ([`crate::ui::keys`]), the commands are carried out after it, by
 //! [`crate::app`]. What hover tells of a thing, `?` tells of the focused one, in a note that stays.
 
+pub mod bookmarks;
 pub mod breakpoints;
 pub mod code;
 pub mod console;
@@ -35,6 +36,7 @@ use crate::command::{Command, Entry, Layout, Panel, UiCommand};
 use crate::model::Model;
 use crate::preferences::{Preferences, Theme};
 use crate::ui::key_map::KeyMap;
+use crate::model::why::Target;
 use crate::ui::keys::{self, Typing};
 use crate::ui::words::Words;
 use crate::ui::{Tokens, theme, tree};
@@ -57,12 +59,24 @@ pub struct Cx<'a> {
     hovered: Option<Words>,
     /// An explanation that is to stay.
     kept: Option<Words>,
+    /// The focused value, and the one below the pointer, for `w`.
+    focused_value: Option<Target>,
+    hovered_value: Option<Target>,
 }
 
 impl<'a> Cx<'a> {
     /// At the start of a frame.
     pub fn new(model: &'a Model, t: &'static Tokens) -> Self {
-        Self { model, t, commands: Vec::new(), focused: None, hovered: None, kept: None }
+        Self {
+            model,
+            t,
+            commands: Vec::new(),
+            focused: None,
+            hovered: None,
+            kept: None,
+            focused_value: None,
+            hovered_value: None,
+        }
     }
 
     /// Keeps an explanation open, as `?` does.
@@ -84,6 +98,16 @@ impl<'a> Cx<'a> {
             self.hovered = Some(words());
         }
         response.on_hover_ui(|ui| words().show(ui))
+    }
+
+    /// This thing shows a value whose cause `w` can tell, while it has the focus or the pointer is on it.
+    pub fn value(&mut self, response: &Response, target: impl Fn() -> Target) {
+        if response.has_focus() {
+            self.focused_value = Some(target());
+        }
+        if response.hovered() {
+            self.hovered_value = Some(target());
+        }
     }
 
     /// A button for a command of the catalog, with its key, its sentence and an accessible name.
@@ -169,6 +193,8 @@ pub struct View {
     /// The explanations of the last frame, for `?`.
     focused: Option<Words>,
     hovered: Option<Words>,
+    /// The value that had the focus last, for `w` where the pointer is on none.
+    value: Option<Target>,
     /// The theme and text size that egui has.
     installed: Option<(&'static Tokens, f32)>,
     /// A panel that takes the focus when it is drawn next.
@@ -199,6 +225,7 @@ impl Default for View {
             note: None,
             focused: None,
             hovered: None,
+            value: None,
             installed: None,
             focus: None,
             column: Panel::Code,
@@ -245,6 +272,11 @@ impl View {
         }
         self.follow_lesson(model);
         layout::show(self, ui, &mut cx);
+        self.value = cx.focused_value.or(self.value.take());
+        let value = cx.hovered_value.or(self.value.clone());
+        for command in cx.commands.iter_mut().filter(|command| **command == Command::Why(None)) {
+            *command = Command::Why(value.clone());
+        }
         theme::focus_ring(ui.ctx(), cx.t);
         self.note = cx.kept.take().or(self.note.take());
         self.meanings(&mut cx);
@@ -306,6 +338,9 @@ impl View {
         match command {
             UiCommand::Palette => self.palette.open(palette::Purpose::Commands),
             UiCommand::GoToField => self.palette.open(palette::Purpose::GoTo),
+            UiCommand::Difference(direction) => {
+                page_tables::pairs::difference(&mut self.tables.pairs, &model.page_tables.pairs, direction);
+            }
             UiCommand::Focus(panel) => self.go_to(panel),
             UiCommand::Explain => self.explain(model),
             UiCommand::CopyNarration => ctx.copy_text(model.narrator.sentence.clone()),
@@ -334,6 +369,7 @@ impl View {
             Panel::Breakpoints => self.drawer.open = Some(Tab::Breakpoints),
             Panel::Memory => self.drawer.open = Some(Tab::Memory),
             Panel::Descriptors => self.drawer.open = Some(Tab::Descriptors),
+            Panel::Bookmarks => self.drawer.open = Some(Tab::Bookmarks),
             Panel::Tlb => self.drawer.open = Some(Tab::Tlb),
             Panel::PageTables | Panel::Lanes | Panel::Code | Panel::Cpu | Panel::Lesson => {}
         }

@@ -311,7 +311,7 @@ fn banners_of_a_stop() {
         (Stopped { gdb_attached: true, ..stop.clone() }, "gdb drives", "Take over"),
         (Stopped { image_changed: true, ..stop.clone() }, "Image changed", "Reload"),
         (Stopped { reason: lacks, ..stop.clone() }, "vaddps (AVX)", "Step back before it"),
-        (Stopped { can_undo: true, ..stop.clone() }, "Just now", "Undo edit"),
+        (Stopped { can_undo: true, ..stop.clone() }, "Just now", "Before my change"),
     ];
     for (stopped, title, button) in told {
         assert!(!window.has(button), "not before there is a reason");

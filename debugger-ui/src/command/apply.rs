@@ -124,6 +124,12 @@ pub fn apply(command: Command, model: &mut Model) {
             model.connection.link = Link::Connecting;
             model.outbox.push(Order::Reconnect);
         }
+        Command::SetBookmark => panels::set_bookmark(model),
+        Command::RenameBookmark(id, name) => model.bookmarks.rename(id, name),
+        Command::RemoveBookmark(id) => model.bookmarks.remove(id),
+        Command::GoBookmark(id) => panels::go_bookmark(model, id),
+        Command::Why(target) => panels::why(model, target),
+        Command::ToggleSyntax => model.settings.intel = !model.settings.intel,
         Command::IntelSyntax(intel) => model.settings.intel = intel,
         Command::DismissNotice => model.notice = None,
         Command::OpenLesson(id) => model.open_lesson(id),
@@ -153,6 +159,7 @@ fn moves(command: &Command) -> bool {
             | Command::GoToEnd
             | Command::Seek(_)
             | Command::History(_)
+            | Command::GoBookmark(_)
             | Command::Undo
     )
 }
@@ -173,6 +180,8 @@ fn changes(command: &Command) -> bool {
             | Command::CloseGdb
             | Command::TakeOver
             | Command::GoTo(_)
+            | Command::SetBookmark
+            | Command::Why(_)
     )
 }
 
@@ -397,11 +406,15 @@ fn undo(model: &mut Model) {
     }
     let wanted = model.wanted();
     let words = "Your edit is taken back: the old future is there again.".to_owned();
+    model.undoing = true;
     model.begin(None, Direction::Forward, How::Change(words));
     model.outbox.push(Order::Move(Request::Undo { wanted }));
 }
 
 fn go_to(model: &mut Model, text: &str) {
+    if let Some(id) = model.bookmarks.named(text).map(|mark| mark.id) {
+        return apply(Command::GoBookmark(id), model);
+    }
     match input::goal(text, &model.symbols, model.cpus.selected()) {
         Ok(Goal::Address(linear)) => show_code(model, linear),
         Ok(Goal::Position(position)) => apply(Command::Seek(position), model),

@@ -229,9 +229,9 @@ pub fn catalog() -> Vec<Entry> {
         ),
         entry(
             "undo",
-            "Undo my edit",
+            "Before my change (undo)",
             &[plain("U"), ctrl("Z")],
-            "Take your last change of the machine back; the old future is there again.",
+            "Take your last change of the machine back: the old future, which was kept, is there again.",
             Command::Undo,
         ),
         entry(
@@ -247,6 +247,41 @@ pub fn catalog() -> Vec<Entry> {
             &[alt("Right")],
             "Forward again after going back to where you were.",
             Command::History(Forward),
+        ),
+        entry(
+            "bookmark",
+            "Bookmark here",
+            &[plain("K")],
+            "Give the position where the machine stands a name, to come back to.",
+            Command::SetBookmark,
+        ),
+        entry(
+            "why",
+            "Why?",
+            &[plain("W")],
+            "Which step gave the chosen value its present one; again: go there. Alt+Left comes back.",
+            Command::Why(None),
+        ),
+        entry(
+            "syntax",
+            "Intel or AT&T syntax",
+            &[],
+            "Change the disassembly, here and in the narrator, from Intel to AT&T syntax and back.",
+            Command::ToggleSyntax,
+        ),
+        entry(
+            "next-difference",
+            "Next difference",
+            &[plain("D")],
+            "Where two page-table roots stand side by side: the next row in which they differ.",
+            ui(UiCommand::Difference(Forward)),
+        ),
+        entry(
+            "previous-difference",
+            "Previous difference",
+            &[shift("D")],
+            "The row before in which two page-table roots differ.",
+            ui(UiCommand::Difference(Backward)),
         ),
         entry(
             "take-over",
@@ -371,6 +406,7 @@ pub fn catalog() -> Vec<Entry> {
         ("go-memory", "Go to memory", ctrl("9"), Panel::Memory),
         ("go-descriptors", "Go to GDT and IDT", control_shift("G"), Panel::Descriptors),
         ("go-tlb", "Go to the TLB", control_shift("T"), Panel::Tlb),
+        ("go-bookmarks", "Go to the bookmarks", control_shift("B"), Panel::Bookmarks),
     ] {
         entries.push(entry(id, name, &[key], "Opens it in the drawer.", ui(UiCommand::Focus(panel))));
     }

@@ -107,6 +107,7 @@ impl Model {
         self.console.clear();
         self.asked = None;
         self.deferred.clear();
+        self.bookmarks.run_ended();
         self.memory.forget();
         self.tlb.forget();
         self.descriptors.forget();
@@ -141,6 +142,7 @@ impl Model {
             self.asked = asked;
         }
         self.breakpoints.hit = hit;
+        self.keep_futures(from, &stopped);
         // What stopped the run is what the user wants to see.
         self.cpus.selected = select.unwrap_or(self.cpus.selected);
         self.take_in(stopped);
@@ -160,6 +162,16 @@ impl Model {
         follow_up::after_stop(self);
         self.lesson_stopped();
         self.next_deferred();
+    }
+
+    /// Where a change has ended one future and begun another, bookmarks learn of it.
+    fn keep_futures(&mut self, from: Position, stopped: &Stopped) {
+        let undoing = std::mem::take(&mut self.undoing);
+        let known = self.timeline.epoch != 0;
+        if !known || stopped.epoch == self.timeline.epoch {
+            return;
+        }
+        if undoing { self.bookmarks.future_is_back() } else { self.bookmarks.future_ended(from.min(stopped.position)) }
     }
 
     /// A stop of the selected CPU at a label is a column of the lanes.
@@ -234,6 +246,15 @@ impl Model {
                 }
             }
             (Purpose::TlbWalk, Answer::Walk(trace)) => self.tlb.take_walk(&trace),
+            (Purpose::Why(target), Answer::Walk(trace)) => match target.request_after(&trace) {
+                Ok(request) => self.outbox.read(Purpose::Why(target), request),
+                Err(why) => self.narrator.refuse(self.timeline.position, why),
+            },
+            (Purpose::Why(target), Answer::Cause(cause)) => {
+                let stood = (self.timeline.position, self.timeline.epoch);
+                let words = self.why.take(target, stood, cause, &self.symbols, self.settings.intel);
+                self.narrator.tell(self.timeline.position, super::narrator::Tone::Plain, words);
+            }
             (Purpose::Breakpoints, Answer::Breakpoints(list)) => {
                 self.breakpoints.list = list;
                 self.code.arrange(&self.cpus, &self.symbols, &self.breakpoints);
@@ -295,6 +316,7 @@ impl Model {
             self.connection.link = Link::Ready;
         }
         self.asked = None;
+        self.undoing = false;
         self.deferred.clear();
         self.lesson_refused(refusal);
         let words = match refusal {

@@ -1,7 +1,8 @@
 //! Page tables: which roots there are, the tree of one (or two), ranges folded, and the walk of one address.
 //!
-//! [`rows`] makes a tree ready to draw, [`walk`] a walk; both are pure.
+//! [`rows`] makes a tree ready to draw, [`pair`] two beside each other, [`walk`] a walk; both are pure.
 
+pub mod pair;
 pub mod rows;
 pub mod walk;
 
@@ -71,6 +72,8 @@ pub struct PageTables {
     pub roots: Vec<RootChoice>,
     /// One or two roots side by side.
     pub views: Vec<TreeView>,
+    /// Two roots by ranges, row by row; empty where there are not two trees.
+    pub pairs: Vec<pair::PairRow>,
     /// The address typed in for the walk; empty: the selected CPU's next instruction.
     pub walk_text: String,
     /// The address walked, where one was typed.
@@ -87,6 +90,7 @@ impl Default for PageTables {
             shown: false,
             roots: Vec::new(),
             views: vec![TreeView::default()],
+            pairs: Vec::new(),
             walk_text: String::new(),
             walk_linear: None,
             walk_error: None,
@@ -161,6 +165,12 @@ impl PageTables {
 
     /// Makes the rows of all views anew from their trees, walks and open rows.
     pub(crate) fn arrange(&mut self) {
+        self.pairs = match &self.views[..] {
+            [TreeView { tree: Some(left), walk, .. }, TreeView { tree: Some(right), .. }, ..] => {
+                pair::pairs(left, right, walk.as_ref().map(|walk| walk.trace.linear))
+            }
+            _ => Vec::new(),
+        };
         let tables: Vec<BTreeSet<u64>> = self.views.iter().map(|view| rows::tables_of(view.tree.as_ref())).collect();
         for (at, view) in self.views.iter_mut().enumerate() {
             let shared = tables.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, tables)| tables).next();

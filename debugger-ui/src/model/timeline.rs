@@ -25,6 +25,8 @@ pub struct Timeline {
     pub epoch: u64,
     /// An edit can be taken back.
     pub can_undo: bool,
+    /// The future before the last change: it is kept until the next one.
+    pub kept: Option<Kept>,
     /// Events in order, up to where they were read; those after `position` are the recorded future.
     pub events: Vec<Event>,
     /// Events are known up to here.
@@ -35,6 +37,15 @@ pub struct Timeline {
     pub back: Vec<Position>,
     /// Where the user was after them.
     pub forward: Vec<Position>,
+}
+
+/// A future that a change has ended, and that undo brings back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Where the change was made.
+    pub from: Position,
+    /// Up to where the old future was run.
+    pub to: Position,
 }
 
 /// A stop at a label.
@@ -73,6 +84,8 @@ impl Timeline {
     /// Takes in where a stop is. An old future that is void is forgotten; its events are read anew.
     pub fn take_stop(&mut self, stopped: &Stopped) {
         if stopped.epoch != self.epoch {
+            let old_end = self.end;
+            self.kept = (stopped.can_undo && self.epoch != 0).then_some(Kept { from: stopped.position, to: old_end });
             self.epoch = stopped.epoch;
             let valid = self.events.partition_point(|event| event.position < stopped.position);
             self.events.truncate(valid);

@@ -5,6 +5,7 @@ use super::{Cx, registers};
 use crate::command::Command;
 use crate::model::control_bits::{self, BitRow};
 use crate::model::cpus::{activity_phrase, mode_word};
+use crate::model::why::Target;
 use crate::ui::bitfield::{Chip, chip};
 use crate::ui::theme::{mono, words};
 use crate::ui::words::Words;
@@ -127,6 +128,7 @@ fn place(ui: &mut Ui, cx: &mut Cx<'_>, cpu: &CpuState) {
             text = text.underline();
         }
         let response = ui.label(text);
+        cx.value(&response, || Target::register(cpu.cpu, "cr3", "CR3"));
         cx.explain(response, || Words::term(&name).or_else(|| Words::term("root")).unwrap_or_default());
         if let Some(phys) = phys {
             ui.label(RichText::new(format!("phys {phys}")).font(mono(13.0)).color(cx.t.text));
@@ -179,6 +181,7 @@ fn bit(ui: &mut Ui, cx: &mut Cx<'_>, cpu: &CpuState, row: &BitRow) {
     let editable = cx.can_move() && cx.model.connection.offers.vendor && row.width == 1 && register != "segment";
     let shown = Chip { register: title, name: row.name, value: row.value, changed: row.changed, editable };
     let response = chip(ui, cx.t, &shown);
+    cx.value(&response, || Target::register(cpu.cpu, row.register, title));
     let words = || {
         let mut words = match lessons::glossary::bit(register, row.bit) {
             Some(entry) => Words::bit(title, entry),

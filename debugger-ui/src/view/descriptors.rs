@@ -4,6 +4,7 @@
 use super::Cx;
 use crate::command::Command;
 use crate::model::descriptors::{Entry, Which};
+use crate::model::why::{Of, Target};
 use crate::ui::bitfield::{Chip, chip};
 use crate::ui::find;
 use crate::ui::theme::{mono, words};
@@ -68,6 +69,8 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
             && let Some(entry) = panel.entries.get(state.list.cursor)
         {
             cx.focused = Some(explained(entry));
+            let of = Of::Linear(cx.model.cpus.selected, entry.at, entry.bytes.len().min(16) as u8);
+            cx.focused_value = Some(Target { label: format!("Entry {}", entry.name), of });
         }
     });
     ui.add_space(3.0);

@@ -1,7 +1,7 @@
 //! The drawer at the bottom: console, events, breakpoints, memory, descriptor tables, TLB, machine. Closed it is a line of tabs; the gdb line stands at
 //! its right end, since it must be copied from somewhere that does not go away.
 
-use super::{Cx, View, breakpoints, console, descriptors, events, memory, preferences, settings, tlb};
+use super::{Cx, View, bookmarks, breakpoints, console, descriptors, events, memory, preferences, settings, tlb};
 use crate::command::{Command, Panel as Place, Reading};
 use crate::ui::{keys, tree};
 use egui::{Align, Button, Frame, Layout, Margin, Panel, Rect, RichText, Ui};
@@ -15,6 +15,8 @@ pub enum Tab {
     Events,
     /// Breakpoints.
     Breakpoints,
+    /// Bookmarks.
+    Bookmarks,
     /// Memory.
     Memory,
     /// GDT and IDT.
@@ -35,6 +37,7 @@ pub struct State {
     pub(super) console: console::State,
     pub(super) events: tree::State,
     pub(super) breakpoints: breakpoints::State,
+    pub(super) bookmarks: bookmarks::State,
     pub(super) memory: memory::State,
     pub(super) descriptors: descriptors::State,
     pub(super) tlb: tlb::State,
@@ -61,6 +64,7 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
     let console = view.takes_focus(Place::Console);
     let events_take = view.takes_focus(Place::Events);
     let breakpoints_take = view.takes_focus(Place::Breakpoints);
+    let bookmarks_take = view.takes_focus(Place::Bookmarks);
     let memory_take = view.takes_focus(Place::Memory);
     let descriptors_take = view.takes_focus(Place::Descriptors);
     let tlb_take = view.takes_focus(Place::Tlb);
@@ -75,6 +79,7 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
         Some(Tab::Console) => console::show(ui, cx, &mut state.console, console),
         Some(Tab::Events) => events::show(ui, cx, &mut state.events, events_take),
         Some(Tab::Breakpoints) => breakpoints::show(ui, cx, &mut state.breakpoints, breakpoints_take),
+        Some(Tab::Bookmarks) => bookmarks::show(ui, cx, &mut state.bookmarks, bookmarks_take),
         Some(Tab::Memory) => memory::show(ui, cx, &mut state.memory, memory_take),
         Some(Tab::Descriptors) => descriptors::show(ui, cx, &mut state.descriptors, descriptors_take),
         Some(Tab::Tlb) => tlb::show(ui, cx, &mut state.tlb, tlb_take),
@@ -125,6 +130,12 @@ fn tabs(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
                 "Memory".to_owned(),
                 "go-memory",
                 "Bytes, by linear or physical address. They can be edited.",
+            ),
+            (
+                Tab::Bookmarks,
+                format!("Bookmarks ({})", model.bookmarks.list.len()),
+                "go-bookmarks",
+                "Named positions of the run.",
             ),
             (
                 Tab::Descriptors,

@@ -12,7 +12,7 @@ use super::Cx;
 use crate::command::Command;
 use crate::model::Model;
 use crate::model::lanes::ColumnKind;
-use crate::model::timeline::{position_words, time_words};
+use crate::model::timeline::{Kept, position_words, time_words};
 use crate::ui::theme::{mono, words};
 use crate::ui::words::Words;
 use axis::Axis;
@@ -71,7 +71,10 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
     } else {
         state.cursor = None;
     }
-    let label = track_words(cx.model, state.cursor);
+    let mut label = track_words(cx.model, state.cursor);
+    if let Some(kept) = cx.model.timeline.kept {
+        label.push_str(&format!("; {}", kept_words(kept)));
+    }
     response.widget_info(|| WidgetInfo::labeled(Role::Slider, true, &label));
     cx.explain(response, || Words::term("story-time").unwrap_or_default());
 
@@ -282,6 +285,13 @@ pub(super) const fn short_word(mode: protocol::Mode) -> &'static str {
     }
 }
 
+/// That the future before the user's change is kept, and the key to it.
+fn kept_words(kept: Kept) -> String {
+    let (from, to) = (position_words(kept.from), position_words(kept.to));
+    let ran = if kept.to > kept.from { format!(", run up to step {to}") } else { String::new() };
+    format!("before my change at step {from}: kept{ran} (u)")
+}
+
 /// The scale: step and time of NOW.
 fn scale(ui: &Ui, cx: &Cx<'_>, area: Rect) {
     let line = Rect::from_min_max(pos2(area.left(), area.bottom() - FOOT), area.max);
@@ -291,7 +301,16 @@ fn scale(ui: &Ui, cx: &Cx<'_>, area: Rect) {
     let at = pos2(line.left() + 12.0, line.center().y);
     painter.text(at, Align2::LEFT_CENTER, "time", words(12.0), cx.t.weak);
     painter.text(pos2(line.left() + NAMES + 8.0, line.center().y), Align2::LEFT_CENTER, clock, mono(12.0), cx.t.text);
-    if line.width() > 760.0 {
+    if let Some(kept) = cx.model.timeline.kept {
+        let words_ = kept_words(kept);
+        painter.text(
+            pos2(line.right() - 10.0, line.center().y),
+            Align2::RIGHT_CENTER,
+            words_,
+            words(12.5),
+            cx.t.changed,
+        );
+    } else if line.width() > 760.0 {
         let hint = "story time: one column for each event; click a column to go there";
         painter.text(pos2(line.right() - 10.0, line.center().y), Align2::RIGHT_CENTER, hint, words(12.0), cx.t.weak);
     }

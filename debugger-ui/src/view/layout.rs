@@ -191,17 +191,26 @@ fn beside_lesson(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>, frame: Frame) {
 /// Page tables at the left, code, card.
 fn explore(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>, frame: Frame) {
     let width = ui.available_width();
+    let two = cx.model.page_tables.shown && cx.model.page_tables.views.len() > 1;
+    if two {
+        // Two roots need the width: they take the lower part of all columns.
+        let take = view.takes_focus(Place::PageTables);
+        let height = ui.available_height() * 0.55;
+        let panel = Panel::bottom("two roots").frame(frame).resizable(true).default_size(height);
+        panel.size_range(120.0..=(ui.available_height() * 0.8).max(121.0)).show(ui, |ui| {
+            ui.take_available_space();
+            page_tables::show(ui, cx, &mut view.tables, take);
+        });
+    }
     card(view, ui, cx, frame, "cpu", 370.0);
-    if cx.model.page_tables.shown && page_tables::nothing_to_show(cx.model) {
+    if cx.model.page_tables.shown && !two && page_tables::nothing_to_show(cx.model) {
         // The code's comments need the room more.
         let take = view.takes_focus(Place::PageTables);
         let panel = Panel::left("no page tables").frame(frame).resizable(false).exact_size(190.0);
         panel.show(ui, |ui| page_tables::show_nothing(ui, cx, take));
-    } else if cx.model.page_tables.shown {
-        let two = cx.model.page_tables.views.len() > 1;
-        let (id, wide) = if two { ("two page tables", 470.0) } else { ("page tables", 350.0) };
+    } else if cx.model.page_tables.shown && !two {
         let take = view.takes_focus(Place::PageTables);
-        Panel::left(id).frame(frame).default_size(wide).size_range(300.0..=width - 700.0).show(ui, |ui| {
+        Panel::left("page tables").frame(frame).default_size(350.0).size_range(300.0..=width - 700.0).show(ui, |ui| {
             page_tables::show(ui, cx, &mut view.tables, take);
         });
     }

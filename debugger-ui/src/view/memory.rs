@@ -3,14 +3,15 @@
 
 use super::Cx;
 use crate::command::Command;
-use crate::model::memory::{self, Cell, ROW, Row, Space};
+use crate::model::memory::{self, Cell, Memory, ROW, Row, Space};
+use crate::model::why::{Of, Target};
 use crate::ui::theme::{mono, words};
 use crate::ui::tree::{self, Act, Spec};
 use crate::ui::words::Words;
 use crate::ui::{find, hex};
 use egui::{Align2, Button, Key, Rect, RichText, Role, Stroke, TextEdit, Ui, WidgetInfo, pos2, vec2};
 use protocol::LinearAddr;
-use protocol::request::Direction;
+use protocol::request::{Direction, Place};
 
 const HEIGHT: f32 = 19.0;
 const SIZE: f32 = 13.0;
@@ -135,8 +136,18 @@ fn list(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
     };
     if outcome.response.has_focus() {
         cx.focused = Some(about(state.list.cursor));
+        cx.focused_value = Some(target(memory, cursor_address(state.list.cursor, state.column)));
         turn_at_the_ends(ui, cx, state, had_cursor, model.memory.rows());
     }
+}
+
+/// The byte at an address, as something that has a cause.
+fn target(memory: &Memory, at: u64) -> Target {
+    let of = match memory.place(at) {
+        Place::Phys(phys) => Of::Phys(phys, 1),
+        Place::Linear { cpu, linear } => Of::Linear(cpu, linear, 1),
+    };
+    Target { label: format!("The byte at {}", LinearAddr(at)), of }
 }
 
 /// Page Down on the last row, and Page Up on the first, turn to the next page of memory.

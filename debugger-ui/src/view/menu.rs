@@ -21,6 +21,8 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
             }
             ui.separator();
             item(ui, cx, "undo");
+            item(ui, cx, "bookmark");
+            item(ui, cx, "why");
             item(ui, cx, "quit");
         });
         ui.menu_button("Go", |ui| {
@@ -72,7 +74,7 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
             ] {
                 item(ui, cx, id);
             }
-            for id in ["go-memory", "go-descriptors", "go-tlb"] {
+            for id in ["go-memory", "go-descriptors", "go-tlb", "go-bookmarks"] {
                 item(ui, cx, id);
             }
         });

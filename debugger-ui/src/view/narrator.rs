@@ -20,8 +20,9 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
         ui.label(RichText::new(format!("{sign}:")).font(words(14.0)).color(colour));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             cx.button(ui, "copy-narration", "Copy", !narrator.sentence.is_empty());
+            cx.button(ui, "why", "Why?", cx.model.connection.offers.vendor);
             if cx.model.timeline.can_undo {
-                cx.button(ui, "undo", "Undo edit", cx.can_move());
+                cx.button(ui, "undo", "Before my change", cx.can_move());
             }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 let text = RichText::new(&narrator.sentence).font(words(16.0)).color(cx.t.strong);

@@ -1,11 +1,14 @@
 //! The page-table panel: one root, or two side by side; above them the walk of an address ([`super::walk`]), below each
 //! the tree by levels or, folded over tables, the ranges it maps.
 
+pub mod pairs;
+
 use super::{Cx, walk};
 use crate::command::Command;
 use crate::model::Model;
 use crate::model::page_tables::rows::{rights_words, size_words};
 use crate::model::page_tables::{Range, RootChoice, RootKey, RowKind, TreeRow, TreeView};
+use crate::model::why::{Of, Target};
 use crate::ui::keys;
 use crate::ui::theme::{mono, words};
 use crate::ui::tree::{self, Act, RowName, Spec};
@@ -23,6 +26,7 @@ pub struct State {
     ranges: bool,
     lists: [tree::State; 2],
     pub(super) walk: walk::State,
+    pub(super) pairs: pairs::State,
 }
 
 /// Draws the panel.
@@ -40,6 +44,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
                 .changed()
             {
                 cx.push(Command::SplitPageTables(split));
+                state.ranges = split; // What two roots have in common is seen by ranges.
                 // Beside the first root stands one that differs from it.
                 if split && let Some(other) = another_root(cx) {
                     cx.push(Command::SelectRoot(1, other));
@@ -54,6 +59,11 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
             }
         });
     });
+    if two && state.ranges && ui.available_width() > 620.0 {
+        walk::address(ui, cx, &mut state.walk);
+        pairs::show(ui, cx, &mut state.pairs, take_focus);
+        return;
+    }
     walk::show(ui, cx, &mut state.walk);
     ui.separator();
     let count = cx.model.page_tables.views.len().clamp(1, 2);
@@ -209,12 +219,19 @@ fn rows(ui: &mut Ui, cx: &mut Cx<'_>, list: &mut tree::State, slot: usize, view:
     let about = outcome.hovered.map(|(at, _)| at);
     if let Some(row) = about.and_then(|at| view.rows.get(at)) {
         cx.hovered = Some(row_words(row));
+        cx.hovered_value = Some(entry_value(row));
     }
     if outcome.response.has_focus()
         && let Some(row) = view.rows.get(list.cursor)
     {
         cx.focused = Some(row_words(row));
+        cx.focused_value = Some(entry_value(row));
     }
+}
+
+/// The (first) entry of a row, as something that has a cause.
+fn entry_value(row: &TreeRow) -> Target {
+    Target { label: format!("{} at phys {}", row.entry, row.at), of: Of::Phys(row.at, row.entry_bytes) }
 }
 
 fn indent(row: &TreeRow) -> f32 {

@@ -66,7 +66,7 @@ pub fn show(ctx: &egui::Context, cx: &mut Cx<'_>, state: &mut State) {
 fn field(ui: &mut Ui, cx: &Cx<'_>, state: &mut State, purpose: Purpose) -> bool {
     let (title, hint) = match purpose {
         Purpose::Commands => ("Command", "Type a part of its name"),
-        Purpose::GoTo => ("Go to", "An address, seg:off, a symbol, a register, or step 1234"),
+        Purpose::GoTo => ("Go to", "An address, seg:off, a symbol, a register, a bookmark, or step 1234"),
     };
     let label = ui.label(RichText::new(title).strong().color(cx.t.strong));
     let filter = EventFilter { vertical_arrows: true, horizontal_arrows: true, tab: false, escape: true };

@@ -5,6 +5,7 @@ use super::Cx;
 use crate::command::Command;
 use crate::model::diff::changed_digits;
 use crate::model::registers::{RegisterRow, SegmentRow, apic_rows, general_rows, segment_rows, system_rows};
+use crate::model::why::Target;
 use crate::ui::hex;
 use crate::ui::theme::{mono, words};
 use crate::ui::words::Words;
@@ -82,6 +83,8 @@ pub fn cs_ip(ui: &mut Ui, cx: &mut Cx<'_>, cpu: &CpuState) {
 /// One register: name, digits, what it was, what it points at.
 fn register(ui: &mut Ui, cx: &mut Cx<'_>, edit: &mut Editing, cpu: CpuId, row: &RegisterRow, editable: bool) {
     let t = cx.t;
+    // gdb has a name for what can be written; the cause of the others cannot be asked for.
+    let known = editable;
     let editable = editable && cx.can_move();
     ui.spacing_mut().interact_size.y = 18.0;
     ui.spacing_mut().item_spacing.y = 1.0;
@@ -105,6 +108,9 @@ fn register(ui: &mut Ui, cx: &mut Cx<'_>, edit: &mut Editing, cpu: CpuId, row: &
             WidgetInfo::labeled(role, true, format!("{} {digits}{was}", row.label))
         });
         let response = cx.explain(response, || about(row, editable));
+        if known {
+            cx.value(&response, || Target::register(cpu, row.name, row.label));
+        }
         response.context_menu(|ui| {
             if ui.button("Copy").clicked() {
                 ui.ctx().copy_text(format!("{:x}", row.value));

@@ -3,6 +3,7 @@
 use super::Cx;
 use crate::command::Command;
 use crate::model::page_tables::{Walk, WalkBox};
+use crate::model::why::{Of, Target};
 use crate::ui::theme::{mono, words};
 use crate::ui::words::Words;
 use egui::{CornerRadius, Key, RichText, Stroke, TextEdit, Ui, vec2};
@@ -28,7 +29,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
     }
 }
 
-fn address(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
+pub(super) fn address(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
     let tables = &cx.model.page_tables;
     ui.horizontal(|ui| {
         let label = ui.label(RichText::new("walk of").color(cx.t.weak));
@@ -69,7 +70,7 @@ fn address(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
 }
 
 /// One root's walk; where two share the height, a TLB entry that agrees with the tables is not worth a line.
-fn one(ui: &mut Ui, cx: &mut Cx<'_>, walk: &Walk, brief: bool) {
+pub(super) fn one(ui: &mut Ui, cx: &mut Cx<'_>, walk: &Walk, brief: bool) {
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = vec2(4.0, 4.0);
         for (at, level) in walk.boxes.iter().enumerate() {
@@ -112,6 +113,10 @@ fn level_box(ui: &mut Ui, cx: &mut Cx<'_>, level: &WalkBox) {
         let label = format!("{}: {}, rights {}{ends}", level.title, level.detail, level.rights);
         egui::WidgetInfo::labeled(egui::Role::Button, true, label)
     });
+    if let Some((at, bytes)) = level.entry {
+        let label = format!("{} at phys {at}", level.title);
+        cx.value(&response, || Target { label: label.clone(), of: Of::Phys(at, bytes) });
+    }
     cx.explain(response, || {
         let mut words = Words::term("walk").unwrap_or_default();
         words.title = format!("{}: {}", level.title, level.detail);

@@ -39,6 +39,10 @@ pub struct TreeRow {
     pub from: LinearAddr,
     /// Last linear address.
     pub to: LinearAddr,
+    /// Where the (first) entry itself lies.
+    pub at: PhysAddr,
+    /// Bytes of an entry: 4 in 32-bit paging, else 8.
+    pub entry_bytes: u8,
     /// Pages: first physical byte. Table: where it lies.
     pub phys: PhysAddr,
     /// Bytes of one page, 0 for a table.
@@ -157,6 +161,7 @@ struct Context<'a> {
 }
 
 fn push_table(context: &Context<'_>, table: &Table, depth: u8, out: &mut Vec<TreeRow>) {
+    let entry_bytes = if context.tree.mode.kind == protocol::page_table::PagingKind::Bits32 { 4 } else { 8 };
     for run in &table.runs {
         let key = RowKey { level: table.level, linear: run.linear };
         let (kind, phys, page_size, child) = match &run.kind {
@@ -177,6 +182,8 @@ fn push_table(context: &Context<'_>, table: &Table, depth: u8, out: &mut Vec<Tre
             entry: entry_words(table.level, run),
             from: run.linear,
             to,
+            at: PhysAddr(table.phys.0.wrapping_add(u64::from(run.first_index) * u64::from(entry_bytes))),
+            entry_bytes,
             phys,
             page_size,
             count: child.map_or(u64::from(run.count), |child| pages_below(context.tree, child)),
@@ -254,7 +261,13 @@ pub fn ranges(tree: &Tree, walked: Option<LinearAddr>, shared: Option<&BTreeSet<
     out
 }
 
-fn push_ranges(tree: &Tree, table: &Table, in_shared: bool, shared: Option<&BTreeSet<u64>>, out: &mut Vec<Range>) {
+pub(super) fn push_ranges(
+    tree: &Tree,
+    table: &Table,
+    in_shared: bool,
+    shared: Option<&BTreeSet<u64>>,
+    out: &mut Vec<Range>,
+) {
     for run in &table.runs {
         match &run.kind {
             EntryKind::Table { next } => {
@@ -296,7 +309,7 @@ fn continues(last: &Range, piece: &Range) -> bool {
             == (piece.page_size, piece.rights, piece.global, piece.shared)
 }
 
-fn range_words(range: &Range) -> String {
+pub(super) fn range_words(range: &Range) -> String {
     let (count, size) = (range.count, size_words(range.page_size));
     let rights = rights_words(range.rights, range.global);
     let shared = if range.shared { "  shared" } else { "" };

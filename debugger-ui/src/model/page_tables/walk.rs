@@ -30,10 +30,13 @@ pub struct WalkBox {
     pub rights: String,
     /// The walk ended here without a page.
     pub failed: bool,
+    /// Where the entry lies and how long it is; None for the page at the end.
+    pub entry: Option<(protocol::PhysAddr, u8)>,
 }
 
 /// Makes a walk ready to draw.
 pub fn walk(trace: WalkTrace, symbols: &Symbols) -> Walk {
+    let bytes = if trace.mode.kind == protocol::page_table::PagingKind::Bits32 { 4 } else { 8 };
     let mut boxes: Vec<WalkBox> = trace
         .steps
         .iter()
@@ -42,6 +45,10 @@ pub fn walk(trace: WalkTrace, symbols: &Symbols) -> Walk {
             detail: format!("table {}, entry {:016x}", step.table, step.raw),
             rights: rights_words(step.effective, false),
             failed: matches!(step.kind, EntryKind::NotPresent | EntryKind::Malformed { .. }),
+            entry: Some((
+                protocol::PhysAddr(step.table.0.wrapping_add(u64::from(step.index) * u64::from(bytes))),
+                bytes,
+            )),
         })
         .collect();
     if let WalkEnd::Mapped { phys, size, rights, global } = &trace.end
@@ -52,6 +59,7 @@ pub fn walk(trace: WalkTrace, symbols: &Symbols) -> Walk {
             detail: format!("phys {phys}"),
             rights: rights_words(*rights, *global),
             failed: false,
+            entry: None,
         });
     }
     let tlb = trace.tlb.map(|entry| {
