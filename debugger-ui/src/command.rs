@@ -135,6 +135,8 @@ pub enum Command {
     Reload,
     /// Connect again after the connection was lost or the machine's thread ended.
     Reconnect,
+    /// Open the gap of the lanes that begins at this position, or close it.
+    OpenGap(Position, bool),
     /// Bookmark the position where the machine stands.
     SetBookmark,
     /// Give a bookmark, by its number, another name.

@@ -10,6 +10,7 @@ pub mod control_bits;
 pub mod cpus;
 pub mod descriptors;
 pub mod diff;
+pub mod event_rows;
 pub(crate) mod follow_up;
 pub mod inbox;
 pub mod input;

@@ -1,7 +1,6 @@
 //! What every view is made of: colours, theme, keys and widgets. Knows the glossary, but no model of the machine.
 
 pub mod bitfield;
-pub mod find;
 pub mod hex;
 pub mod key_map;
 pub mod keys;

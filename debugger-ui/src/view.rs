@@ -34,9 +34,9 @@ mod lecture;
 
 use crate::command::{Command, Entry, Layout, Panel, UiCommand};
 use crate::model::Model;
+use crate::model::why::Target;
 use crate::preferences::{Preferences, Theme};
 use crate::ui::key_map::KeyMap;
-use crate::model::why::Target;
 use crate::ui::keys::{self, Typing};
 use crate::ui::words::Words;
 use crate::ui::{Tokens, theme, tree};
@@ -272,8 +272,8 @@ impl View {
         }
         self.follow_lesson(model);
         layout::show(self, ui, &mut cx);
-        self.value = cx.focused_value.or(self.value.take());
-        let value = cx.hovered_value.or(self.value.clone());
+        self.value = cx.focused_value.take().or(self.value.take());
+        let value = cx.hovered_value.take().or(self.value.clone());
         for command in cx.commands.iter_mut().filter(|command| **command == Command::Why(None)) {
             *command = Command::Why(value.clone());
         }

@@ -269,11 +269,19 @@ fn page_tables_by_keys() {
     assert!(window.has("the walk ends here"), "init_top_pgt has no identity map");
 }
 
-/// Goal: two roots are compared at once; method: the switch, then what the second list is of and what is shared.
+/// Goal: two roots are compared at once, by ranges and as trees; method: the switch, what is shared, the key to the
+/// next difference, the trees.
 #[test]
 fn two_roots_side_by_side() {
     let mut window = Window::open(2, [1280.0, 800.0]);
     window.click("two roots");
+    assert!(window.has("Left CPU 0: init_top_pgt at phys 03450000, right trampoline_pgd"));
+    assert!(window.has("shared, PML4[511] = PML4[511]: ffff_ffff_8000_0000"), "the kernel's half");
+    assert!(window.has("only right: 0000_0000_0000"), "the low map");
+    window.key(Key::D);
+    window.harness.run();
+    assert!(window.has("Next difference"));
+    window.click("Tree");
     assert!(window.has("Tree of CPU 0: init_top_pgt"), "the CPU's own");
     assert!(window.has("Tree of trampoline_pgd"), "and another");
     assert!(window.has("PML4[511] 228 pages"), "the kernel's half");
@@ -444,4 +452,88 @@ fn sixty_four_cpus_are_fast() {
         .min()
         .expect("30 frames");
     assert!(fastest.as_millis() < 16, "a frame takes {fastest:?}");
+}
+
+/// Goal: memory is read while its panel is open, changed bytes say what they were, a byte is edited in place; method:
+/// open it by its key, go to an address, Enter, type.
+#[test]
+fn memory_is_shown_and_edited() {
+    let mut window = Window::after_a_step();
+    window.chord(Modifiers::COMMAND, Key::Num9);
+    window.harness.run();
+    let field = window.harness.get_by_role_and_label(Role::TextInput, "at");
+    field.focus();
+    window.harness.run();
+    window.chord(Modifiers::COMMAND, Key::A);
+    window.text("9d008");
+    window.key(Key::Enter);
+    window.harness.run();
+    assert!(window.has("0009d000: 1f 00 00 d0 09 00 00 00 ff ff 00 00 00 9b cf 00"));
+    window.take_orders();
+    window.key(Key::ArrowRight);
+    window.key(Key::Enter);
+    window.harness.run();
+    window.chord(Modifiers::COMMAND, Key::A);
+    window.text("0f 0b");
+    window.key(Key::Enter);
+    let orders = window.take_orders();
+    let at = protocol::request::Place::Linear { cpu: CpuId(1), linear: protocol::LinearAddr(0x9d009) };
+    let expected = Edit::Memory { at, bytes: vec![0x0f, 0x0b] };
+    assert!(matches!(&orders[..], [Order::Move(Request::Edit { edit, .. })] if *edit == expected), "{orders:?}");
+    window.chord(Modifiers::COMMAND, Key::Num2);
+    window.orders.borrow_mut().clear();
+    window.key(Key::S);
+    let read = |order: &Order| matches!(order, Order::Read(Purpose::Memory(_), _));
+    assert!(window.orders.borrow().iter().any(read), "an open panel is read after each step");
+}
+
+/// Goal: the GDT tells its entries and flips a bit in memory; method: open it, choose entry 08, click its P.
+#[test]
+fn descriptors_are_decoded_and_flipped() {
+    let mut window = Window::after_a_step();
+    window.chord(Modifiers::COMMAND | Modifiers::SHIFT, Key::G);
+    window.harness.run();
+    assert!(window.has("used as this table's own pseudo-descriptor"));
+    assert!(window.has("08: code, execute/read, 32-bit, DPL 0"));
+    assert!(window.has("CS holds 9a00, which names no entry here") || window.has("CS came from here"));
+    window.key(Key::ArrowDown);
+    window.take_orders();
+    window.click("entry 08 P = 1");
+    let orders = window.take_orders();
+    let is_p = |edit: &Edit| matches!(edit, Edit::Memory { bytes, .. } if bytes[..] == [0x1b]);
+    assert!(matches!(&orders[..], [Order::Move(Request::Edit { edit, .. })] if is_p(edit)), "{orders:?}");
+}
+
+/// Goal: a stale TLB entry says what memory says; method: the recording's one entry of an old map.
+#[test]
+fn tlb_tells_stale_entries() {
+    let mut window = Window::open(2, [1280.0, 800.0]);
+    window.chord(Modifiers::COMMAND | Modifiers::SHIFT, Key::T);
+    window.harness.run();
+    assert!(window.has("TLB of CPU 0: 1 entries, 1 global, 1 below 2^47, 1 stale"));
+    assert!(window.has("stale: memory says not mapped"));
+}
+
+/// Goal: k marks a place, which go-to knows by its name; w tells a cause and goes there when pressed again; method: the
+/// keys, and the orders to the machine.
+#[test]
+fn bookmarks_and_causes() {
+    let mut window = Window::after_a_step();
+    window.key(Key::K);
+    let name = window.harness.state().model().bookmarks.list[0].name.clone();
+    window.chord(Modifiers::COMMAND | Modifiers::SHIFT, Key::B);
+    window.harness.run();
+    assert!(window.has(&format!("{name}, step 1 204 352, here")));
+    window.harness.get_by_label("EDX 00009a00").focus();
+    window.harness.run();
+    window.take_orders();
+    window.key(Key::W);
+    assert!(window.has("EDX of CPU 1 was written by CPU 1: mov edx, cs"), "the first press tells");
+    assert_eq!(window.take_orders(), []);
+    window.key(Key::W);
+    let orders = window.take_orders();
+    assert!(
+        matches!(&orders[..], [Order::Move(Request::Seek { position, .. })] if position.0 == recording::NOW - 11),
+        "the second goes to before it: {orders:?}"
+    );
 }

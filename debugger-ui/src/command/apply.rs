@@ -124,6 +124,14 @@ pub fn apply(command: Command, model: &mut Model) {
             model.connection.link = Link::Connecting;
             model.outbox.push(Order::Reconnect);
         }
+        Command::OpenGap(gap, open) => {
+            if open {
+                model.lanes.open.insert(gap);
+            } else {
+                model.lanes.open.remove(&gap);
+            }
+            model.lanes.update(&model.timeline, &model.cpus, &model.symbols);
+        }
         Command::SetBookmark => panels::set_bookmark(model),
         Command::RenameBookmark(id, name) => model.bookmarks.rename(id, name),
         Command::RemoveBookmark(id) => model.bookmarks.remove(id),

@@ -4,12 +4,15 @@
 //! listing ends with a remark: decoded in this mode it would be nonsense. Who goes there sees it in its own width, as
 //! the CPU will once it has come ([`Code::ahead`]).
 
+pub mod repeat;
+
 use super::breakpoints::Breakpoints;
 use super::cpus::{Cpus, code_bits};
 use super::symbols::Symbols;
 use protocol::cpu::{CS, CpuState};
 use protocol::request::{CodeLine, Request};
 use protocol::{CpuId, LinearAddr, PhysAddr, SegOff};
+use repeat::{Repeat, Standing};
 
 /// The code panel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub struct Code {
     pub empty: Option<String>,
     /// The real-mode code is shown in its own width and at its physical address, since the CPU is in another mode.
     pub ahead: bool,
+    /// The loop in which the CPU was during the last run.
+    pub repeat: Option<Repeat>,
     /// First address shown while not following.
     pub(crate) top: Option<LinearAddr>,
     /// Where offset 0 of the code is that is shown ahead.
@@ -84,6 +89,19 @@ pub struct CodeInstruction {
     pub others: Vec<CpuId>,
     /// Number of the breakpoint here.
     pub breakpoint: Option<u32>,
+    /// It belongs to the loop that went round in the last run; at the loop's last line how often.
+    pub repeated: Option<Repeated>,
+}
+
+/// A line of a loop that went round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeated {
+    /// The first line.
+    pub first: bool,
+    /// The last line.
+    pub last: bool,
+    /// How often it went round.
+    pub times: u64,
 }
 
 impl CodeInstruction {
@@ -125,6 +143,18 @@ impl Code {
         let top = self.top.filter(|_| !self.follow)?;
         let is_it = |row: &CodeRow| matches!(row, CodeRow::Instruction(line) if line.linear == top);
         self.rows.iter().position(is_it).map(|row| (top, row))
+    }
+
+    /// A CPU has come from one place to another: remembers the loop that it was in, if the listing tells.
+    pub(crate) fn cpu_moved(&mut self, before: &CpuState, after: &CpuState) {
+        let standing = |cpu: &CpuState| Standing { linear: cpu.linear_pc(), steps: cpu.steps };
+        self.repeat = repeat::repeat(&self.lines, standing(before), standing(after));
+    }
+
+    fn repeated(&self, linear: LinearAddr) -> Option<Repeated> {
+        let Repeat { from, to, times } = self.repeat?;
+        let inside = from <= linear && linear <= to;
+        inside.then_some(Repeated { first: linear == from, last: linear == to, times })
     }
 
     /// What to ask for: the same lines again while they hold the next instruction, so that the listing stands still.
@@ -228,6 +258,7 @@ impl Code {
             current: line.linear == cpu.linear_pc() && !self.ahead,
             others: others.map(|other| other.cpu).collect(),
             breakpoint: breakpoints.at(line.linear).map(|breakpoint| breakpoint.id),
+            repeated: self.repeated(line.linear),
         }
     }
 }

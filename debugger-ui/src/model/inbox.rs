@@ -152,6 +152,10 @@ impl Model {
         if self.timeline.position != from {
             self.code.machine_moved();
         }
+        let selected = usize::from(self.cpus.selected.0);
+        if let (Some(before), Some(now)) = (before.get(selected), self.cpus.states.get(selected)) {
+            self.code.cpu_moved(before, now);
+        }
         self.remember_label();
         self.diff = Diff::between(from, &before, &self.cpus.states);
         self.narrate(from, &before);

@@ -12,6 +12,7 @@ use super::symbols::Symbols;
 use super::timeline::Timeline;
 use protocol::event::Delivery;
 use protocol::{Activity, CpuId, Mode, PhysAddr, Position};
+use std::collections::BTreeSet;
 
 /// What the lanes show.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Lanes {
     pub arrows: Vec<Arrow>,
     /// Where we stand.
     pub now: Now,
+    /// Gaps that the user has opened, by their first position.
+    pub open: BTreeSet<Position>,
     /// What is remembered to go on from when the run grows.
     story: story::Story,
 }
@@ -67,6 +70,13 @@ pub enum ColumnKind {
         steps: u64,
         /// Time in it, in nanoseconds.
         ns: u64,
+    },
+    /// A part of a gap that was opened: a place to go to, in which no event lies.
+    Slice {
+        /// Its number, from 0.
+        part: u64,
+        /// First position of the gap.
+        gap: Position,
     },
     /// What was run after the last event.
     Tail {
@@ -180,6 +190,16 @@ impl Lanes {
         let from = self.arrows.partition_point(|arrow| arrow.column < columns.start);
         let to = self.arrows.partition_point(|arrow| arrow.column < columns.end);
         &self.arrows[from..to.max(from)]
+    }
+
+    /// The gap that a column is, or is a part of, by its first position.
+    pub fn gap_at(&self, column: usize) -> Option<Position> {
+        let column = self.columns.get(column)?;
+        match column.kind {
+            ColumnKind::Gap { .. } => Some(column.from),
+            ColumnKind::Slice { gap, .. } => Some(gap),
+            _ => None,
+        }
     }
 
     /// The row that shows a CPU.

@@ -47,6 +47,21 @@ pub struct SegmentRow {
     pub was_selector: Option<u16>,
     /// Base at the previous stop, where it was another.
     pub was_base: Option<u64>,
+    /// Limit at the previous stop, where it was another.
+    pub was_limit: Option<u64>,
+    /// Rights at the previous stop in words, where they were others.
+    pub was_rights: Option<String>,
+}
+
+/// A value that is not a number of 64 bits: wider ones, sets of vectors, numbered MSRs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WideRow {
+    /// "XMM3", "IRR".
+    pub label: String,
+    /// The value as it is read.
+    pub value: String,
+    /// The value at the previous stop, where it was another.
+    pub was: Option<String>,
 }
 
 const LABELS_32: [&str; 16] =
@@ -106,7 +121,54 @@ pub fn system_rows(state: &CpuState, diff: &Diff, symbols: &Symbols) -> Vec<Regi
     }
     rows.push(row(state, diff, "gdtr_limit", "GDTR limit", u64::from(state.gdtr.limit), 4));
     rows.push(row(state, diff, "idtr_limit", "IDTR limit", u64::from(state.idtr.limit), 4));
+    const DEBUG: [(&str, &str); 6] =
+        [("dr0", "DR0"), ("dr1", "DR1"), ("dr2", "DR2"), ("dr3", "DR3"), ("dr6", "DR6"), ("dr7", "DR7")];
+    for ((name, label), value) in DEBUG.into_iter().zip(state.dr) {
+        rows.push(row(state, diff, name, label, value, width(long, value)));
+    }
+    rows.push(row(state, diff, "mxcsr", "MXCSR", u64::from(state.mxcsr), 8));
     rows
+}
+
+/// The MSRs that have no row of their own, by number.
+pub fn msr_rows(state: &CpuState, before: Option<&CpuState>) -> Vec<WideRow> {
+    let was = |number: u32| before?.msrs.iter().find(|(known, _)| *known == number).map(|(_, value)| *value);
+    let row = |&(number, value): &(u32, u64)| WideRow {
+        label: format!("MSR {number:x}"),
+        value: format!("{value:016x}"),
+        was: was(number).filter(|was| *was != value).map(|was| format!("{was:016x}")),
+    };
+    state.msrs.iter().map(row).collect()
+}
+
+/// XMM0 to XMM15, as one number each.
+pub fn xmm_rows(state: &CpuState, before: Option<&CpuState>) -> Vec<WideRow> {
+    let words = |value: u128| format!("{:016x}_{:016x}", (value >> 64) as u64, value as u64);
+    let row = |(at, &value): (usize, &u128)| WideRow {
+        label: format!("XMM{at}"),
+        value: words(value),
+        was: before.map(|before| before.xmm[at]).filter(|was| *was != value).map(words),
+    };
+    state.xmm.iter().enumerate().map(row).collect()
+}
+
+/// The vectors that the local APIC has in service, and those that wait in it.
+pub fn vector_rows(state: &CpuState, before: Option<&CpuState>) -> Vec<WideRow> {
+    type Get = fn(&CpuState) -> &[u64; 4];
+    let rows: [(&str, Get); 2] = [("ISR", |cpu| &cpu.lapic.isr), ("IRR", |cpu| &cpu.lapic.irr)];
+    let row = |(label, get): (&str, Get)| WideRow {
+        label: label.to_owned(),
+        value: vectors(get(state)),
+        was: before.filter(|before| get(before) != get(state)).map(|before| vectors(get(before))),
+    };
+    rows.into_iter().map(row).collect()
+}
+
+/// A bitmap of vectors in words: "20 41", "none".
+fn vectors(bitmap: &[u64; 4]) -> String {
+    let set = |vector: &usize| bitmap[vector / 64] >> (vector % 64) & 1 == 1;
+    let words: Vec<String> = (0..256).filter(set).map(|vector| format!("{vector:02x}")).collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(" ") }
 }
 
 /// The local APIC's registers. They are not for editing here.
@@ -150,6 +212,8 @@ fn segment_row(state: &CpuState, diff: &Diff, at: usize, label: &'static str) ->
         changed: [was_selector.is_some(), was_base.is_some(), part("_limit").is_some(), part("_attr").is_some()],
         was_selector: was_selector.map(|value| value as u16),
         was_base,
+        was_limit: part("_limit"),
+        was_rights: part("_attr").map(|was| rights_words(SegmentReg { attributes: was as u32, ..segment }, at)),
     }
 }
 
@@ -258,5 +322,24 @@ mod tests {
         let diff = Diff::between(Position(3), &[before], std::slice::from_ref(&now));
         let row = &segment_rows(&now, &diff)[0];
         assert_eq!((row.was_selector, row.was_base, row.changed), (Some(0x9a00), Some(0x9a000), [true; 4]));
+        assert_eq!(row.was_limit, Some(0xffff));
+        assert_eq!(row.was_rights.as_deref(), Some("code, execute/read, 16-bit, DPL 0"));
+    }
+
+    /// Goal: wide values and vector sets read easily and say what they were; method: a change of each.
+    #[test]
+    fn wide_values() {
+        let mut before = CpuState::default();
+        before.msrs.push((0x174, 1));
+        let mut now = before.clone();
+        now.lapic.irr[1] = 1 << 1 | 1;
+        now.xmm[3] = 1 << 64 | 5;
+        now.msrs[0].1 = 2;
+        let vectors = vector_rows(&now, Some(&before));
+        assert_eq!((vectors[0].value.as_str(), vectors[1].value.as_str()), ("none", "40 41"));
+        assert_eq!((vectors[0].was.as_deref(), vectors[1].was.as_deref()), (None, Some("none")));
+        assert_eq!(xmm_rows(&now, Some(&before))[3].value, "0000000000000001_0000000000000005");
+        let msr = &msr_rows(&now, Some(&before))[0];
+        assert_eq!((msr.label.as_str(), msr.was.as_deref()), ("MSR 174", Some("0000000000000001")));
     }
 }

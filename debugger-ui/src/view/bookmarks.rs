@@ -3,7 +3,6 @@
 use super::Cx;
 use crate::command::Command;
 use crate::model::timeline::position_words;
-use crate::ui::find;
 use crate::ui::theme::{mono, words};
 use crate::ui::tree::{self, Act, Spec};
 use crate::ui::words::Words;
@@ -13,7 +12,6 @@ use egui::{Align2, Key, Rect, RichText, Role, TextEdit, Ui, WidgetInfo, pos2, ve
 #[derive(Debug, Default)]
 pub struct State {
     list: tree::State,
-    find: find::Find,
     /// The bookmark being named, and what was typed so far.
     edit: Option<(u32, String)>,
     /// The field was opened in this frame.
@@ -24,7 +22,6 @@ pub struct State {
 pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
     let bookmarks = &cx.model.bookmarks.list;
     let chosen = bookmarks.get(state.list.cursor).map(|mark| (mark.id, mark.name.clone()));
-    let line = |at: usize| format!("{} step {}", bookmarks[at].name, position_words(bookmarks[at].position));
     let mut rename = false;
     ui.horizontal_wrapped(|ui| {
         cx.button(ui, "bookmark", "Bookmark this position", cx.model.connection.ready());
@@ -38,7 +35,6 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
                 cx.push(Command::RemoveBookmark(*id));
             }
         }
-        find::show(ui, cx.t, &mut state.find, &mut state.list, bookmarks.len(), line);
     });
     if bookmarks.is_empty() {
         let text = "None. k sets one where the machine stands; Go to… (g) takes its name.";

@@ -3,7 +3,8 @@
 
 use super::Cx;
 use crate::command::Command;
-use crate::model::code::{CodeInstruction, CodeRow};
+use crate::model::code::{CodeInstruction, CodeRow, Repeated};
+use crate::ui::hex::count;
 use crate::ui::theme::{mono, words};
 use crate::ui::tree::{self, Act, Spec};
 use crate::ui::words::Words;
@@ -193,6 +194,9 @@ fn instruction(ui: &Ui, cx: &Cx<'_>, rect: Rect, line: &CodeInstruction, char_wi
     if !line.comment.is_empty() {
         comment(painter, cx, rect, at(column.max(columns + 24)), &line.comment);
     }
+    if let Some(repeated) = line.repeated {
+        bracket(painter, cx, rect, repeated);
+    }
     if !line.others.is_empty() {
         others_here(painter, cx, rect, &line.others);
     }
@@ -203,7 +207,29 @@ fn instruction(ui: &Ui, cx: &Cx<'_>, rect: Rect, line: &CodeInstruction, char_wi
     if let Some(number) = line.breakpoint {
         name.push_str(&format!("breakpoint {number}: "));
     }
+    if let Some(repeated) = line.repeated.filter(|repeated| repeated.last) {
+        name.push_str(&format!("end of a loop, x {} in the last run: ", repeated.times));
+    }
     format!("{name}{address} {shown} {}", line.comment)
+}
+
+/// A bracket at the right edge of the loop that went round in the last run, with how often.
+fn bracket(painter: &Painter, cx: &Cx<'_>, rect: Rect, repeated: Repeated) {
+    let (x, stroke) = (rect.right() - 6.0, Stroke::new(2.0, cx.t.link));
+    let top = if repeated.first { rect.top() + 3.0 } else { rect.top() };
+    let bottom = if repeated.last { rect.bottom() - 3.0 } else { rect.bottom() };
+    painter.vline(x, top..=bottom, stroke);
+    for (end, y) in [(repeated.first, top), (repeated.last, bottom)] {
+        if end {
+            painter.hline(x - 6.0..=x, y, stroke);
+        }
+    }
+    if repeated.last {
+        let galley = painter.layout_no_wrap(format!("x {}", count(repeated.times)), mono(SIZE), cx.t.link);
+        let at = pos2(x - 10.0 - galley.size().x, rect.center().y - galley.size().y / 2.0);
+        painter.rect_filled(Rect::from_min_size(at, galley.size()).expand(2.0), 2, cx.t.raised);
+        painter.galley(at, galley, cx.t.link);
+    }
 }
 
 /// The source's comment, cut with a sign where the panel ends; hovering shows it whole.

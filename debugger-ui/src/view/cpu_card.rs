@@ -52,6 +52,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         section(ui, "Segments", false, false, |ui| registers::segments(ui, cx, &mut state.edit, cpu));
         section(ui, "Control bits", false, false, |ui| control(ui, cx, cpu));
         section(ui, "System registers", false, false, |ui| registers::system(ui, cx, &mut state.edit, cpu));
+        section(ui, "XMM registers", false, false, |ui| registers::xmm(ui, cx, cpu));
         section(ui, "APIC", false, asked == Some(Show::Apic), |ui| registers::apic(ui, cx, cpu));
     });
 }

@@ -6,7 +6,6 @@ use crate::command::Command;
 use crate::model::descriptors::{Entry, Which};
 use crate::model::why::{Of, Target};
 use crate::ui::bitfield::{Chip, chip};
-use crate::ui::find;
 use crate::ui::theme::{mono, words};
 use crate::ui::tree::{self, Spec};
 use crate::ui::words::Words;
@@ -19,7 +18,6 @@ const HEIGHT: f32 = 20.0;
 #[derive(Debug, Default)]
 pub struct State {
     list: tree::State,
-    find: find::Find,
 }
 
 /// Draws the panel.
@@ -42,8 +40,6 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
             }
         }
         ui.label(RichText::new(&panel.title).color(cx.t.text));
-        let entries = &panel.entries;
-        find::show(ui, cx.t, &mut state.find, &mut state.list, entries.len(), |at| entries[at].words());
     });
     for remark in &panel.remarks {
         ui.add(egui::Label::new(RichText::new(remark).size(13.0).color(cx.t.changed)).wrap());

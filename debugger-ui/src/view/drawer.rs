@@ -3,7 +3,7 @@
 
 use super::{Cx, View, bookmarks, breakpoints, console, descriptors, events, memory, preferences, settings, tlb};
 use crate::command::{Command, Panel as Place, Reading};
-use crate::ui::{keys, tree};
+use crate::ui::keys;
 use egui::{Align, Button, Frame, Layout, Margin, Panel, Rect, RichText, Ui};
 
 /// What can be open.
@@ -35,12 +35,12 @@ pub struct State {
     /// The open tab.
     pub open: Option<Tab>,
     pub(super) console: console::State,
-    pub(super) events: tree::State,
+    pub(super) events: events::State,
     pub(super) breakpoints: breakpoints::State,
     pub(super) bookmarks: bookmarks::State,
     pub(super) memory: memory::State,
     pub(super) descriptors: descriptors::State,
-    pub(super) tlb: tlb::State,
+    pub(super) tlb: crate::ui::tree::State,
 }
 
 /// Lays the drawer out: a line of tabs, or the tabs and what is open.

@@ -1,17 +1,42 @@
 //! The list of events: what happened up to now and, fainter, in the recorded future, unless that is covered. Enter or a
-//! double click goes there.
+//! double click goes there. What comes again and again in the same way is folded to one row with how often; Right opens
+//! it, Left folds it again.
 
 use super::Cx;
 use crate::command::Command;
-use crate::model::timeline::{event_words, position_words};
+use crate::model::event_rows::{EventRow, rows};
+use crate::model::timeline::{Timeline, event_words, position_words};
+use crate::ui::hex::count;
 use crate::ui::theme::{mono, words};
 use crate::ui::tree::{self, Act, Spec};
 use crate::ui::words::Words;
 use egui::{Align2, Ui, pos2};
 use protocol::event::EventKind;
+use std::collections::BTreeSet;
+
+/// What the list remembers.
+#[derive(Debug, Default)]
+pub struct State {
+    list: tree::State,
+    /// Folds that were opened, by their first event.
+    open: BTreeSet<usize>,
+    /// Rows, and what they were made from: epoch, events, past ones, open folds, whether the future is covered.
+    rows: Vec<EventRow>,
+    made_from: Option<(u64, usize, usize, usize, bool)>,
+}
+
+impl State {
+    fn arrange(&mut self, timeline: &Timeline, covered: bool) {
+        let from = (timeline.epoch, timeline.events.len(), timeline.past().len(), self.open.len(), covered);
+        if self.made_from != Some(from) {
+            self.rows = rows(timeline, covered, |fold| self.open.contains(&fold));
+            self.made_from = Some(from);
+        }
+    }
+}
 
 /// Draws the list.
-pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut tree::State, take_focus: bool) {
+pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
     let timeline = &cx.model.timeline;
     let past = timeline.past().len();
     if timeline.events.is_empty() || cx.model.lessons.covered() && past == 0 {
@@ -23,45 +48,73 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut tree::State, take_focus: b
         ui.colored_label(cx.t.weak, text);
         return;
     }
+    // While a prediction is open nothing of the future is told.
+    state.arrange(timeline, cx.model.lessons.covered());
+    let State { list: state, open, rows, .. } = state;
+    let place_of_now = rows.iter().rposition(|row| row.event() < past).unwrap_or_default();
+    let row_words = |at: usize| match &rows[at] {
+        EventRow::One(event) => event_words(&timeline.events[*event], &cx.model.symbols),
+        EventRow::Again { pattern, times, .. } => again_words(*pattern, *times),
+    };
     state.focus |= take_focus;
     let followed = egui::Id::unique("events follow");
     if ui.data(|data| data.get_temp::<usize>(followed)) != Some(past) {
         ui.data_mut(|data| data.insert_temp(followed, past));
-        state.reveal = Some(past.saturating_sub(1));
-        state.cursor = past.saturating_sub(1);
+        state.reveal = Some(place_of_now);
+        state.cursor = place_of_now;
     }
-    // While a prediction is open nothing of the future is told.
-    let events = if cx.model.lessons.covered() { timeline.past() } else { &timeline.events };
-    let t = cx.t;
-    let spec = Spec { id: "events", name: "Events", rows: events.len(), row_height: 20.0 };
+    let (t, events) = (cx.t, &timeline.events);
+    let spec = Spec { id: "events", name: "Events", rows: rows.len(), row_height: 20.0 };
     let outcome = tree::show(ui, t, spec, state, |ui, at, rect| {
-        let event = &events[at];
+        let row = &rows[at];
+        let event = &events[row.event()];
         let mut painter = ui.painter().clone();
-        let future = at >= past;
+        let future = row.event() >= past;
         if future {
             painter.set_opacity(0.6);
         }
-        if at + 1 == past {
+        if row.event() + 1 == past {
             painter.rect_filled(rect, 2, t.chosen);
         }
         let position = position_words(event.position);
         painter.text(pos2(rect.left() + 120.0, rect.center().y), Align2::RIGHT_CENTER, &position, mono(12.5), t.weak);
-        let fault = matches!(event.kind, EventKind::Fault { .. } | EventKind::TripleFault { .. });
-        let colour = if fault { t.fault } else { t.text };
-        let text = event_words(event, &cx.model.symbols);
+        let again = matches!(row, EventRow::Again { .. });
+        let fault = !again && matches!(event.kind, EventKind::Fault { .. } | EventKind::TripleFault { .. });
+        let colour = if fault {
+            t.fault
+        } else if again {
+            t.link
+        } else {
+            t.text
+        };
+        let text = row_words(at);
         painter.text(pos2(rect.left() + 136.0, rect.center().y), Align2::LEFT_CENTER, &text, words(14.0), colour);
         format!("{}step {position}: {text}", if future { "recorded future, " } else { "" })
     });
-    if let Some((at, Act::Open)) = outcome.act
-        && cx.can_move()
-    {
-        cx.push(Command::Seek(events[at].position));
+    let target = outcome.act.and_then(|(at, act)| Some((rows.get(at)?, act)));
+    match target {
+        Some((row, Act::Open)) if cx.can_move() => cx.push(Command::Seek(events[row.event()].position)),
+        Some((EventRow::Again { events, .. }, Act::Right)) => {
+            open.insert(events.start);
+        }
+        Some((EventRow::One(event), Act::Left)) => {
+            // The fold that this event was shown out of.
+            let fold = open.range(..=*event).next_back().copied();
+            fold.map(|fold| open.remove(&fold));
+        }
+        _ => {}
     }
     if outcome.response.has_focus()
-        && let Some(event) = events.get(state.cursor)
+        && let Some(row) = rows.get(state.cursor)
     {
-        cx.focused = Some(event_explained(&event.kind));
+        cx.focused = Some(event_explained(&events[row.event()].kind));
     }
+}
+
+/// A fold in words: "x 48: the row above comes again and again".
+fn again_words(pattern: usize, times: usize) -> String {
+    let what = if pattern == 1 { "the row above comes".to_owned() } else { format!("the {pattern} rows above come") };
+    format!("x {}: {what} again and again (Right opens)", count(times as u64))
 }
 
 /// What the glossary says about an event.

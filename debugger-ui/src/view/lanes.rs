@@ -148,6 +148,10 @@ fn pointer(ui: &Ui, cx: &mut Cx<'_>, state: &mut State, response: &egui::Respons
         cx.push(Command::Seek(cx.model.lanes.columns[column].to));
     }
     if let Some(column) = response.hover_pos().and_then(|at| column_at(at.x)) {
+        let zoom = ui.input(egui::InputState::zoom_delta);
+        if let Some(gap) = cx.model.lanes.gap_at(column).filter(|_| zoom != 1.0) {
+            cx.push(Command::OpenGap(gap, zoom > 1.0));
+        }
         let text = column_words(cx.model, column);
         egui::Tooltip::always_open(
             ui.ctx().clone(),
@@ -158,7 +162,11 @@ fn pointer(ui: &Ui, cx: &mut Cx<'_>, state: &mut State, response: &egui::Respons
         .gap(14.0)
         .show(|ui| {
             ui.label(text);
-            ui.weak("Click: go there");
+            ui.weak(match cx.model.lanes.columns[column].kind {
+                ColumnKind::Gap { .. } => "Click: go to its end. Ctrl+wheel, or + in the lanes: open it",
+                ColumnKind::Slice { .. } => "Click: go there. Ctrl+wheel, or - in the lanes: close the gap",
+                _ => "Click: go there",
+            });
         });
     }
 }
@@ -182,6 +190,10 @@ fn keys(ui: &Ui, cx: &mut Cx<'_>, state: &mut State, id: egui::Id) {
         cx.push(Command::SelectNeighbour(Direction::Backward));
     } else if pressed(Key::ArrowDown) {
         cx.push(Command::SelectNeighbour(Direction::Forward));
+    } else if let Some(gap) = cx.model.lanes.gap_at(here)
+        && let Some(open) = zoomed(ui)
+    {
+        cx.push(Command::OpenGap(gap, open));
     } else if pressed(Key::Enter)
         && cx.can_move()
         && let Some(column) = cx.model.lanes.columns.get(here)
@@ -193,6 +205,12 @@ fn keys(ui: &Ui, cx: &mut Cx<'_>, state: &mut State, id: egui::Id) {
         // A column wider than that shows its beginning.
         state.offset = state.offset.max(to - 600.0).min(from).max(0.0);
     }
+}
+
+/// The keys + and - open and close a gap.
+fn zoomed(ui: &Ui) -> Option<bool> {
+    let pressed = |key| ui.input(|input| !input.modifiers.command && !input.modifiers.alt && input.key_pressed(key));
+    if pressed(Key::Plus) || pressed(Key::Equals) { Some(true) } else { pressed(Key::Minus).then_some(false) }
 }
 
 /// The last column that may be shown: while a prediction is open, that of NOW.
@@ -207,7 +225,9 @@ fn last_shown(model: &Model) -> usize {
 fn column_words(model: &Model, column: usize) -> String {
     let Some(it) = model.lanes.columns.get(column) else { return String::new() };
     let at = match it.kind {
-        ColumnKind::Gap { .. } => format!("steps {} to {}", position_words(it.from), position_words(it.to)),
+        ColumnKind::Gap { .. } | ColumnKind::Slice { .. } => {
+            format!("steps {} to {}", position_words(it.from), position_words(it.to))
+        }
         _ => format!("step {}", position_words(it.to)),
     };
     if it.label.is_empty() { at } else { format!("{}\n{at}", it.label) }

@@ -5,10 +5,10 @@ use super::Cx;
 use crate::command::Command;
 use crate::model::memory::{self, Cell, Memory, ROW, Row, Space};
 use crate::model::why::{Of, Target};
+use crate::ui::hex;
 use crate::ui::theme::{mono, words};
 use crate::ui::tree::{self, Act, Spec};
 use crate::ui::words::Words;
-use crate::ui::{find, hex};
 use egui::{Align2, Button, Key, Rect, RichText, Role, Stroke, TextEdit, Ui, WidgetInfo, pos2, vec2};
 use protocol::LinearAddr;
 use protocol::request::{Direction, Place};
@@ -39,7 +39,9 @@ pub struct State {
 
 /// Draws the panel.
 pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
-    let find = find::wanted(ui, &state.list);
+    // The search is for bytes: it takes the command from the lists' own, which looks through names.
+    let ours = state.list.has_focus || ui.memory(|memory| memory.focused()).is_none();
+    let find = ours && tree::take_find(ui.ctx());
     ui.horizontal_wrapped(|ui| {
         address(ui, cx, state);
         spaces(ui, cx);

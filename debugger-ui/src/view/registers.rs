@@ -4,7 +4,10 @@
 use super::Cx;
 use crate::command::Command;
 use crate::model::diff::changed_digits;
-use crate::model::registers::{RegisterRow, SegmentRow, apic_rows, general_rows, segment_rows, system_rows};
+use crate::model::registers::{
+    RegisterRow, SegmentRow, WideRow, apic_rows, general_rows, msr_rows, segment_rows, system_rows, vector_rows,
+    xmm_rows,
+};
 use crate::model::why::Target;
 use crate::ui::hex;
 use crate::ui::theme::{mono, words};
@@ -38,12 +41,48 @@ pub fn system(ui: &mut Ui, cx: &mut Cx<'_>, edit: &mut Editing, cpu: &CpuState) 
     for row in system_rows(cpu, &cx.model.diff, &cx.model.symbols) {
         register(ui, cx, edit, cpu.cpu, &row, true);
     }
+    wide(ui, cx, &msr_rows(cpu, before(cx, cpu)));
 }
 
 /// The local APIC, read only: it is changed by writing its memory.
 pub fn apic(ui: &mut Ui, cx: &mut Cx<'_>, cpu: &CpuState) {
     for row in apic_rows(cpu, &cx.model.diff) {
         register(ui, cx, &mut Editing::default(), cpu.cpu, &row, false);
+    }
+    wide(ui, cx, &vector_rows(cpu, before(cx, cpu)));
+}
+
+/// The XMM registers.
+pub fn xmm(ui: &mut Ui, cx: &mut Cx<'_>, cpu: &CpuState) {
+    wide(ui, cx, &xmm_rows(cpu, before(cx, cpu)));
+}
+
+/// The CPU as it was at the previous stop.
+fn before<'a>(cx: &Cx<'a>, cpu: &CpuState) -> Option<&'a CpuState> {
+    cx.model.cpus.before.get(usize::from(cpu.cpu.0))
+}
+
+/// Values that are not for editing and not 64 bits wide.
+fn wide(ui: &mut Ui, cx: &mut Cx<'_>, rows: &[WideRow]) {
+    for row in rows {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 8.0;
+            gutter(ui, cx, row.was.is_some());
+            let (rect, _) = ui.allocate_exact_size(vec2(62.0, 19.0), Sense::hover());
+            ui.painter().text(rect.left_center(), egui::Align2::LEFT_CENTER, &row.label, words(13.5), cx.t.weak);
+            let mut text = RichText::new(&row.value).font(mono(12.5)).color(cx.t.text);
+            if row.was.is_some() {
+                text = text.color(cx.t.changed).underline();
+            }
+            let response = ui.add(Label::new(text).selectable(true).truncate());
+            let was = row.was.as_ref().map(|was| format!(", was {was}")).unwrap_or_default();
+            response
+                .widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{} {}{was}", row.label, row.value)));
+            if let Some(was) = &row.was {
+                let was = RichText::new(format!("was {was}")).font(mono(12.0)).color(cx.t.weak);
+                ui.add(Label::new(was).truncate());
+            }
+        });
     }
 }
 
@@ -215,21 +254,35 @@ fn segment(ui: &mut Ui, cx: &mut Cx<'_>, edit: &mut Editing, cpu: CpuId, row: &S
     let mask = row.was_base.map_or(0, |was| changed_digits(was, row.base));
     hex::append(&mut job, t, row.base, digits, mask, 13.0, t.text);
     plain("  limit ", &mut job);
-    let limit_mask = if row.changed[2] { u16::MAX } else { 0 };
+    let limit_mask = row.was_limit.map_or(0, |was| changed_digits(was, u64::from(row.limit)));
     hex::append(&mut job, t, u64::from(row.limit), 8, limit_mask, 13.0, t.text);
+    let was = [row.was_base.map(|was| format!("base {was:x}")), row.was_limit.map(|was| format!("limit {was:x}"))];
+    let was: Vec<String> = was.into_iter().flatten().collect();
     ui.horizontal(|ui| {
-        ui.add_space(16.0);
+        gutter(ui, cx, !was.is_empty());
+        ui.add_space(2.0);
         let response = ui.label(job);
+        cx.value(&response, || Target::register(cpu, &format!("{}_base", row.name), &format!("{} base", row.label)));
         cx.explain(response, || Words::term("hidden-part").unwrap_or_default());
+        if !was.is_empty() {
+            let was = RichText::new(format!("was {}", was.join(", "))).size(12.0).color(t.weak);
+            ui.add(Label::new(was).truncate());
+        }
     });
     ui.horizontal(|ui| {
-        ui.add_space(16.0);
+        gutter(ui, cx, row.changed[3]);
+        ui.add_space(2.0);
         let mut text = RichText::new(&row.rights).size(13.0).color(t.weak);
         if row.changed[3] {
             text = text.color(t.changed).underline();
         }
         let response = ui.add(Label::new(text).truncate());
+        cx.value(&response, || Target::register(cpu, &format!("{}_attr", row.name), &format!("{} rights", row.label)));
         cx.explain(response, || attributes(row));
+        if let Some(was) = &row.was_rights {
+            let was = RichText::new(format!("was {was}")).size(12.0).color(t.weak);
+            ui.add(Label::new(was).truncate());
+        }
     });
     if let Some(remark) = &row.remark {
         ui.horizontal(|ui| {

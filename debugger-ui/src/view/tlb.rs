@@ -5,7 +5,6 @@ use super::Cx;
 use crate::command::Command;
 use crate::model::page_tables::rows::{rights_words, short, size_words};
 use crate::model::tlb::{Counts, Fate, Row, why_empty};
-use crate::ui::find;
 use crate::ui::theme::{mono, words};
 use crate::ui::tree::{self, Act, Spec};
 use crate::ui::words::Words;
@@ -13,15 +12,8 @@ use egui::{Align2, Rect, RichText, Stroke, Ui, pos2};
 
 const HEIGHT: f32 = 20.0;
 
-/// What the panel remembers.
-#[derive(Debug, Default)]
-pub struct State {
-    list: tree::State,
-    find: find::Find,
-}
-
 /// Draws the panel.
-pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
+pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut tree::State, take_focus: bool) {
     let tlb = &cx.model.tlb;
     let Counts { all, global, low, stale, new, dropped } = tlb.counts;
     ui.horizontal_wrapped(|ui| {
@@ -32,7 +24,6 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         let response = ui.label(RichText::new(counts).color(cx.t.text));
         cx.explain(response, || Words::term("stale-tlb").unwrap_or_default());
         ui.label(RichText::new(&tlb.happened).color(cx.t.changed));
-        find::show(ui, cx.t, &mut state.find, &mut state.list, tlb.rows.len(), |at| tlb.rows[at].words());
     });
     if tlb.rows.is_empty() {
         let why =
@@ -40,7 +31,6 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         ui.label(RichText::new(why).color(cx.t.weak));
         return;
     }
-    let state = &mut state.list;
     state.focus |= take_focus;
     let (t, name) = (cx.t, format!("TLB of {}", tlb.cpu));
     let spec = Spec { id: "tlb", name: &name, rows: tlb.rows.len(), row_height: HEIGHT };

@@ -10,11 +10,11 @@ use protocol::breakpoint::{Breakpoint, Condition};
 use protocol::cpu::{CS, CpuState, SegmentReg, TableReg};
 use protocol::event::{ControlRegister, Delivery, Event, EventKind, Ignored, TableRegister};
 use protocol::page_table::{
-    EntryKind, EntryRun, PagingKind, PagingMode, Rights, Table, Tree, WalkEnd, WalkStep, WalkTrace,
+    EntryKind, EntryRun, PagingKind, PagingMode, Rights, Table, TlbEntry, Tree, WalkEnd, WalkStep, WalkTrace,
 };
 use protocol::profile::{Blob, BlobSymbol, ListingLine, Profile, Root, Symbol};
 use protocol::request::{
-    Answer, CodeLine, ConsoleText, Direction, Hello, MachineConfig, Request, RootSpec, StopReason, Stopped,
+    Answer, Cause, CodeLine, ConsoleText, Direction, Hello, MachineConfig, Request, RootSpec, StopReason, Stopped,
 };
 use protocol::{Activity, CpuId, LinearAddr, Mode, PhysAddr, Position};
 use std::cell::RefCell;
@@ -66,7 +66,27 @@ impl Recording {
             (Purpose::Root(_), _) => bytes(INIT_TOP_PGT),
             (_, Request::Code { linear, .. }) => Answer::Code(code(*linear)),
             (_, Request::Tree { root, .. }) => Answer::Tree(tree(*root)),
-            (_, Request::Walk { root, linear }) => Answer::Walk(walk(*root, *linear)),
+            (Purpose::Walk(_), Request::Walk { root, linear }) => Answer::Walk(walk(*root, *linear)),
+            (Purpose::Memory(at), _) => Answer::Memory { bytes: memory(*at), unreadable: None },
+            (Purpose::Descriptors, _) => {
+                let mut bytes = memory(0x9d000)[..0x20].to_vec();
+                bytes[..8].copy_from_slice(&0x0000_0009_b0a0_0037_u64.to_le_bytes());
+                Answer::Memory { bytes, unreadable: None }
+            }
+            (_, Request::Tlb { .. }) => Answer::Tlb(vec![stale_entry()]),
+            (Purpose::TlbWalk, Request::Walk { root, linear }) => {
+                let end = WalkEnd::NotPresent { level: 4 };
+                Answer::Walk(WalkTrace { end, tlb: Some(stale_entry()), stale: true, ..walk(*root, *linear) })
+            }
+            (_, Request::Cause { .. }) => Answer::Cause(Some(Cause {
+                position: Position(NOW - 10),
+                cpu: Some(CpuId(1)),
+                linear: Some(LinearAddr(BASE + 0x1010)),
+                what: "mov edx, cs".into(),
+                what_att: "mov %cs, %edx".into(),
+                old: 0,
+                new: 0x9a00,
+            })),
             (_, Request::Breakpoints) => Answer::Breakpoints(vec![Breakpoint {
                 id: 1,
                 cpu: None,
@@ -454,6 +474,31 @@ fn tree(spec: RootSpec) -> Tree {
     ];
     tables.push(table(0x0345_4000, 1, KERNEL, image));
     Tree { root, mode: paging(), tables, truncated: false }
+}
+
+/// A page of memory: `tr_gdt` at 9d000, zeros elsewhere.
+fn memory(at: u64) -> Vec<u8> {
+    let mut bytes = vec![0; 0x1000];
+    if at == 0x9d000 {
+        let table = [0x0000_0009_d000_001f_u64, 0x00cf_9b00_0000_ffff, 0x00af_9b00_0000_ffff, 0x00cf_9300_0000_ffff];
+        for (slot, descriptor) in table.into_iter().enumerate() {
+            bytes[slot * 8..slot * 8 + 8].copy_from_slice(&descriptor.to_le_bytes());
+        }
+    }
+    bytes
+}
+
+/// What a TLB keeps of the low map that is gone.
+fn stale_entry() -> TlbEntry {
+    TlbEntry {
+        linear: LinearAddr(0x9b000),
+        phys: PhysAddr(0x9b000),
+        size: 0x1000,
+        rights: RX,
+        global: true,
+        dirty: false,
+        pcid: 0,
+    }
 }
 
 fn walk(spec: RootSpec, linear: LinearAddr) -> WalkTrace {

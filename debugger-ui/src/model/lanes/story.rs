@@ -5,9 +5,12 @@ use crate::model::cpus::{Cpus, mode_phrase};
 use crate::model::timeline::{Timeline, count_words, ipi_label, time_words};
 use protocol::event::{ControlRegister, Event, EventKind};
 use protocol::{Activity, CpuId, Mode, PhysAddr, Position};
+use std::collections::BTreeSet;
 
 /// A stretch of at least so many steps without events becomes a column of its own.
 const GAP_STEPS: u64 = 256;
+/// Parts that an opened gap has.
+const SLICES: u64 = 8;
 /// Time per step, in nanoseconds, above which a stretch is waiting and not work: a PAUSE takes 1000, a step 10.
 const WAITING_NS: u64 = 50;
 /// CR0.PG.
@@ -21,6 +24,8 @@ pub(super) struct Story {
     epoch: u64,
     events: usize,
     visits: usize,
+    /// The gaps that were open.
+    open: BTreeSet<Position>,
     /// Position and clock of the last column.
     last: (Position, u64),
 }
@@ -50,6 +55,7 @@ pub(super) fn extend(lanes: &mut Lanes, timeline: &Timeline, cpus: &Cpus) {
     let grows = story.epoch == timeline.epoch
         && story.events <= timeline.events.len()
         && story.visits == timeline.visits.len()
+        && story.open == lanes.open
         && story.tracks.len() == cpus.states.len();
     if !grows {
         begin(lanes, timeline, cpus);
@@ -90,6 +96,7 @@ fn begin(lanes: &mut Lanes, timeline: &Timeline, cpus: &Cpus) {
         epoch: timeline.epoch,
         events: 0,
         visits: timeline.visits.len(),
+        open: lanes.open.clone(),
         last: (Position(0), 0),
     };
 }
@@ -124,9 +131,24 @@ fn gap(lanes: &mut Lanes, next: Position, clock_ns: Option<u64>) {
         let ns = clock_ns.map_or(0, |clock| clock.saturating_sub(last_ns));
         let label = gap_words(&lanes.story.tracks, steps, ns);
         let (from, to) = (Position(last.0 + 1), Position(next.0 - 1));
-        lanes.columns.push(Column { kind: ColumnKind::Gap { steps, ns }, from, to, label });
+        if lanes.open.contains(&from) {
+            slices(lanes, from, to, &label);
+        } else {
+            lanes.columns.push(Column { kind: ColumnKind::Gap { steps, ns }, from, to, label });
+        }
     }
     lanes.story.last = (next, clock_ns.unwrap_or(last_ns));
+}
+
+/// An opened gap: equal parts of its steps, to go to. There is no event in them, else there would be no gap.
+fn slices(lanes: &mut Lanes, gap: Position, to: Position, words: &str) {
+    let steps = to.0 - gap.0 + 1;
+    for part in 0..SLICES {
+        let from = Position(gap.0 + steps * part / SLICES);
+        let to = Position(gap.0 + steps * (part + 1) / SLICES - 1);
+        let label = format!("part {} of {SLICES} of: {words}. No event lies inside", part + 1);
+        lanes.columns.push(Column { kind: ColumnKind::Slice { part, gap }, from, to, label });
+    }
 }
 
 fn gap_words(tracks: &[Track], steps: u64, ns: u64) -> String {

@@ -89,6 +89,7 @@ fn edges(lanes: &Lanes) -> Vec<f32> {
             ColumnKind::Start | ColumnKind::Label => 1.2,
             ColumnKind::Event => 1.0,
             ColumnKind::Gap { .. } => 2.4,
+            ColumnKind::Slice { .. } => 0.6,
             ColumnKind::Tail { .. } => 1.6,
         })
         .collect();

@@ -19,6 +19,7 @@ impl Axis {
             ColumnKind::Event => 26.0,
             ColumnKind::Label => 46.0,
             ColumnKind::Gap { .. } => 78.0,
+            ColumnKind::Slice { .. } => 40.0,
             ColumnKind::Tail { .. } => 60.0,
         }));
         for row in lanes.rows.iter().take(16) {

@@ -114,7 +114,7 @@ impl View<'_> {
             let it = &self.lanes.columns[column];
             let (left, right) = self.state.axis.span(column);
             let text = match it.kind {
-                ColumnKind::Gap { .. } | ColumnKind::Tail { .. } => continue,
+                ColumnKind::Gap { .. } | ColumnKind::Slice { .. } | ColumnKind::Tail { .. } => continue,
                 ColumnKind::Start => "before us",
                 _ => it.label.as_str(),
             };
@@ -218,6 +218,10 @@ impl View<'_> {
             let (steps, ns) = match self.lanes.columns[column].kind {
                 ColumnKind::Gap { steps, ns } => (steps, Some(ns)),
                 ColumnKind::Tail { steps } => (steps, None),
+                ColumnKind::Slice { .. } => {
+                    self.slice(heads, painter, column);
+                    continue;
+                }
                 ColumnKind::Start => {
                     self.before_us(painter, column);
                     continue;
@@ -242,6 +246,16 @@ impl View<'_> {
                 heads.text(pos2(middle, y + 6.0), Align2::CENTER_CENTER, time_words(ns), words(11.5), colour);
             }
         }
+    }
+
+    /// A part of an opened gap: a dotted line where it begins, with the step.
+    fn slice(&self, heads: &Painter, painter: &Painter, column: usize) {
+        let x = self.x(self.state.axis.left(column)) + 1.0;
+        let (top, bottom) = (pos2(x, self.rows.top()), pos2(x, self.rows.bottom()));
+        painter.add(egui::Shape::dotted_line(&[top, bottom], self.t.frame, 5.0, 1.0));
+        let y = (self.track.top() + self.rows.top()) / 2.0;
+        let text = count_words(self.lanes.columns[column].from.0);
+        heads.text(pos2(x + 2.0, y), Align2::LEFT_CENTER, text, words(11.5), self.t.weak);
     }
 
     /// Power-on: what firmware and loader did lies before.

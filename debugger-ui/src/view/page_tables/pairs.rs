@@ -4,7 +4,6 @@ use super::{root_choice, span};
 use crate::command::Command;
 use crate::model::page_tables::pair::{PairRow, Relation};
 use crate::model::page_tables::rows::{Range, rights_words, size_words};
-use crate::ui::find;
 use crate::ui::theme::{mono, words};
 use crate::ui::tree::{self, Act, Spec};
 use crate::ui::words::Words;
@@ -19,7 +18,6 @@ const MIDDLE: f32 = 84.0;
 #[derive(Debug, Default)]
 pub struct State {
     list: tree::State,
-    find: find::Find,
 }
 
 /// Puts the cursor on the next row, or the one before, where the roots differ.
@@ -58,7 +56,6 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         ui.label(RichText::new(format!("{} rows: {shared} shared, {differences} differ", rows.len())).color(cx.t.weak));
         cx.button(ui, "next-difference", "Next difference", differences > 0);
         cx.button(ui, "previous-difference", "Previous", differences > 0);
-        find::show(ui, cx.t, &mut state.find, &mut state.list, rows.len(), |at| rows[at].words.clone());
     });
     if rows.is_empty() {
         return;

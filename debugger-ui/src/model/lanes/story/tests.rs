@@ -183,3 +183,24 @@ fn growth_looks_at_new_events_only() {
     assert_eq!(lanes.columns.len(), before + 1);
     assert_ne!(lanes.columns[1].label, "1 online");
 }
+
+/// Goal: an opened gap has parts to go to, which cover it and say that nothing lies inside, and closes again; method:
+/// the boot's gap.
+#[test]
+fn opening_a_gap() {
+    let (timeline, cpus) = (timeline(boot(), 100), cpus(2));
+    let closed = lanes(&timeline, &cpus);
+    let gap = closed.gap_at(2).unwrap();
+    let mut open = closed.clone();
+    open.open.insert(gap);
+    open.update(&timeline, &cpus, &Symbols::default());
+    assert_eq!(open.columns.len(), closed.columns.len() + 7);
+    let parts = &open.columns[2..10];
+    assert_eq!((parts[0].from, parts[7].to), (closed.columns[2].from, closed.columns[2].to));
+    assert!(parts.windows(2).all(|pair| pair[1].from.0 == pair[0].to.0 + 1));
+    assert!(parts[3].label.ends_with("No event lies inside"), "{}", parts[3].label);
+    assert_eq!((open.gap_at(5), open.gap_at(1)), (Some(gap), None));
+    open.open.remove(&gap);
+    open.update(&timeline, &cpus, &Symbols::default());
+    assert_eq!(open.columns, closed.columns);
+}
