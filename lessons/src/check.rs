@@ -2,8 +2,8 @@
 //!
 //! [`crate::lesson::parse`] finds what is wrong inside one file; here is what needs the glossary, the other lessons, the
 //! image's profile or the window's commands, and what is a matter of teaching (teaching.md, "Text budget"). All problems
-//! are returned, each with file and line. Neighbours: [`words`] counts and reads sentences, [`terms`] follows the glossary's
-//! terms through a lesson, [`names`] looks up links, symbols and commands, [`parts`] lists a lesson's texts and
+//! are returned, each with file and line. Neighbours: `words` counts and reads sentences, `terms` follows the glossary's
+//! terms through a lesson, `names` looks up links, symbols and commands, `parts` lists a lesson's texts and
 //! expressions. `cargo xtask lessons check` prints what it finds and then plays the lesson.
 
 mod names;

@@ -1,7 +1,7 @@
 //! Where a mistake in a content file is: file, line, and what would be right.
 //!
 //! Teachers write glossary and lessons by hand, so every reader of them ([`crate::glossary::parse`], [`crate::lesson`])
-//! reports through [`ContentError`] and finds lines by [`Source`].
+//! reports through [`ContentError`] and finds lines by `Source`.
 
 use std::fmt;
 use std::ops::Range;

@@ -2,7 +2,7 @@
 //!
 //! The language has numbers, truth and words; registers, hidden segment parts and bits by name; memory, walks, TLBs, events
 //! and bytes of the image; and arithmetic. It has no loops and no names of its own, its text, depth and size are bounded,
-//! and it can change nothing. [`Expr::parse`] reads it ([`lex`], [`parse`], [`tree`]); [`Expr::eval`] asks [`Facts`] for
+//! and it can change nothing. [`Expr::parse`] reads it (`lex`, `parse`, `tree`); [`Expr::eval`] asks [`Facts`] for
 //! what it needs to know. What is not known yet is noted there as a request, the caller gets it answered and evaluates
 //! again ([`NoValue::Missing`]): no I/O here. [`Moment`] is the `Facts` of a machine at one position.
 //!

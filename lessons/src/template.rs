@@ -1,6 +1,6 @@
 //! Text of a lesson before the learner's numbers are put in: Markdown whose `{EXPR:FORMAT}` are still expressions.
 //!
-//! [`markdown`] reads it, once; [`fill`] makes [`crate::text`] of it, at each stop. `{{` and `}}` are braces. An expression
+//! `markdown` reads it, once; [`fill()`] makes [`crate::text`] of it, at each stop. `{{` and `}}` are braces. An expression
 //! in plain text comes out in the fixed font, where it is a number.
 
 mod fill;
@@ -146,7 +146,7 @@ impl Block {
     pub fn plain(&self) -> String {
         match self {
             Self::Paragraph(line) | Self::Note(line) => plain(line),
-            Self::List { items, .. } => items.iter().map(|item| plain(item)).collect::<Vec<_>>().join("\n"),
+            Self::List { items, .. } => items.iter().map(plain).collect::<Vec<_>>().join("\n"),
             Self::Code(_) => String::new(),
         }
     }

@@ -153,10 +153,9 @@ impl Facts for Moment {
         if from == self.position {
             return Some(past);
         }
-        match self.ask(Request::Events { from, to: self.position, limit: MAX_EVENTS })? {
-            Answer::Events(events) => past.extend(events),
-            // A server that tells no events: there are none to see.
-            _ => {}
+        // A server that refuses to tell events: there are none to see.
+        if let Answer::Events(events) = self.ask(Request::Events { from, to: self.position, limit: MAX_EVENTS })? {
+            past.extend(events);
         }
         Some(past)
     }

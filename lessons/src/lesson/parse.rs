@@ -1,6 +1,6 @@
 //! Reads a lesson's file. The first mistake ends it, with file, line and what would be right.
 //!
-//! [`sections`] cuts the file into front matter, texts and blocks; [`front`] and [`step`] read those.
+//! `sections` cuts the file into front matter, texts and blocks; `front` and `step` read those.
 
 mod front;
 mod sections;

@@ -38,7 +38,7 @@ pub struct Page {
     pub can_show_me: bool,
     /// The machine does what the learner did not find: it is being shown now.
     pub showing: bool,
-    /// All tasks are done (or there are none): [Next] is the button that matters.
+    /// All tasks are done (or there are none): \[Next\] is the button that matters.
     pub done: bool,
     /// There is a step before.
     pub can_back: bool,
