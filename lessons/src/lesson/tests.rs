@@ -299,7 +299,7 @@ fn foreign_files() {
         state ^= state << 17;
         state as usize % below
     };
-    for _ in 0..1500 {
+    for _ in 0..600 {
         let mut bytes = SAMPLE.as_bytes().to_vec();
         for _ in 0..=random(3) {
             let at = random(bytes.len());
