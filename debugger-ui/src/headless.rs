@@ -8,6 +8,7 @@ use crate::model::lesson::picture::{Picture, svg};
 use crate::model::lesson::{Kept, Reel};
 use crate::session::{Session, Target};
 use lessons::player::orders::Act;
+use lessons::player::page::{AnswerState, Input, Page, Question, Task};
 use protocol::request::Direction;
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ pub fn record(target: Target) -> Result<Reel, String> {
 /// More acts than it takes to play any lesson to its end.
 const ACTS: usize = 500;
 
-/// Has a lesson shown from its beginning to its end, and draws its picture.
+/// Plays a lesson from its beginning to its end, and draws its picture.
 ///
 /// # Errors
 /// In words: there is no such lesson, or it cannot be played to its end.
@@ -54,11 +55,33 @@ pub fn picture(target: Target, lesson: &str) -> Result<String, String> {
         if let Some(trouble) = &page.trouble {
             return Err(format!("{}, step {}: {trouble}", page.lesson_title, page.step));
         }
-        let act = if page.done { Act::Next } else { Act::ShowMe };
+        let act = next_act(&model, page);
         command::apply(Command::Lesson(act), &mut model);
     }
     let at = model.lessons.page().map_or(0, |page| page.step);
     Err(format!("The lesson does not come to its end: it stays at step {at}."))
+}
+
+/// Answers the first open question; what is to be done in the machine is shown, once the hints are used up.
+fn next_act(model: &Model, page: &Page) -> Act {
+    let open = page.tasks.iter().find_map(|task| match task {
+        Task::Question(asked) if matches!(asked.state, AnswerState::Open | AnswerState::Wrong) => Some(asked),
+        _ => None,
+    });
+    let answer = |asked: &Question| {
+        let right = model.lessons.guide.as_ref()?.right_answer(asked.number)?;
+        Some(match asked.input {
+            Input::Choice(_) => Act::Choose { question: asked.number, letter: right },
+            _ => Act::Check { question: asked.number, text: right },
+        })
+    };
+    let answer = open.and_then(answer);
+    match answer {
+        _ if page.done => Act::Next,
+        Some(answer) => answer,
+        None if page.more_hints > 0 => Act::Hint,
+        None => Act::ShowMe,
+    }
 }
 
 /// What the numbers of a lesson that is played for its picture are drawn from.
@@ -82,5 +105,6 @@ pub(crate) fn settle(session: &mut Session, model: &mut Model) -> Result<(), Str
 
 /// The machine stands and has told where.
 fn resting(model: &Model) -> bool {
-    model.connection.ready() && model.timeline.reason.is_some() && model.outbox.orders.is_empty()
+    let idle = model.lessons.page().is_none_or(|page| page.busy.is_none() && !page.showing);
+    idle && model.connection.ready() && model.timeline.reason.is_some() && model.outbox.orders.is_empty()
 }

@@ -135,7 +135,12 @@ impl<'a> Cx<'a> {
         response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, label));
         let response = self.explain(response, || entry_words(entry, &key)).on_disabled_hover_ui(|ui| {
             entry_words(entry, &key).show(ui);
-            ui.weak("Not now: the machine is not stopped here, or this server cannot do it.");
+            ui.weak(match entry.command {
+                Command::Lesson(_) | Command::Ui(UiCommand::CheckOrNext) => {
+                    "Not now: an answer, or the machine, is missing."
+                }
+                _ => "Not now: the machine is not stopped here, or this server cannot do it.",
+            });
         });
         if self.model.lessons.highlight() == Some(id) {
             self.stand_out(ui, &response);

@@ -8,6 +8,7 @@ mod cmd;
 mod gdb;
 mod guest;
 mod lessons;
+mod picture;
 mod project;
 mod qemu;
 mod rsp;
@@ -35,6 +36,7 @@ enum Command {
     Test(test::Args),
     Bench(bench::Args),
     Lessons(lessons::Args),
+    Picture(picture::Args),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::main(&args),
         Command::Bench(args) => bench::main(&args),
         Command::Lessons(args) => lessons::main(&args),
+        Command::Picture(args) => picture::main(&args),
     };
     match result {
         Ok(code) => code,

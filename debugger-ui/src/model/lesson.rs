@@ -196,7 +196,8 @@ impl Model {
         self.keep_progress();
         self.lessons.guide = None;
         self.lessons.moving = false;
-        self.page_tables.shown = true;
+        // Without a lesson the page tables have its column.
+        crate::command::apply(crate::command::Command::ShowPageTables(true), self);
     }
 
     /// The learner does something.
@@ -250,11 +251,13 @@ impl Model {
         let Some(guide) = &mut self.lessons.guide else { return };
         let wishes = guide.take_orders();
         let page = guide.page();
-        let mut opens = Vec::new();
-        if page.step_id != self.lessons.begun {
+        let travelling = page.travelling;
+        let mut opens = (Vec::new(), None);
+        // What a step is about is known once it is prepared and the machine stands at its place.
+        if page.busy.is_none() && page.step_id != self.lessons.begun {
             self.lessons.begun.clone_from(&page.step_id);
-            self.lessons.cpu = page.cpu.map(protocol::CpuId);
-            opens.clone_from(&page.show);
+            self.lessons.cpu = page.cpu.or(page.show_cpu).map(protocol::CpuId);
+            opens = (page.show.clone(), page.memory_at);
         }
         for wish in wishes {
             match wish {
@@ -264,10 +267,14 @@ impl Model {
                     self.lessons.moving = true;
                     (advance.wanted, advance.budget) = (self.wanted(), crate::command::FIRST_BUDGET);
                     self.advance(advance, false);
+                    if let Some(asked) = self.asked.as_mut().filter(|_| travelling) {
+                        // Where it stands then is the news, not what it passed.
+                        asked.how = How::Jump;
+                    }
                 }
             }
         }
-        self.open_panels(&opens);
+        self.open_panels(&opens.0, opens.1);
         if let Some(cpu) = self.lessons.cpu.filter(|cpu| self.cpus.get(*cpu).is_some()) {
             self.lessons.cpu = None;
             crate::command::apply(crate::command::Command::SelectCpu(cpu), self);
@@ -276,8 +283,11 @@ impl Model {
     }
 
     /// Panels whose content must be read from the machine to be shown.
-    fn open_panels(&mut self, shown: &[Show]) {
+    fn open_panels(&mut self, shown: &[Show], memory_at: Option<u64>) {
         use crate::command::{Command, apply};
+        if let Some(at) = memory_at {
+            apply(Command::MemoryAt(format!("{at:x}"), false), self);
+        }
         for (show, which) in [(Show::Gdt, Which::Gdt), (Show::Idt, Which::Idt)] {
             if shown.contains(&show) {
                 apply(Command::ShowDescriptorTable(which), self);

@@ -75,7 +75,7 @@ fn work(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>, with_lesson: bool) {
     let beside = with_lesson && ui.available_width() >= THREE_COLUMNS;
     if beside {
         let take = view.takes_focus(Place::Lesson);
-        let panel = Panel::left("lesson").frame(column).default_size(LESSON).size_range(300.0..=480.0);
+        let panel = Panel::left("lesson").frame(column).resizable(false).exact_size(LESSON);
         panel.show(ui, |ui| lesson::show(ui, cx, &mut view.lesson, take));
     }
     // Beside the lesson, so that they never take its room.

@@ -39,10 +39,18 @@ fn asked(page: &Page) -> Option<&Question> {
 
 /// While a question is open, `r` reveals its answer, instead of running until the CPU wakes.
 fn reveals(cx: &mut Cx<'_>) {
-    let open = cx.model.lessons.page().and_then(asked).is_some_and(|question| !question.state.is_over());
-    for command in cx.commands.iter_mut().filter(|command| open && **command == Command::RunToWake) {
-        *command = Command::Lesson(Act::ShowMe);
+    let Some(page) = cx.model.lessons.page() else { return };
+    let open = asked(page).is_some_and(|question| !question.state.is_over());
+    if open && cx.commands.contains(&Command::RunToWake) {
+        cx.commands.retain(|command| *command != Command::RunToWake);
+        reveal(cx, page);
     }
+}
+
+/// The machine does it and the answer is shown. A learner uses up the hints before that; a room has raised its hands.
+fn reveal(cx: &mut Cx<'_>, page: &Page) {
+    cx.commands.extend((0..page.more_hints).map(|_| Command::Lesson(Act::Hint)));
+    cx.push(Command::Lesson(Act::ShowMe));
 }
 
 fn big_panel(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
@@ -114,7 +122,7 @@ fn poll(ui: &mut Ui, cx: &mut Cx<'_>, page: &Page, question: &Question) {
                 let button = egui::Button::new("Reveal").right_text(RichText::new("r").monospace());
                 let response = ui.add_enabled(page.busy.is_none(), button);
                 if response.on_hover_text("The machine does it, and the answer is shown").clicked() {
-                    cx.push(Command::Lesson(Act::ShowMe));
+                    reveal(cx, page);
                 }
             }
         });

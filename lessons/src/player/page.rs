@@ -52,6 +52,8 @@ pub struct Page {
     pub cpu: Option<u16>,
     /// What the player waits for, in words: "The machine goes to this step's place."
     pub busy: Option<String>,
+    /// The machine is brought to a place where the lesson goes on: what it passes on its way is no news.
+    pub travelling: bool,
     /// What went wrong, in words: what happened, what it means, what to do.
     pub trouble: Option<String>,
     /// The lesson is over: the picture and its numbers.

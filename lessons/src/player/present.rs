@@ -32,6 +32,7 @@ impl Player {
             steps: lesson.steps.len(),
             can_back: self.step > 0,
             busy: self.doing.words().map(str::to_owned),
+            travelling: matches!(self.doing, Doing::Beginning | Doing::Entering | Doing::GoingBack),
             trouble: self.trouble.as_ref().map(ToString::to_string),
             showing: self.doing == Doing::Showing,
             done: self.is_done(),

@@ -24,6 +24,10 @@ pub trait Guide: Debug {
     fn refused(&mut self, _refusal: &Refusal) {}
     /// The learner does something.
     fn act(&mut self, act: Act);
+    /// What to type, or which letter, to be right: for the picture in the README, which nobody plays by hand.
+    fn right_answer(&self, _question: usize) -> Option<String> {
+        None
+    }
     /// How far the learner is, where that has changed since it was last taken.
     fn take_progress(&mut self) -> Option<LessonProgress> {
         None
@@ -53,6 +57,10 @@ impl Guide for Player {
 
     fn act(&mut self, act: Act) {
         Player::act(self, act);
+    }
+
+    fn right_answer(&self, question: usize) -> Option<String> {
+        self.key(question)?.right
     }
 
     fn take_progress(&mut self) -> Option<LessonProgress> {

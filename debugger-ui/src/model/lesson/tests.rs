@@ -1,1 +1,165 @@
-//! The lesson in the model: orders out, answers and stops in.
+//! The lesson in the model: orders out, answers and stops in. The player is a script that remembers what it is told.
+
+use super::guide::Guide;
+use super::*;
+use crate::model::connection::Offers;
+use crate::model::inbox::Incoming;
+use crate::model::inbox::tests::stopped;
+use lessons::player::orders::Ticket;
+use protocol::CpuId;
+use protocol::request::{Refusal, StopReason};
+use protocol::run::Run;
+use std::sync::{Arc, Mutex};
+
+/// What the script was told, in words.
+type Told = Arc<Mutex<Vec<String>>>;
+
+#[derive(Debug)]
+struct Script {
+    page: Page,
+    orders: Vec<Wish>,
+    told: Told,
+}
+
+impl Script {
+    fn tell(&self, words: String) {
+        self.told.lock().unwrap().push(words);
+    }
+}
+
+impl Guide for Script {
+    fn page(&self) -> &Page {
+        &self.page
+    }
+
+    fn take_orders(&mut self) -> Vec<Wish> {
+        std::mem::take(&mut self.orders)
+    }
+
+    fn answer(&mut self, ticket: Ticket, answer: Answer) {
+        self.tell(format!("answer {} {answer:?}", ticket.0));
+    }
+
+    fn stopped(&mut self, seen: &Seen<'_>) {
+        self.tell(format!("stopped at {}", seen.position));
+    }
+
+    fn refused(&mut self, refusal: &Refusal) {
+        self.tell(format!("refused {refusal:?}"));
+    }
+
+    fn act(&mut self, act: Act) {
+        self.tell(format!("{act:?}"));
+    }
+}
+
+fn playing(orders: Vec<Wish>) -> (Model, Told) {
+    let mut model = Model::default();
+    let offers = Offers { vendor: true, story: true, ..Offers::default() };
+    model.absorb(Incoming::Connected { offers, hello: None });
+    model.absorb(Incoming::Stopped(Box::new(stopped(Position(7)))));
+    model.outbox.take();
+    let told = Told::default();
+    model.begin_lesson(Box::new(Script { page: Page::default(), orders, told: told.clone() }));
+    (model, told)
+}
+
+fn heard(told: &Told) -> Vec<String> {
+    std::mem::take(&mut *told.lock().unwrap())
+}
+
+/// Goal: what the player reads comes back to it alone; method: a question and its answer, and a refusal of one.
+#[test]
+fn questions_and_answers() {
+    let (mut model, told) = playing(vec![Wish::Read(Ticket(5), Request::Copy)]);
+    assert_eq!(model.outbox.take(), [Order::Read(Purpose::Lesson(Ticket(5)), Request::Copy)]);
+    model.absorb(Incoming::Answer(Purpose::Lesson(Ticket(5)), Answer::Done));
+    model.absorb(Incoming::Answer(Purpose::Lesson(Ticket(6)), Answer::Refused(Refusal::GdbDrives)));
+    assert_eq!(heard(&told), ["answer 5 Done", "answer 6 Refused(GdbDrives)"]);
+    assert!(!model.connection.gdb.attached, "it is the player's to tell what was refused");
+}
+
+/// Goal: a move for the lesson brings the window what it wants to know, and its stop reaches the player before keys that
+/// waited; method: seek, a key meanwhile, the stop.
+#[test]
+fn moves_are_ordinary_stops() {
+    let seek = Request::Seek { position: Position(3), wanted: Wanted::default() };
+    let (mut model, told) = playing(vec![Wish::Move(seek)]);
+    let orders = model.outbox.take();
+    let asked =
+        |order: &Order| matches!(order, Order::Move(Request::Seek { wanted, .. }) if wanted.events_from.is_some());
+    assert!(orders.iter().any(asked), "{orders:?}");
+    assert!(model.connection.running());
+    model.absorb(Incoming::Stopped(Box::new(stopped(Position(3)))));
+    assert_eq!(heard(&told), ["stopped at 3"]);
+    assert!(model.connection.ready() && !model.lessons.moving);
+}
+
+/// Goal: another run takes the old one's place and nothing of the old is kept; method: load one whose events differ.
+#[test]
+fn a_loaded_run_replaces_what_was_known() {
+    let run = Run {
+        version: 1,
+        image_sha256: String::new(),
+        machine: String::new(),
+        config: protocol::request::MachineConfig {
+            cpus: 1,
+            apic_ids: Vec::new(),
+            memory_bytes: 1 << 20,
+            quantum: 64,
+            seed: None,
+            options: String::new(),
+        },
+        inputs: Vec::new(),
+        holds: Vec::new(),
+        end: Position(9),
+    };
+    let load = Request::LoadRun { run: Box::new(run), position: Position(9), wanted: Wanted::default() };
+    let (mut model, _) = playing(vec![Wish::Move(load)]);
+    let event = |position, count| protocol::Event {
+        position: Position(position),
+        clock_ns: 0,
+        cpu: CpuId(0),
+        kind: protocol::EventKind::Online { count },
+    };
+    model.timeline.take_events(vec![event(4, 1)], Position(7));
+    let mut stop = stopped(Position(9));
+    (stop.epoch, stop.events) = (2, vec![event(5, 2)]);
+    model.absorb(Incoming::Stopped(Box::new(stop)));
+    assert_eq!(model.timeline.events, [event(5, 2)], "the old run's event at 4 is gone, the new one's is there");
+}
+
+/// Goal: a refused move reaches the player; a refusal of the user's own does not; method: one of each.
+#[test]
+fn refusals() {
+    let seek = Request::Seek { position: Position(3), wanted: Wanted::default() };
+    let (mut model, told) = playing(vec![Wish::Move(seek)]);
+    model.absorb(Incoming::Refused(Refusal::GdbDrives));
+    model.absorb(Incoming::Refused(Refusal::NothingToUndo));
+    assert_eq!(heard(&told), ["refused GdbDrives"]);
+}
+
+/// Goal: a lesson opens once its progress was read and the machine stands, whichever comes last; method: read first.
+#[test]
+fn a_lesson_waits_for_the_machine() {
+    let mut model = Model::default();
+    model.open_lesson("wake".to_owned());
+    assert!(matches!(&model.lessons.errands[..], [Errand::Load(id)] if id == "wake"));
+    model.absorb_kept(Kept::Loaded { id: "wake".to_owned(), seed: 1, saved: None, trouble: None });
+    assert!(model.lessons.page().is_none(), "no machine yet");
+    let offers = Offers { vendor: true, story: true, ..Offers::default() };
+    model.absorb(Incoming::Connected { offers, hello: None });
+    let stop = protocol::request::Stopped { reason: StopReason::None, ..stopped(Position(0)) };
+    model.absorb(Incoming::Stopped(Box::new(stop)));
+    assert_eq!(model.lessons.page().map(|page| page.lesson.as_str()), Some("wake"));
+    assert!(model.outbox.orders.iter().any(|order| matches!(order, Order::Read(Purpose::Lesson(_), _))));
+}
+
+/// Goal: a lesson that is not there names those that are; method: a wrong word.
+#[test]
+fn no_such_lesson() {
+    let mut model = Model::default();
+    model.open_lesson("a1".to_owned());
+    assert!(model.notice.unwrap().contains("wake"));
+    assert!(model.lessons.errands.is_empty());
+}

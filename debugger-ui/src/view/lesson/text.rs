@@ -7,6 +7,7 @@ use crate::ui::theme::{mono, words};
 use crate::ui::words::Words;
 use crate::view::Cx;
 use egui::{Color32, Frame, Label, Margin, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2};
+use lessons::player::orders::Act;
 use lessons::text::{Block, Span};
 
 /// Size of a lesson's words, in points.
@@ -54,8 +55,9 @@ pub fn line(ui: &mut Ui, cx: &mut Cx<'_>, spans: &[Span], size: f32, colour: Col
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = vec2(0.0, 2.0);
         ui.spacing_mut().interact_size.y = size + 4.0;
-        for (at, span) in spans.iter().enumerate() {
-            ui.push_id(at, |ui| self::span(ui, cx, span, size, colour));
+        // Straight into the line, not in parts of their own: only so one span begins where the last one ended.
+        for span in spans {
+            self::span(ui, cx, span, size, colour);
         }
     });
 }
@@ -136,16 +138,18 @@ pub fn key_words(id: &str) -> String {
 /// A link to another step or lesson.
 fn link(ui: &mut Ui, cx: &mut Cx<'_>, to: &str, text: &str, size: f32) {
     let response = ui.add(egui::Link::new(RichText::new(text).font(words(size))));
-    let target = to.split_once(':');
-    let says = match target {
-        Some(("lesson", _)) => "Opens that lesson. What you did here is kept.",
-        _ => "Names a step of this lesson. Back and Next lead there.",
+    let (says, command) = match to.split_once(':') {
+        Some(("lesson", id)) => {
+            ("Opens that lesson. What you did here is kept.", Some(Command::OpenLesson(id.to_owned())))
+        }
+        Some(("step", id)) => {
+            ("Goes to that step, if you were there before.", Some(Command::Lesson(Act::GoTo(id.to_owned()))))
+        }
+        _ => ("Leads nowhere.", None),
     };
     let name = text.to_owned();
-    if cx.explain(response, || Words::new(name.clone(), says)).clicked()
-        && let Some(("lesson", id)) = target
-    {
-        cx.push(Command::OpenLesson(id.to_owned()));
+    if cx.explain(response, || Words::new(name.clone(), says)).clicked() {
+        cx.commands.extend(command);
     }
 }
 
