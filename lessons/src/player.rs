@@ -13,6 +13,8 @@ mod perform;
 mod play;
 mod prepare;
 mod present;
+#[cfg(test)]
+mod tests;
 mod travel;
 mod trouble;
 mod world;

@@ -7,11 +7,14 @@
 
 use super::driver::Driver;
 use super::words;
+use crate::project;
 use crate::test::Report;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use lessons::check::Against;
 use lessons::lesson::{InputKind, Lesson};
 use lessons::player::page::{AnswerState, Question, Task};
 use lessons::player::{Act, Player};
+use protocol::profile::Profile;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +23,8 @@ use std::time::Instant;
 
 /// Proves that lessons can be played to their end.
 ///
-/// Reads each lesson and plays it with many seeds: every listed wrong answer must be refused with its feedback, the right one accepted, the script must
+/// Reads each lesson, checks what can be told without a machine (symbols, links, terms, the text budget), and plays it with
+/// many seeds: every listed wrong answer must be refused with its feedback, the right one accepted, the script must
 /// meet the goals, and whoever does nothing must not get on. Prints a line for each lesson, and one for each mistake, with
 /// file and line.
 #[derive(clap::Args, Debug)]
@@ -93,6 +97,7 @@ fn check(ids: &[String], seeds: &[u64], verbose: bool, report: &mut Report) -> R
             Err(error) => report.case(&format!("lesson {id}: its file"), Err(anyhow::anyhow!("{error}"))),
         }
     }
+    statically(&lessons, report)?;
     let mut games: Vec<Game> = Vec::new();
     for lesson in &lessons {
         games.push(Game { lesson: Arc::clone(lesson), seed: seeds.first().copied().unwrap_or(1), idle: true });
@@ -103,6 +108,38 @@ fn check(ids: &[String], seeds: &[u64], verbose: bool, report: &mut Report) -> R
         tell(lesson, &played, report);
     }
     Ok(())
+}
+
+/// What can be told without a machine.
+fn statically(lessons: &[Arc<Lesson>], report: &mut Report) -> Result<()> {
+    let path = project::profile();
+    let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let profile: Profile = serde_json::from_str(&text).with_context(|| format!("{} is no profile", path.display()))?;
+    let mut course: Vec<Arc<Lesson>> = lessons.to_vec();
+    for id in super::ids()? {
+        if !course.iter().any(|lesson| lesson.id == id) {
+            course.extend(super::read(&id)?.ok().map(Arc::new));
+        }
+    }
+    let catalog = commands()?;
+    let commands: Vec<&str> = catalog.iter().map(String::as_str).collect();
+    let against = Against { lessons: &course, profile: Some(&profile), commands: &commands };
+    for lesson in lessons {
+        let problems = lessons::check::check(lesson, &against);
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        told.iter().for_each(|problem| println!("FAILED  {problem}"));
+        let failed = told.iter().map(|problem| format!("lesson {}: {problem}", lesson.id));
+        report.cases(u64::from(told.is_empty()), failed);
+    }
+    Ok(())
+}
+
+/// Ids of the window's commands: the words in quotation marks in its catalog. xtask does not link the window.
+fn commands() -> Result<Vec<String>> {
+    let path = project::root().join("debugger-ui/src/command/catalog.rs");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let is_id = |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    Ok(text.split('"').skip(1).step_by(2).filter(is_id).map(str::to_owned).collect())
 }
 
 /// Plays all games, on a few machines at once.
