@@ -153,31 +153,47 @@ impl World {
                 machine.load(self.clean_run(base), base).await?;
                 clean = true;
             }
-            machine.go_to(base).await?;
-            let mut from = base;
-            for stop in &of.stop {
-                if let Stop::Step(id) = stop {
-                    let other = self.lesson.steps.iter().position(|step| step.id == *id).and_then(|at| places[at]);
-                    let Some(place) = other else {
-                        return Err(Trouble::Lesson(format!(
-                            "the step `{}` stands where `{id}` does, which has no place",
-                            of.id
-                        )));
-                    };
-                    machine.go_to(place).await?;
-                } else {
-                    self.find(&mut machine, stop, from).await?;
+            match self.find_place(&mut machine, of, base, places).await {
+                Ok(place) => {
+                    places[earlier] = Some(place);
+                    base = place;
                 }
-                from = machine.seat.position;
+                // An earlier step that has no place in this machine keeps nobody from the later ones.
+                Err(Trouble::NeverCame | Trouble::Ended(_) | Trouble::Lesson(_)) if earlier < step => {}
+                Err(trouble) => return Err(trouble),
             }
-            places[earlier] = Some(from);
-            base = from;
         }
         if !clean || base > machine.seat.end {
             machine.load(self.clean_run(base), base).await?;
         }
         machine.seek(base).await?;
         Ok(base)
+    }
+
+    /// Goes through the stops of a step, from the place of the step before on.
+    async fn find_place(
+        &self,
+        machine: &mut Traveller,
+        step: &Step,
+        base: Position,
+        places: &[Option<Position>],
+    ) -> Result<Position, Trouble> {
+        machine.go_to(base).await?;
+        let mut from = base;
+        for stop in &step.stop {
+            if let Stop::Step(id) = stop {
+                let place = self.lesson.step(id).and_then(|(at, _)| places.get(at).copied().flatten());
+                let Some(place) = place else {
+                    let what = format!("the step `{}` stands where `{id}` does, which has no place", step.id);
+                    return Err(Trouble::Lesson(format!("{}:{}: {what}", self.lesson.file, step.block_line)));
+                };
+                machine.go_to(place).await?;
+            } else {
+                self.find(machine, stop, from).await?;
+            }
+            from = machine.seat.position;
+        }
+        Ok(from)
     }
 
     /// Reads everything a step needs, from private copies of the machine as it stands.

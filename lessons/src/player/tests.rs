@@ -344,6 +344,17 @@ fn a_stop_that_never_comes() {
     assert_eq!(bench.player.page().trouble, None);
 }
 
+/// Goal: a step without a place keeps nobody from the later ones. Method: the first step's stop never comes; skip it.
+#[test]
+fn a_later_step_has_its_place_all_the_same() {
+    let text = LESSON.replacen("before ipi(delivery=init, to=1)", "before ipi(delivery=init, to=1, nth=3)", 1);
+    let mut bench = Bench::new(&text, None);
+    assert!(bench.player.page().trouble.is_some());
+    bench.act(Act::Skip);
+    let page = bench.player.page();
+    assert_eq!((page.step_id.as_str(), page.trouble.clone(), bench.machine.position), ("predict", None, SIPI - 1));
+}
+
 /// Goal: a run that is told piece by piece is waited for, and the learner's pause ends it in words. Method: pieces of one
 /// step; then a stop that says it was interrupted.
 #[test]

@@ -264,6 +264,8 @@ impl Run {
             let page = player.page().clone();
             if let Some(trouble) = &page.trouble {
                 self.problem(lesson, step.block_line, &format!("step `{}`: {trouble}", step.id));
+                act(driver, &mut player, Act::Skip)?;
+                continue;
             }
             if page.step != number + 1 {
                 bail!("page {} is shown instead of step {} (`{}`)", page.step, number + 1, step.id);

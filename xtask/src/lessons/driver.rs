@@ -4,8 +4,14 @@
 use crate::cmd::Background;
 use crate::{gdb, rsp};
 use anyhow::{Result, bail};
+use lessons::expr::{Moment, name_at};
 use lessons::player::{Order, Player, Seen};
-use protocol::request::{Advance, Answer, Direction, Refusal, Request, StopReason, Stopped, Until, Wanted};
+use protocol::profile::Profile;
+use protocol::request::{
+    Advance, Answer, CodeLine, Direction, MAX_EVENTS, Refusal, Request, StopReason, Stopped, Until, Wanted,
+};
+use protocol::{CpuId, CpuState, Position};
+use std::sync::Arc;
 
 /// Steps in one piece of a run.
 const PIECE: u64 = 5_000_000;
@@ -14,10 +20,13 @@ const MAX_ORDERS: usize = 50_000;
 
 /// The machine and the last thing it told.
 pub struct Driver {
+    address: String,
     client: rsp::Client,
     _machine: Background,
     last: Option<Stopped>,
     refusal: Option<Refusal>,
+    /// The names in the image, once they were asked for.
+    profile: Option<Arc<Profile>>,
 }
 
 impl Driver {
@@ -25,7 +34,8 @@ impl Driver {
     pub fn start() -> Result<Self> {
         let (child, address) = gdb::start_machine(&[], false)?;
         let machine = Background(child);
-        Ok(Self { client: rsp::Client::connect(&address)?, _machine: machine, last: None, refusal: None })
+        let client = rsp::Client::connect(&address)?;
+        Ok(Self { address, client, _machine: machine, last: None, refusal: None, profile: None })
     }
 
     /// Does what the player orders, until it orders nothing more.
@@ -54,13 +64,77 @@ impl Driver {
     }
 
     /// What the machine's own narrator says of the last events.
-    pub fn narration(&mut self, lines: usize) -> Result<Vec<String>> {
-        self.monitor(&format!("narrate {lines}"))
+    pub fn narration(&mut self, events: usize) -> Result<Vec<String>> {
+        self.monitor(&format!("narrate {events}"))
+    }
+
+    /// How many events lie after a position, up to now.
+    pub fn events_since(&mut self, position: Position) -> Result<usize> {
+        let to = Position(u64::MAX);
+        match self.client.request(&Request::Events { from: position, to, limit: MAX_EVENTS })? {
+            Answer::Events(events) => Ok(events.len()),
+            _ => Ok(0),
+        }
+    }
+
+    /// What the kernel printed from a byte on, up to now, and how many bytes there are.
+    pub fn console(&mut self, offset: u64) -> Result<(String, u64)> {
+        match self.client.request(&Request::Console { offset })? {
+            Answer::Console(text) => Ok((String::from_utf8_lossy(&text.bytes).into_owned(), text.total)),
+            _ => Ok((String::new(), offset)),
+        }
     }
 
     /// The code from where a CPU stands.
-    pub fn code(&mut self, cpu: usize) -> Result<Vec<String>> {
-        self.monitor(&format!("code {} {cpu} 4", self.pc(cpu)))
+    pub fn code(&mut self, cpu: CpuId, count: u16) -> Result<Vec<String>> {
+        let Some(state) = self.state(cpu) else { return Ok(Vec::new()) };
+        let linear = state.linear_pc();
+        match self.client.request(&Request::Code { cpu, linear, before: 0, count })? {
+            Answer::Code(lines) => {
+                let text = |line: &CodeLine| format!("{}  {}", line.linear, line.intel);
+                Ok(lines.iter().map(text).collect())
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Where a CPU stands, with the name of the place.
+    pub fn place(&mut self, cpu: CpuId) -> Result<String> {
+        let Some(state) = self.state(cpu) else { return Ok(String::new()) };
+        let linear = state.linear_pc();
+        let name = self.name(linear.0)?.map(|name| format!(" <{name}>")).unwrap_or_default();
+        Ok(format!("{cpu}: {}, {}, at {} = {linear}{name}", state.activity, state.mode, state.cs_ip()))
+    }
+
+    fn state(&self, cpu: CpuId) -> Option<CpuState> {
+        self.last.as_ref()?.cpus.get(usize::from(cpu.0)).cloned()
+    }
+
+    /// The symbol at or before an address, as the lessons' own expressions find it.
+    fn name(&mut self, linear: u64) -> Result<Option<String>> {
+        const ROUNDS: usize = 8;
+        if self.profile.is_none()
+            && let Answer::Profile(Some(profile)) = self.client.request(&Request::Profile)?
+        {
+            self.profile = Some(Arc::new(profile));
+        }
+        let Some(last) = &self.last else { return Ok(None) };
+        let here = last.position;
+        let mut moment = Moment::new(self.profile.clone(), Arc::default(), here, here).with_cpus(&last.cpus);
+        for _ in 0..ROUNDS {
+            if let Some(found) = name_at(&mut moment, linear) {
+                let written = |(name, behind): (String, u64)| match behind {
+                    0 => name,
+                    behind => format!("{name}+{behind:#x}"),
+                };
+                return Ok(found.map(written));
+            }
+            for request in moment.take_missing() {
+                let answer = self.client.request(&request)?;
+                moment.learn(&request, answer);
+            }
+        }
+        Ok(None)
     }
 
     /// What the machine told last.
@@ -79,14 +153,11 @@ impl Driver {
         })
     }
 
-    fn pc(&self, cpu: usize) -> String {
-        let state = self.last.as_ref().and_then(|stopped| stopped.cpus.get(cpu));
-        state.map_or_else(String::new, |state| format!("{:#x}", state.linear_pc().0))
-    }
-
-    /// What a `monitor` command prints.
+    /// What a `monitor` command prints. It comes over a connection of its own: whoever sends one is a gdb to the server,
+    /// and drives the machine until it goes.
     pub fn monitor(&mut self, command: &str) -> Result<Vec<String>> {
-        let text = self.client.monitor(command)?;
+        let text = rsp::Client::connect(&self.address)?.monitor(command)?;
+        self.client.request(&Request::TakeOver)?;
         Ok(text.lines().map(str::to_owned).collect())
     }
 

@@ -9,7 +9,7 @@ use lessons::platform::{self, Store};
 use lessons::player::page::{AnswerState, Input, Page, Task};
 use lessons::player::{Act, Player};
 use protocol::breakpoint::EventFilter;
-use protocol::request::{Advance, Direction, Edit, Place, Request, Until, Wanted};
+use protocol::request::{Advance, Direction, Edit, Place, Request, StopReason, Until, Wanted};
 use protocol::{Activity, CpuId, PhysAddr, Position};
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::PathBuf;
@@ -73,7 +73,8 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     let seed = args.seed.unwrap_or_else(platform::draw_seed);
     let player = Player::new(Arc::clone(&lesson), seed, saved);
-    let mut game = Game { driver: Driver::start()?, player, lesson, store, cpu: CpuId(0), shown: String::new() };
+    let driver = Driver::start()?;
+    let mut game = Game { driver, player, lesson, store, cpu: CpuId(0), shown: String::new(), console: 0 };
     game.play()
 }
 
@@ -86,6 +87,8 @@ struct Game {
     cpu: CpuId,
     /// The step whose text was shown.
     shown: String,
+    /// So many bytes of the kernel's console were shown.
+    console: u64,
 }
 
 /// What a line did.
@@ -103,6 +106,7 @@ impl Game {
     fn play(&mut self) -> Result<ExitCode> {
         self.driver.serve(&mut self.player)?;
         println!("{} ({} minutes). `help` lists the commands.", self.lesson.title, self.lesson.minutes);
+        self.console = self.driver.console(u64::MAX)?.1;
         self.show_page(true);
         self.save();
         let interactive = std::io::stdin().is_terminal();
@@ -123,15 +127,18 @@ impl Game {
                 println!("> {line}");
             }
             let before = self.player.page().clone();
+            let from = self.position();
             match self.command(line)? {
                 Did::Quit => break,
                 Did::Words => {}
                 did => {
                     self.driver.serve(&mut self.player)?;
-                    if matches!(did, Did::Machine) {
-                        self.narrate()?;
+                    let moved = matches!(did, Did::Machine);
+                    // What a button or the player does to the machine is told as well, but not the way to another step.
+                    if moved || self.position() != from && self.player.page().step_id == self.shown {
+                        self.narrate(from)?;
                     }
-                    self.show_news(&before);
+                    self.show_news(&before, !moved);
                     self.save();
                 }
             }
@@ -207,7 +214,7 @@ impl Game {
 
     fn look(&mut self, word: &str, rest: &str) -> Result<Did> {
         let lines = match word {
-            "code" => self.driver.code(usize::from(self.cpu.0))?,
+            "code" => self.driver.code(self.cpu, 6)?,
             "why" => self.driver.narration(8)?,
             "mon" => self.driver.monitor(rest)?,
             _ => self.driver.monitor("cpus")?,
@@ -256,6 +263,7 @@ impl Game {
                     Ok(cpu) if usize::from(cpu) < cpus => self.cpu = CpuId(cpu),
                     _ => println!("There are CPUs 0 to {}.", cpus.saturating_sub(1)),
                 }
+                println!("  {}", self.driver.place(self.cpu)?);
                 return self.look("code", "");
             }
             "type" => {
@@ -304,30 +312,41 @@ impl Game {
         }
     }
 
-    fn narrate(&mut self) -> Result<()> {
-        for line in self.driver.narration(1)? {
-            println!("  {line}");
+    fn position(&self) -> Position {
+        self.driver.last().map_or(Position(0), |stopped| stopped.position)
+    }
+
+    /// What just happened, where the selected CPU stands now, and what comes next.
+    fn narrate(&mut self, from: Position) -> Result<()> {
+        const MOST: usize = 6;
+        let here = self.position();
+        if here < from {
+            println!("  Back to step {here}.");
+        } else {
+            let events = self.driver.events_since(from)?;
+            if events > MOST {
+                println!("  ({} events before these)", events - MOST);
+            }
+            if events > 0 {
+                self.driver.narration(events.min(MOST))?.iter().for_each(|line| println!("  {line}"));
+            }
+            println!("  Step {here}.");
         }
-        let Some(stopped) = self.driver.last() else { return Ok(()) };
-        if let Some(state) = stopped.cpus.get(usize::from(self.cpu.0)) {
-            println!(
-                "  {}: {}, {}, at {} (linear {}), step {}",
-                state.cpu,
-                state.activity,
-                state.mode,
-                state.cs_ip(),
-                state.linear_pc(),
-                stopped.position
-            );
+        let (text, total) = self.driver.console(self.console)?;
+        self.console = total;
+        text.lines().filter(|line| !line.trim().is_empty()).for_each(|line| println!("  | {line}"));
+        if let Some(why) = self.driver.last().and_then(|stopped| in_words(&stopped.reason)) {
+            println!("  {why}");
         }
-        for line in self.driver.code(usize::from(self.cpu.0))?.iter().take(1) {
-            println!("  next {line}");
+        println!("  {}", self.driver.place(self.cpu)?);
+        for line in self.driver.code(self.cpu, 1)? {
+            println!("  next: {line}");
         }
         Ok(())
     }
 
     /// What is new on the page.
-    fn show_news(&mut self, before: &Page) {
+    fn show_news(&mut self, before: &Page, ask_again: bool) {
         let page = self.player.page().clone();
         if page.step_id != self.shown || before.ending != page.ending {
             self.show_page(true);
@@ -367,7 +386,7 @@ impl Game {
         if page.done && !before.done {
             words::blocks(&page.then).iter().for_each(|line| println!("{line}"));
             println!("(`next`)");
-        } else {
+        } else if ask_again {
             self.show_open();
         }
     }
@@ -433,7 +452,23 @@ impl Game {
                 for choice in choices {
                     println!("  {}  {}", choice.letter, words::line(&choice.says));
                 }
+                println!("  (`= A`, or another letter)");
             }
         }
     }
+}
+
+/// Why the machine stopped, where that needs words.
+fn in_words(reason: &StopReason) -> Option<String> {
+    Some(match reason {
+        StopReason::CannotStep { why } => format!("No step: {why}"),
+        StopReason::StartOfTime => "This is the first step.".into(),
+        StopReason::AllWaiting => "All CPUs wait, and nothing is on its way. `type` sends something.".into(),
+        StopReason::TripleFault { cpu } => {
+            format!("{cpu} shut down after a triple fault. `why` tells the causes, `S` goes back.")
+        }
+        StopReason::Unsupported { cpu, what } => format!("{cpu}: this machine does not have {what}."),
+        StopReason::Exit { value } => format!("The kernel ended the run with {value:#x}."),
+        _ => return None,
+    })
 }

@@ -6,15 +6,13 @@ use lessons::text::{Block, Span};
 const WIDTH: usize = 96;
 
 /// The window's commands that the terminal has too: id, what to type.
-const KEYS: [(&str, &str); 17] = [
+const KEYS: [(&str, &str); 15] = [
     ("step-cpu", "s"),
     ("step-cpu-back", "S"),
     ("over", "n"),
     ("over-back", "N"),
     ("event", "e"),
-    ("next-event", "e"),
     ("event-back", "E"),
-    ("previous-event", "E"),
     ("run", "c"),
     ("run-back", "C"),
     ("run-to-wake", "wake"),
@@ -23,7 +21,7 @@ const KEYS: [(&str, &str); 17] = [
     ("undo", "u"),
     ("hint", "h"),
     ("show-me", "show"),
-    ("next", "next"),
+    ("go-console", "type"),
 ];
 
 /// A line of spans as plain words.

@@ -42,11 +42,11 @@ impl FakeMachine {
     /// RAX of CPU 0: counts from 1000h, or from what was written into it.
     fn rax(&self) -> u64 {
         let written = self.inputs.iter().rev().filter(|input| input.position.0 <= self.position);
-        let written = written.filter_map(|input| match &input.kind {
+        let mut written = written.filter_map(|input| match &input.kind {
             InputKind::Edit(Edit::Register { value, .. }) => Some((input.position.0, *value)),
             _ => None,
         });
-        let (at, value) = written.last().unwrap_or((0, 0x1000));
+        let (at, value) = written.next().unwrap_or((0, 0x1000));
         value + (self.position - at)
     }
 
