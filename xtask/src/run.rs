@@ -23,7 +23,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     guest::build()?;
     build::host(&["debugger-ui"], args.release)?;
     let mut window = Command::new(project::program("firstlight", args.release));
-    // It finds the kernel in the folder of guest images, unless it is told to connect elsewhere.
+    // The kernel is inside it, as it was just built.
     window.args(&args.arguments);
     println!("$ {}", cmd::line(&window));
     let status = window.status().map_err(|error| cmd::explain(&window, error))?;
