@@ -204,6 +204,9 @@ pub struct View {
     installed: Option<(&'static Tokens, f32)>,
     /// A panel that takes the focus when it is drawn next.
     focus: Option<Panel>,
+    /// What had the focus in the frame before, and before the palette was opened.
+    had_focus: Option<egui::Id>,
+    before_palette: Option<egui::Id>,
     /// Which panel is shown where there is room for one only.
     column: Panel,
     /// Which panel the Lecture layout shows large.
@@ -233,6 +236,8 @@ impl Default for View {
             value: None,
             installed: None,
             focus: None,
+            had_focus: None,
+            before_palette: None,
             column: Panel::Code,
             lecture: Panel::Lesson,
             transport_height: 24.0,
@@ -282,6 +287,7 @@ impl View {
         for command in cx.commands.iter_mut().filter(|command| **command == Command::Why(None)) {
             *command = Command::Why(value.clone());
         }
+        self.keep_focus(ui.ctx(), model);
         theme::focus_ring(ui.ctx(), cx.t);
         self.note = cx.kept.take().or(self.note.take());
         self.meanings(&mut cx);
@@ -298,6 +304,32 @@ impl View {
             Typing::Field
         } else {
             Typing::Nowhere
+        }
+    }
+
+    /// The focus is never lost because what had it is gone: it goes back to where it was before the palette, or to the
+    /// panel that matters. Escape and clicks beside everything take it away on purpose.
+    fn keep_focus(&mut self, ctx: &egui::Context, model: &Model) {
+        let focused = ctx.memory(|memory| memory.focused());
+        if self.palette.is_open() {
+            self.before_palette = self.before_palette.or(self.had_focus);
+            return;
+        }
+        let there = |id: &egui::Id| ctx.read_response(*id).is_some();
+        if let Some(before) = self.before_palette.take().filter(there) {
+            ctx.memory_mut(|memory| memory.request_focus(before));
+            self.had_focus = Some(before);
+            return;
+        }
+        match (focused, self.had_focus) {
+            (Some(id), _) => self.had_focus = Some(id),
+            (None, Some(id)) if there(&id) => self.had_focus = None,
+            (None, Some(_)) => {
+                self.had_focus = None;
+                let lesson = self.layout(model) == Layout::Lesson && model.lessons.page().is_some();
+                self.focus = self.focus.or(Some(if lesson { Panel::Lesson } else { Panel::Code }));
+            }
+            (None, None) => {}
         }
     }
 

@@ -43,7 +43,7 @@ pub fn chip(ui: &mut Ui, t: &Tokens, chip: &Chip<'_>) -> Response {
     };
     let edge = if set { t.link } else { t.hairline };
     let rect = rect.shrink(0.5);
-    ui.painter().rect(rect, CornerRadius::same(3), fill, Stroke::new(1.0, edge), StrokeKind::Inside);
+    ui.painter().rect(rect, CornerRadius::same(3), fill, t.stroke(1.0, edge), StrokeKind::Inside);
     let colour = if set { t.strong } else { t.weak };
     let baseline = rect.center().y;
     let name_at = rect.left_center() + vec2(5.0, -name.size().y / 2.0);

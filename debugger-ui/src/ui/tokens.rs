@@ -76,7 +76,7 @@ pub const DARK: Tokens = Tokens {
     hover: rgb(0x2d3541),
     chosen: rgb(0x1f3347),
     hairline: rgb(0x2b323c),
-    frame: rgb(0x6b7787),
+    frame: rgb(0x748092),
     text: rgb(0xd8dee6),
     strong: rgb(0xffffff),
     weak: rgb(0xa3aebb),

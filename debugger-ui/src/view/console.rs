@@ -6,8 +6,8 @@ use crate::command::{Command, Panel, UiCommand};
 use crate::ui::keys;
 use crate::ui::theme::mono;
 use egui::{
-    Event, EventFilter, Frame, Key, Label, Margin, Modifiers, RichText, Role, ScrollArea, Sense, Stroke, TextWrapMode,
-    Ui, WidgetInfo, vec2,
+    Event, EventFilter, Frame, Key, Label, Margin, Modifiers, RichText, Role, ScrollArea, Sense, TextWrapMode, Ui,
+    WidgetInfo, vec2,
 };
 
 /// What the panel remembers.
@@ -30,7 +30,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
     };
     let frame = Frame::new()
         .fill(cx.t.sunken)
-        .stroke(Stroke::new(1.0, cx.t.hairline))
+        .stroke(cx.t.stroke(1.0, cx.t.hairline))
         .corner_radius(4)
         .inner_margin(Margin::symmetric(8, 4));
     if cx.model.console.unread > 0 {

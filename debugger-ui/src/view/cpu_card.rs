@@ -9,7 +9,7 @@ use crate::model::why::Target;
 use crate::ui::bitfield::{Chip, chip};
 use crate::ui::theme::{mono, words};
 use crate::ui::words::Words;
-use egui::{CollapsingHeader, Label, Rect, RichText, ScrollArea, Stroke, Ui, vec2};
+use egui::{CollapsingHeader, Label, Rect, RichText, ScrollArea, Ui, vec2};
 use lessons::player::page::Show;
 use protocol::cpu::CpuState;
 use protocol::{Activity, Mode};
@@ -104,7 +104,7 @@ fn stairs(ui: &mut Ui, cx: &Cx<'_>, mode: Mode, asleep: bool) {
         if step == mode && !asleep {
             ui.painter().rect_filled(bar, 1, cx.t.mode(step));
         } else {
-            ui.painter().rect_stroke(bar, 1, Stroke::new(1.0, cx.t.frame), egui::StrokeKind::Inside);
+            ui.painter().rect_stroke(bar, 1, cx.t.stroke(1.0, cx.t.frame), egui::StrokeKind::Inside);
         }
     }
 }

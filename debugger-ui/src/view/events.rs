@@ -68,11 +68,8 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
     let outcome = tree::show(ui, t, spec, state, |ui, at, rect| {
         let row = &rows[at];
         let event = &events[row.event()];
-        let mut painter = ui.painter().clone();
+        let painter = ui.painter();
         let future = row.event() >= past;
-        if future {
-            painter.set_opacity(0.6);
-        }
         if row.event() + 1 == past {
             painter.rect_filled(rect, 2, t.chosen);
         }
@@ -84,6 +81,8 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
             t.fault
         } else if again {
             t.link
+        } else if future {
+            t.weak
         } else {
             t.text
         };

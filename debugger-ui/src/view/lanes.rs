@@ -2,11 +2,12 @@
 //! page-table root below it, and IPIs as arrows between the rows.
 //!
 //! What stands in which column is worked out by [`crate::model::lanes`]; here columns get widths (`axis`) and are
-//! painted (`paint`), only those in view. The track is a slider for the keyboard and the screen reader; the rows'
-//! names are buttons that tell the row's state in words, so that the lanes can be read as a table.
+//! painted (`paint`), only those in view. For the keyboard and the screen reader the track is a slider, and the lanes
+//! are a table with a row for each CPU (`spoken`).
 
 mod axis;
 mod paint;
+mod spoken;
 
 use super::Cx;
 use crate::command::Command;
@@ -16,7 +17,7 @@ use crate::model::timeline::{Kept, position_words, time_words};
 use crate::ui::theme::{mono, words};
 use crate::ui::words::Words;
 use axis::Axis;
-use egui::{Align2, EventFilter, Key, Rect, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2};
+use egui::{Align2, EventFilter, Key, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 use protocol::request::Direction;
 
 /// Height of the column labels above the rows.
@@ -71,19 +72,15 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
     } else {
         state.cursor = None;
     }
-    let mut label = track_words(cx.model, state.cursor);
-    if let Some(kept) = cx.model.timeline.kept {
-        label.push_str(&format!("; {}", kept_words(kept)));
-    }
-    response.widget_info(|| WidgetInfo::labeled(Role::Slider, true, &label));
+    spoken::slider(ui, cx, state.cursor, &response);
     cx.explain(response, || Words::term("story-time").unwrap_or_default());
 
     let rows = Rect::from_min_max(pos2(track.left(), track.top() + HEAD), pos2(track.right(), track.bottom() - FOOT));
     paint::track(ui, cx, state, track, rows);
     row_names(ui, cx, state, names);
     scale(ui, cx, area);
-    ui.painter().vline(names.right(), area.y_range(), Stroke::new(1.0, cx.t.hairline));
-    ui.painter().hline(area.x_range(), area.bottom() - 0.5, Stroke::new(1.0, cx.t.hairline));
+    ui.painter().vline(names.right(), area.y_range(), cx.t.stroke(1.0, cx.t.hairline));
+    ui.painter().hline(area.x_range(), area.bottom() - 0.5, cx.t.stroke(1.0, cx.t.hairline));
 }
 
 /// Keeps the selected CPU's row in view, and lets the wheel scroll where there are more rows than fit.
@@ -233,17 +230,6 @@ fn column_words(model: &Model, column: usize) -> String {
     if it.label.is_empty() { at } else { format!("{}\n{at}", it.label) }
 }
 
-/// The track as a slider with value text.
-fn track_words(model: &Model, cursor: Option<usize>) -> String {
-    let columns = last_shown(model) + 1;
-    let now = model.lanes.now.column;
-    let column = cursor.unwrap_or(now).min(columns - 1);
-    let covered = if model.lessons.covered() { ". The future is covered while you predict" } else { "" };
-    let what = column_words(model, column).replace('\n', ", ");
-    let place = if cursor.is_none() || column == now { "NOW, " } else { "" };
-    format!("Timeline, {place}column {} of {columns}: {what}{covered}", column + 1)
-}
-
 /// The names at the left: a button for each row in view.
 fn row_names(ui: &mut Ui, cx: &mut Cx<'_>, state: &State, names: Rect) {
     let model = cx.model;
@@ -256,14 +242,16 @@ fn row_names(ui: &mut Ui, cx: &mut Cx<'_>, state: &State, names: Rect) {
         cx.t.weak,
     );
     let clip = ui.painter().with_clip_rect(rows);
+    let ui = &mut spoken::table(ui, model, names);
     for (at, row) in model.lanes.rows.iter().enumerate() {
         let y = rows.top() + (at as f32 - state.top) * ROW;
         let rect = Rect::from_min_size(pos2(names.left(), y), vec2(NAMES, ROW));
         if !rect.intersects(rows) {
             continue;
         }
-        let mut child = ui.new_child(UiBuilder::new().id_salt(("row", at)).max_rect(rect));
+        let mut child = spoken::row(ui, at, rect);
         child.set_clip_rect(rows);
+        spoken::cells(&child, model, row, at, rect);
         let response = child.interact(rect.intersect(rows), child.scope_id().with("name"), Sense::click());
         response.widget_info(|| {
             WidgetInfo::selected(Role::Button, true, row.selected, format!("{}: {}", row.label, row.words))
@@ -309,7 +297,7 @@ pub(super) const fn short_word(mode: protocol::Mode) -> &'static str {
 fn kept_words(kept: Kept) -> String {
     let (from, to) = (position_words(kept.from), position_words(kept.to));
     let ran = if kept.to > kept.from { format!(", run up to step {to}") } else { String::new() };
-    format!("before my change at step {from}: kept{ran} (u)")
+    crate::ui::keys::with_hint(&format!("before my change at step {from}: kept{ran}"), "undo")
 }
 
 /// The scale: step and time of NOW.

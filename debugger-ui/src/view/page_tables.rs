@@ -9,11 +9,11 @@ use crate::model::Model;
 use crate::model::page_tables::rows::{rights_words, size_words};
 use crate::model::page_tables::{Range, RootChoice, RootKey, RowKind, TreeRow, TreeView};
 use crate::model::why::{Of, Target};
-use crate::ui::keys;
 use crate::ui::theme::{mono, words};
 use crate::ui::tree::{self, Act, RowName, Spec};
 use crate::ui::words::Words;
-use egui::{Align, Align2, Button, ComboBox, Layout, Rect, RichText, Stroke, Ui, pos2, vec2};
+use crate::ui::{Tokens, keys};
+use egui::{Align, Align2, Button, ComboBox, Layout, Rect, RichText, Ui, pos2, vec2};
 use protocol::LinearAddr;
 
 /// Two lines a row: the entry and its rights; the addresses.
@@ -248,12 +248,12 @@ fn row(ui: &Ui, cx: &Cx<'_>, rect: Rect, row: &TreeRow) -> RowName {
     }
     for depth in 0..row.depth {
         let x = rect.left() + 11.0 + f32::from(depth) * 14.0;
-        painter.vline(x, rect.y_range(), Stroke::new(1.0, t.hairline));
+        painter.vline(x, rect.y_range(), t.stroke(1.0, t.hairline));
     }
     let left = rect.left() + indent(row);
     let (upper, lower) = (rect.top() + 11.0, rect.top() + 26.5);
     if row.expandable {
-        fold_sign(ui, pos2(left + 7.0, upper), row.expanded, t.text);
+        fold_sign(ui, t, pos2(left + 7.0, upper), row.expanded);
     }
     let text = |x: f32, y: f32, text: &str, font, colour| {
         painter.text(pos2(x, y), Align2::LEFT_CENTER, text, font, colour).right()
@@ -318,9 +318,9 @@ fn rights(ui: &Ui, right: egui::Pos2, cx: &Cx<'_>, row: &TreeRow) -> f32 {
 }
 
 /// A plus or a minus in a box.
-fn fold_sign(ui: &Ui, at: egui::Pos2, open: bool, colour: egui::Color32) {
+fn fold_sign(ui: &Ui, t: &Tokens, at: egui::Pos2, open: bool) {
     let rect = Rect::from_center_size(at, vec2(11.0, 11.0));
-    let stroke = Stroke::new(1.2, colour);
+    let stroke = t.stroke(1.2, t.text);
     ui.painter().rect_stroke(rect, 2, stroke, egui::StrokeKind::Inside);
     ui.painter().hline(rect.left() + 3.0..=rect.right() - 3.0, at.y, stroke);
     if !open {

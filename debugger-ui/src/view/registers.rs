@@ -27,6 +27,8 @@ pub struct Editing {
     text: String,
     /// The field was opened in this frame and takes the focus.
     opened: bool,
+    /// The value that gets the focus back, after its field was closed.
+    back: Option<(CpuId, String)>,
 }
 
 /// The general registers, IP and flags.
@@ -146,6 +148,10 @@ fn register(ui: &mut Ui, cx: &mut Cx<'_>, edit: &mut Editing, cpu: CpuId, row: &
             let role = if editable { Role::Button } else { Role::Label };
             WidgetInfo::labeled(role, true, format!("{} {digits}{was}", row.label))
         });
+        if edit.back.as_ref().is_some_and(|(of, name)| *of == cpu && name == row.name) {
+            edit.back = None;
+            response.request_focus();
+        }
         let response = cx.explain(response, || about(row, editable));
         if known {
             cx.value(&response, || Target::register(cpu, row.name, row.label));
@@ -192,6 +198,9 @@ fn field(ui: &mut Ui, cx: &mut Cx<'_>, edit: &mut Editing, cpu: CpuId, row: &Reg
         if ui.input(|input| input.key_pressed(Key::Enter)) {
             let value = edit.text.clone();
             cx.push(Command::EditRegister { cpu, name: row.name.to_owned(), value });
+        }
+        if ui.input(|input| input.key_pressed(Key::Enter) || input.key_pressed(Key::Escape)) {
+            edit.back = edit.of.take();
         }
         edit.of = None;
     }

@@ -62,7 +62,7 @@ fn row(ui: &Ui, cx: &Cx<'_>, rect: Rect, row: &Row) -> String {
     let (t, painter) = (cx.t, ui.painter());
     let stale = row.stale.is_some();
     if stale {
-        hatch(&painter.with_clip_rect(rect.intersect(ui.clip_rect())), rect, Stroke::new(1.0, t.frame));
+        hatch(&painter.with_clip_rect(rect.intersect(ui.clip_rect())), rect, t.stroke(1.0, t.frame));
         painter.rect_filled(Rect::from_min_max(rect.min, pos2(rect.left() + 4.0, rect.bottom())), 0, t.fault);
     }
     let gone = row.fate == Fate::Dropped;

@@ -6,7 +6,7 @@ use crate::model::page_tables::{Walk, WalkBox};
 use crate::model::why::{Of, Target};
 use crate::ui::theme::{mono, words};
 use crate::ui::words::Words;
-use egui::{CornerRadius, Key, RichText, Stroke, TextEdit, Ui, vec2};
+use egui::{CornerRadius, Key, RichText, TextEdit, Ui, vec2};
 
 /// What is being typed.
 #[derive(Debug, Default)]
@@ -104,7 +104,7 @@ fn level_box(ui: &mut Ui, cx: &mut Cx<'_>, level: &WalkBox) {
     let size = vec2(title.size().x.max(below.size().x) + 12.0, 34.0);
     let (rect, response) = ui.allocate_exact_size(size, egui::Sense::click());
     let (edge, width) = if level.failed { (cx.t.fault, 2.5) } else { (cx.t.frame, 1.0) };
-    let stroke = Stroke::new(width, edge);
+    let stroke = cx.t.stroke(width, edge);
     ui.painter().rect(rect, CornerRadius::same(4), cx.t.raised, stroke, egui::StrokeKind::Inside);
     ui.painter().galley(rect.min + vec2(6.0, 1.5), title, cx.t.strong);
     ui.painter().galley(rect.min + vec2(6.0, 17.0), below, colour);

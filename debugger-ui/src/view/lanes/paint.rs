@@ -1,5 +1,5 @@
 //! Paints the track: segments, patterns, marks, arrows, gaps and the NOW line. What lies right of NOW is the recorded
-//! future and is drawn faintly.
+//! future, on a ground of its own.
 
 use super::{ROW, State};
 use crate::model::cpus::{activity_phrase, mode_height, mode_word};
@@ -18,7 +18,7 @@ const LANE: f32 = 32.0;
 /// Everything right of the names.
 pub fn track(ui: &Ui, cx: &Cx<'_>, state: &State, track: Rect, rows: Rect) {
     let lanes = &cx.model.lanes;
-    let view = View { t: cx.t, lanes, state, track, rows };
+    let mut view = View { t: cx.t, lanes, state, track, rows, future: false };
     let now = view.x(state.axis.now(lanes));
     // Not `clamp`: a window narrower than the names leaves a track with its right edge left of its left one.
     let past = Rect::from_min_max(track.min, pos2(now.min(track.right()).max(track.left()), track.bottom()));
@@ -30,9 +30,8 @@ pub fn track(ui: &Ui, cx: &Cx<'_>, state: &State, track: Rect, rows: Rect) {
     if covered {
         view.cover(&ui.painter().with_clip_rect(future), future);
     } else {
-        let mut faint = ui.painter().with_clip_rect(future);
-        faint.set_opacity(0.45);
-        view.paint(&faint);
+        view.future = true;
+        view.paint(&ui.painter().with_clip_rect(future));
     }
     view.now_line(&ui.painter().with_clip_rect(track), now);
     if let Some(cursor) = state.cursor {
@@ -49,6 +48,8 @@ struct View<'a> {
     state: &'a State,
     track: Rect,
     rows: Rect,
+    /// What is painted lies right of NOW: on another ground, and in quieter ink, which can be read all the same.
+    future: bool,
 }
 
 impl View<'_> {
@@ -61,10 +62,22 @@ impl View<'_> {
         self.rows.top() + (row as f32 - self.state.top) * ROW
     }
 
+    fn ground(&self) -> Color32 {
+        if self.future { self.t.raised } else { self.t.sunken }
+    }
+
+    /// Text of this colour, as it is where this view is.
+    fn ink(&self, colour: Color32) -> Color32 {
+        if self.future && colour == self.t.strong { self.t.text } else { colour }
+    }
+
     fn paint(&self, painter: &Painter) {
         let clip = painter.clip_rect();
         if !clip.is_positive() {
             return;
+        }
+        if self.future {
+            painter.with_clip_rect(self.rows).rect_filled(clip, 0, self.ground());
         }
         let from = clip.left() - self.track.left() + self.state.offset;
         let columns = self.state.axis.columns_in(from, from + clip.width());
@@ -76,7 +89,7 @@ impl View<'_> {
             }
             if row.selected {
                 let band = Rect::from_min_max(pos2(clip.left(), y + 1.0), pos2(clip.right(), y + ROW - 1.0));
-                rows.rect_filled(band, 0, mix(self.t.sunken, self.t.chosen, 0.35));
+                rows.rect_filled(band, 0, mix(self.ground(), self.t.chosen, 0.35));
             }
             for segment in Lanes::visible(row, &columns) {
                 self.segment(&rows, segment, y);
@@ -104,8 +117,6 @@ impl View<'_> {
     /// The labels above the rows; one that would run into the one before is left to hovering.
     fn column_heads(&self, painter: &Painter, now: f32) {
         let columns = self.state.axis.columns_in(self.state.offset, self.state.offset + self.track.width());
-        let mut faint = painter.clone();
-        faint.set_opacity(0.5);
         let mut free = f32::MIN;
         let y = (self.track.top() + self.rows.top()) / 2.0;
         // Labels that begin left of the view still take their place.
@@ -129,14 +140,14 @@ impl View<'_> {
             if room < 22.0 {
                 continue; // The mark on the lane and hovering tell it.
             }
-            let painter = if x >= now { &faint } else { painter };
-            let format = TextFormat::simple(words(12.5), self.t.text);
+            let colour = if x >= now { self.t.weak } else { self.t.text };
+            let format = TextFormat::simple(words(12.5), colour);
             let mut job = LayoutJob::single_section(text.to_owned(), format);
             job.wrap = TextWrapping::truncate_at_width(room);
             let galley = painter.layout_job(job);
             free = x + galley.size().x + 12.0;
-            painter.galley(pos2(x, y - galley.size().y / 2.0), galley, self.t.text);
-            let tick = Stroke::new(1.0, self.t.hairline);
+            painter.galley(pos2(x, y - galley.size().y / 2.0), galley, colour);
+            let tick = self.t.stroke(1.0, self.t.hairline);
             painter.vline(self.x((left + right) / 2.0), self.rows.top() - 3.0..=self.rows.bottom(), tick);
         }
     }
@@ -171,9 +182,9 @@ impl View<'_> {
         let height = 15.0 + (LANE - 15.0) * f32::from(mode_height(mode)) / 5.0;
         let rect = Rect::from_min_max(pos2(left, floor - height), pos2(right, floor));
         let halted = matches!(segment.activity, Some(Activity::Halted | Activity::Held));
-        let fill = if halted { mix(self.t.sunken, hue, 0.10) } else { self.t.tint(hue) };
+        let fill = if halted || self.future { mix(self.ground(), hue, 0.10) } else { self.t.tint(hue) };
         painter.rect_filled(rect, 0, fill);
-        pattern(&painter.with_clip_rect(rect), rect, mode, hue);
+        pattern(&painter.with_clip_rect(rect), rect, mode, self.t.stroke(1.0, hue));
         painter.hline(rect.x_range(), rect.top() + 1.0, Stroke::new(2.5, hue));
         painter.vline(rect.left() + 0.75, rect.y_range(), Stroke::new(1.5, hue));
         let word = mode_word(mode);
@@ -194,11 +205,12 @@ impl View<'_> {
         }
         let root = if segment.root_name.is_empty() { "none" } else { &segment.root_name };
         self.fitting(painter, &[root], root_at, room, self.t.weak, None);
-        painter.vline(left + 0.75, floor..=floor + 20.0, Stroke::new(1.0, self.t.hairline));
+        painter.vline(left + 0.75, floor..=floor + 20.0, self.t.stroke(1.0, self.t.hairline));
     }
 
     /// The first text that fits, on one line; its middle is at `at.y`. `back` keeps a pattern from running through it.
     fn fitting(&self, painter: &Painter, texts: &[&str], at: Pos2, room: f32, colour: Color32, back: Option<Color32>) {
+        let colour = self.ink(colour);
         for text in texts {
             let galley = painter.layout_no_wrap((*text).to_owned(), words(12.0), colour);
             if galley.size().x <= room {
@@ -237,13 +249,13 @@ impl View<'_> {
                     .map(|at| pos2(edge + if at % 2 == 0 { -2.5 } else { 2.5 }, self.rows.top() + at as f32 * 5.0))
                     .take_while(|point| point.y < self.rows.bottom())
                     .collect();
-                painter.line(points, Stroke::new(1.0, self.t.frame));
+                painter.line(points, self.t.stroke(1.0, self.t.weak));
             }
             let y = (self.track.top() + self.rows.top()) / 2.0;
             let text = if steps == 1 { "1 step".to_owned() } else { format!("{} steps", count_words(steps)) };
-            heads.text(pos2(middle, y - 4.5), Align2::CENTER_CENTER, text, words(11.5), colour);
+            heads.text(pos2(middle, y - 4.5), Align2::CENTER_CENTER, text, words(12.0), colour);
             if let Some(ns) = ns {
-                heads.text(pos2(middle, y + 6.0), Align2::CENTER_CENTER, time_words(ns), words(11.5), colour);
+                heads.text(pos2(middle, y + 6.0), Align2::CENTER_CENTER, time_words(ns), words(12.0), colour);
             }
         }
     }
@@ -255,7 +267,7 @@ impl View<'_> {
         painter.add(egui::Shape::dotted_line(&[top, bottom], self.t.frame, 5.0, 1.0));
         let y = (self.track.top() + self.rows.top()) / 2.0;
         let text = count_words(self.lanes.columns[column].from.0);
-        heads.text(pos2(x + 2.0, y), Align2::LEFT_CENTER, text, words(11.5), self.t.weak);
+        heads.text(pos2(x + 2.0, y), Align2::LEFT_CENTER, text, words(12.0), self.t.weak);
     }
 
     /// Power-on: what firmware and loader did lies before.
@@ -264,7 +276,7 @@ impl View<'_> {
         let rect = Rect::from_min_max(pos2(self.x(left), self.rows.top()), pos2(self.x(right), self.rows.bottom()));
         let clipped = painter.with_clip_rect(rect);
         clipped.rect_filled(rect, 0, self.t.sunken);
-        diagonals(&clipped, rect, 9.0, Stroke::new(1.0, self.t.frame), 1.0);
+        diagonals(&clipped, rect, 9.0, self.t.stroke(1.0, self.t.frame), 1.0);
         painter.vline(rect.right(), rect.y_range(), Stroke::new(1.5, self.t.frame));
     }
 
@@ -307,7 +319,7 @@ impl View<'_> {
         let x = self.x(left) + 12.0;
         let from_row = self.lanes.row_of(arrow.from).unwrap_or(0);
         let from_y = self.y(from_row) + LANE - 4.0;
-        let colour = if arrow.ignored.is_some() { self.t.fault } else { self.t.strong };
+        let colour = self.ink(if arrow.ignored.is_some() { self.t.fault } else { self.t.strong });
         let stroke = Stroke::new(2.0, colour);
         let to_row = arrow.to.and_then(|to| self.lanes.row_of(to));
         let to_y = match to_row {
@@ -328,7 +340,7 @@ impl View<'_> {
         }
         let galley = painter.layout_no_wrap(arrow.label.clone(), words(12.0), colour);
         let label = Rect::from_min_size(pos2(x + 6.0, (from_y + to_y) / 2.0 - 8.0), galley.size() + vec2(6.0, 1.0));
-        painter.rect_filled(label, CornerRadius::same(3), self.t.sunken);
+        painter.rect_filled(label, CornerRadius::same(3), self.ground());
         painter.galley(label.min + vec2(3.0, 0.5), galley, colour);
     }
 
@@ -344,8 +356,7 @@ impl View<'_> {
 }
 
 /// Each mode has a pattern of its own: dots, uprights, slashes, a grid, rows; 64-bit mode is solid.
-fn pattern(painter: &Painter, rect: Rect, mode: Mode, hue: Color32) {
-    let stroke = Stroke::new(1.0, hue.gamma_multiply(0.55));
+fn pattern(painter: &Painter, rect: Rect, mode: Mode, stroke: Stroke) {
     let clip = painter.clip_rect();
     // From a fixed grid, so that patterns do not crawl while scrolling a little.
     let start = rect.left() + ((clip.left() - rect.left()).max(0.0) / 6.0).floor() * 6.0;
@@ -353,7 +364,7 @@ fn pattern(painter: &Painter, rect: Rect, mode: Mode, hue: Color32) {
     match mode {
         Mode::Real => {
             for x in columns {
-                painter.circle_filled(pos2(x + 3.0, rect.top() + 5.0), 1.0, hue);
+                painter.circle_filled(pos2(x + 3.0, rect.top() + 5.0), stroke.width.max(1.5), stroke.color);
             }
         }
         Mode::Protected16 => {

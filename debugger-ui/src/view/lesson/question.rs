@@ -6,7 +6,7 @@ use crate::command::Command;
 use crate::ui::theme::{mono, words};
 use crate::ui::words::Words;
 use crate::view::Cx;
-use egui::{Frame, Margin, RichText, Stroke, TextEdit, Ui};
+use egui::{Frame, Margin, RichText, TextEdit, Ui};
 use lessons::player::orders::Act;
 use lessons::player::page::{AnswerState, Choice, Input, Question};
 
@@ -20,7 +20,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, question: &Question
     let open = !question.state.is_over();
     let edge = if open { cx.t.link } else { cx.t.hairline };
     let frame = Frame::new().fill(cx.t.sunken).corner_radius(5).inner_margin(Margin::symmetric(9, 7));
-    frame.stroke(Stroke::new(if open { 2.0 } else { 1.0 }, edge)).show(ui, |ui| {
+    frame.stroke(cx.t.stroke(if open { 2.0 } else { 1.0 }, edge)).show(ui, |ui| {
         ui.take_available_width();
         if question.predict {
             let kind = RichText::new("PREDICTION: the machine has not done it yet").font(words(12.0)).color(cx.t.link);

@@ -6,7 +6,7 @@ use crate::ui::keys;
 use crate::ui::theme::{mono, words};
 use crate::ui::words::Words;
 use crate::view::Cx;
-use egui::{Color32, Frame, Label, Margin, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2};
+use egui::{Color32, Frame, Label, Margin, RichText, Role, Sense, Ui, WidgetInfo, vec2};
 use lessons::player::orders::Act;
 use lessons::text::{Block, Span};
 
@@ -44,7 +44,7 @@ fn block(ui: &mut Ui, cx: &mut Cx<'_>, block: &Block) {
         }
         Block::Note(spans) => {
             let frame = Frame::new().fill(cx.t.raised).corner_radius(4).inner_margin(Margin::symmetric(8, 5));
-            let stroke = Stroke::new(1.0, cx.t.hairline);
+            let stroke = cx.t.stroke(1.0, cx.t.hairline);
             frame.stroke(stroke).show(ui, |ui| line(ui, cx, spans, SIZE - 1.0, cx.t.text));
         }
     }
@@ -122,7 +122,7 @@ fn key(ui: &mut Ui, cx: &mut Cx<'_>, id: &str, size: f32) {
     let shown = key_words(id);
     let text = RichText::new(format!(" {shown} ")).font(mono(size - 1.5)).color(cx.t.strong);
     let response = ui.add(Label::new(text.background_color(cx.t.raised)));
-    ui.painter().rect_stroke(response.rect, 3, Stroke::new(1.0, cx.t.frame), egui::StrokeKind::Inside);
+    ui.painter().rect_stroke(response.rect, 3, cx.t.stroke(1.0, cx.t.frame), egui::StrokeKind::Inside);
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("key {shown}")));
 }
 
