@@ -161,6 +161,9 @@ impl Player {
     /// The learner's machine stopped, whoever moved it, or was found somewhere else; or it goes on (`running`).
     pub fn stopped(&mut self, seen: &Seen<'_>) {
         self.desk.seen(seen);
+        if seen.running && self.work.is_none() {
+            return;
+        }
         if !seen.running && matches!(self.doing, Doing::Nothing | Doing::Looking) {
             self.notice(seen.position);
             self.look();

@@ -119,6 +119,7 @@ impl Model {
     fn progress(&mut self, stopped: Stopped) {
         self.take_in(stopped);
         self.lanes.update(&self.timeline, &self.cpus, &self.symbols);
+        self.lesson_progress();
     }
 
     fn stopped(&mut self, stopped: Stopped) {

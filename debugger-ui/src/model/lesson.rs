@@ -214,6 +214,15 @@ impl Model {
     pub(crate) fn lesson_stopped(&mut self) {
         self.lessons.moving = false;
         self.begin_awaited();
+        self.lesson_seen(false);
+    }
+
+    /// The machine goes on running: the player gives up what never comes.
+    pub(crate) fn lesson_progress(&mut self) {
+        self.lesson_seen(true);
+    }
+
+    fn lesson_seen(&mut self, running: bool) {
         let Some(guide) = &mut self.lessons.guide else { return };
         let Some(reason) = &self.timeline.reason else { return };
         guide.stopped(&Seen {
@@ -223,7 +232,7 @@ impl Model {
             epoch: self.timeline.epoch,
             can_undo: self.timeline.can_undo,
             cpus: &self.cpus.states,
-            running: false,
+            running,
         });
         self.follow_lesson();
     }

@@ -379,6 +379,30 @@ fn long_runs_and_pauses() {
     assert_eq!((bench.player.page().trouble.clone(), bench.machine.position), (None, 9));
 }
 
+/// Goal: a run that never ends is given up and stopped. Method: tell of a position beyond every bound while it runs.
+#[test]
+fn a_run_without_end() {
+    let mut bench = Bench::idle(LESSON, None);
+    for _ in 0..40 {
+        let orders = bench.player.take_orders();
+        if orders.iter().any(|order| matches!(order, super::Order::Run(_))) {
+            break;
+        }
+        bench.carry(orders);
+    }
+    let mut far = bench.stopped(StopReason::Budget);
+    bench.player.stopped(&Seen::of(&far, true));
+    assert!(!bench.player.wants_to_move() && bench.player.page().busy.is_some());
+    far.position = Position(super::travel::MAX_SEARCH * 2);
+    bench.player.stopped(&Seen::of(&far, true));
+    assert!(bench.player.wants_to_move(), "nothing stops the run");
+    bench.serve();
+    let trouble = bench.player.page().trouble.clone().unwrap();
+    assert!(trouble.contains("ran for a long time"), "{trouble}");
+    bench.act(Act::Return);
+    assert_eq!((bench.player.page().trouble.clone(), bench.machine.position), (None, 9));
+}
+
 /// Goal: a learner who cannot wait does not get wrong answers. Method: the machine is moved between the orders of a step's
 /// preparation, once and then without end.
 #[test]
