@@ -1,22 +1,26 @@
 //! What a debugger sees: the machine's state as `protocol` types, read only and without side effects; and, apart from
 //! that, what its edits do ([`edit`]).
 //!
-//! Called by the server with [`crate::timeline::Timeline::machine`]. Errors are words for a person.
+//! Called by the server with [`crate::timeline::Timeline::machine`]. Errors are words for a person. What works on
+//! [`PhysReader`] and [`View`] alone also reads a machine that is not ours: the window does so with what a foreign gdb
+//! server tells.
 
 pub mod code;
 mod cpu;
 pub mod edit;
 mod memory;
 mod page_table;
+mod reader;
 pub mod register;
 
 use crate::cpu::Cpu;
 use crate::machine::Machine;
 pub use cpu::state_of;
-pub use memory::read as memory;
-pub use page_table::{tlb, tree, walk};
+pub use memory::{read as memory, read_linear, read_physical};
+pub use page_table::{tlb, trace, tree, tree_below, walk};
 use protocol::request::CodeLine;
 use protocol::{CpuId, CpuState, LinearAddr, PhysAddr};
+pub use reader::{PhysReader, View};
 
 /// The CPU, or in words that there is none.
 fn cpu_of(machine: &Machine, cpu: CpuId) -> Result<&Cpu, String> {
@@ -37,7 +41,7 @@ pub fn code(
     before: u16,
     count: u16,
 ) -> Result<Vec<CodeLine>, String> {
-    Ok(code::lines(cpu_of(machine, cpu)?, machine.bus(), linear.0, before, count))
+    Ok(code::lines(&View::of(cpu_of(machine, cpu)?), machine.bus(), linear.0, before, count))
 }
 
 /// Instructions in physical memory as code of 16, 32 or 64 bits whose offset 0 is at `base`.
@@ -56,5 +60,5 @@ pub fn listing(
 
 /// The physical address behind a linear one through this CPU's tables as they are in memory.
 pub fn translate(machine: &Machine, cpu: CpuId, linear: LinearAddr) -> Result<u64, String> {
-    memory::translate(cpu_of(machine, cpu)?, machine.bus(), linear.0)
+    memory::translate(&View::of(cpu_of(machine, cpu)?), machine.bus(), linear.0)
 }

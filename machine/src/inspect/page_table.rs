@@ -2,8 +2,7 @@
 //! changes nothing.
 
 use super::cpu_of;
-use super::memory::read_entry;
-use crate::bus::Bus;
+use super::reader::PhysReader;
 use crate::machine::Machine;
 use crate::mmu::walk::{self, ALL_RIGHTS, End, Entry, Paging, pte};
 use protocol::page_table::{
@@ -27,22 +26,27 @@ fn paging_of(machine: &Machine, root: RootSpec) -> Result<(Paging, Option<CpuId>
 /// mode and the number by `max_tables`, tables that point at each other cannot hang it.
 pub fn tree(machine: &Machine, root: RootSpec, max_tables: usize) -> Result<Tree, String> {
     let (paging, _) = paging_of(machine, root)?;
-    let mut tree = Tree { root: PhysAddr(paging.root_table()), mode: paging.mode, ..Tree::default() };
-    if paging.mode.kind != PagingKind::Off {
-        let mut builder = Builder { paging, bus: &machine.bus, max_tables, tree: &mut tree };
-        builder.add_table(paging.root_table(), paging.top_level(), 0, ALL_RIGHTS);
-    }
-    Ok(tree)
+    Ok(tree_below(&machine.bus, paging, max_tables))
 }
 
-struct Builder<'a> {
+/// The same for any machine.
+pub fn tree_below(memory: &(impl PhysReader + ?Sized), paging: Paging, max_tables: usize) -> Tree {
+    let mut tree = Tree { root: PhysAddr(paging.root_table()), mode: paging.mode, ..Tree::default() };
+    if paging.mode.kind != PagingKind::Off {
+        let mut builder = Builder { paging, memory, max_tables, tree: &mut tree };
+        builder.add_table(paging.root_table(), paging.top_level(), 0, ALL_RIGHTS);
+    }
+    tree
+}
+
+struct Builder<'a, M: ?Sized> {
     paging: Paging,
-    bus: &'a Bus,
+    memory: &'a M,
     max_tables: usize,
     tree: &'a mut Tree,
 }
 
-impl Builder<'_> {
+impl<M: PhysReader + ?Sized> Builder<'_, M> {
     fn add_table(&mut self, phys: u64, level: u8, linear: u64, rights: Rights) {
         if self.tree.tables.len() >= self.max_tables {
             self.tree.truncated = true;
@@ -94,7 +98,7 @@ impl Builder<'_> {
             Some(pdptes) if self.paging.mode.kind == PagingKind::Pae && level == 3 => {
                 pdptes.get(usize::from(index)).copied()
             }
-            _ => walk::read_entry(self.paging.mode, table, index, &mut |paddr| read_entry(self.bus, paddr)),
+            _ => walk::read_entry(self.paging.mode, table, index, &mut |paddr| self.memory.word(paddr)),
         }
     }
 
@@ -149,6 +153,18 @@ fn kind(entry: Entry) -> EntryKind {
 /// The walk of one address, and what the TLB of the CPU, where one was named, holds for it.
 pub fn walk(machine: &Machine, root: RootSpec, linear: LinearAddr) -> Result<WalkTrace, String> {
     let (paging, cpu) = paging_of(machine, root)?;
+    let mut walked = trace(&machine.bus, paging, linear);
+    if let Some(cpu) = cpu.filter(|_| paging.mode.kind != PagingKind::Off) {
+        let cpu = cpu_of(machine, cpu)?;
+        walked.tlb = cpu.tlb.lookup_quiet(linear.0, crate::mmu::pcid(cpu));
+        let end = walk::walk(&paging, linear.0, |paddr| machine.bus.word(paddr)).end;
+        walked.stale = walked.tlb.is_some_and(|entry| disagrees(&entry, &end));
+    }
+    Ok(walked)
+}
+
+/// The walk of one address in any machine; no TLB.
+pub fn trace(memory: &(impl PhysReader + ?Sized), paging: Paging, linear: LinearAddr) -> WalkTrace {
     let mut trace = WalkTrace {
         linear,
         root: PhysAddr(paging.root_table()),
@@ -159,9 +175,9 @@ pub fn walk(machine: &Machine, root: RootSpec, linear: LinearAddr) -> Result<Wal
         stale: false,
     };
     if paging.mode.kind == PagingKind::Off {
-        return Ok(trace);
+        return trace;
     }
-    let walked = walk::walk(&paging, linear.0, |paddr| read_entry(&machine.bus, paddr));
+    let walked = walk::walk(&paging, linear.0, |paddr| memory.word(paddr));
     trace.steps = walked.steps().iter().map(step).collect();
     trace.end = match walked.end {
         End::Page(page) => WalkEnd::Mapped {
@@ -175,12 +191,7 @@ pub fn walk(machine: &Machine, root: RootSpec, linear: LinearAddr) -> Result<Wal
         End::NoMemory(table) => WalkEnd::NoMemory { table: PhysAddr(table) },
         End::NonCanonical => WalkEnd::NonCanonical,
     };
-    if let Some(cpu) = cpu {
-        let cpu = cpu_of(machine, cpu)?;
-        trace.tlb = cpu.tlb.lookup_quiet(linear.0, crate::mmu::pcid(cpu));
-        trace.stale = trace.tlb.is_some_and(|entry| disagrees(&entry, &walked.end));
-    }
-    Ok(trace)
+    trace
 }
 
 fn step(step: &walk::Step) -> WalkStep {
@@ -215,6 +226,7 @@ pub fn tlb(machine: &Machine, cpu: CpuId) -> Result<Vec<TlbEntry>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bus::Bus;
     use crate::cpu::Cpu;
     use crate::schedule::Schedule;
     use protocol::page_table::PagingMode;

@@ -138,21 +138,21 @@ impl GuestImage for ImageBytes {
     }
 }
 
+/// The names of an image that is not at hand: that they are those of the kernel that runs is for the caller to know.
+///
+/// # Errors
+/// In words: the file cannot be read, or is no profile of this version.
+pub fn read_names(path: &Path) -> Result<Profile, String> {
+    parse_names(&read_file("profile", path)?, &path.display().to_string())
+}
+
 fn read_profile(path: &Path, image_sha256: &str) -> Result<Profile, String> {
     let bytes = read_file("profile", path)?;
     parse_profile(&bytes, &path.display().to_string(), image_sha256)
 }
 
 fn parse_profile(bytes: &[u8], name: &str, image_sha256: &str) -> Result<Profile, String> {
-    let profile: Profile = serde_json::from_slice(bytes)
-        .map_err(|error| format!("profile {name}: {error}: `cargo xtask build` writes it anew"))?;
-    if profile.version != profile::VERSION {
-        return Err(format!(
-            "profile {name}: it has format version {}, this program reads {}: `cargo xtask build` writes it anew",
-            profile.version,
-            profile::VERSION
-        ));
-    }
+    let profile = parse_names(bytes, name)?;
     if profile.image_sha256 != image_sha256 {
         return Err(format!(
             "profile {name}: it belongs to another image (its SHA-256 begins {:.16}, the image's {:.16}): \
@@ -163,32 +163,17 @@ fn parse_profile(bytes: &[u8], name: &str, image_sha256: &str) -> Result<Profile
     Ok(profile)
 }
 
-/// Bytes of an ELF file's segments by linear address.
-fn linked(file: &[u8], linear: u64, len: usize) -> (Vec<u8>, Option<String>) {
-    let image = match loader::Image::parse(file) {
-        Ok(image) => image,
-        // It was loaded once; a machine that runs came from it.
-        Err(error) => return (Vec::new(), Some(format!("the image: {error}"))),
-    };
-    let mut bytes = Vec::new();
-    while bytes.len() < len {
-        let at = linear.wrapping_add(bytes.len() as u64);
-        let holds = |segment: &&loader::Segment| at >= segment.linear && at - segment.linear < segment.mem_bytes;
-        let Some(segment) = image.segments.iter().find(holds) else {
-            return (bytes, Some(format!("nothing in the image is linked at {at:#x}")));
-        };
-        let offset = at - segment.linear;
-        let left = (len - bytes.len()).min((segment.mem_bytes - offset) as usize);
-        let in_file = file.get(segment.file.clone()).unwrap_or_default();
-        let in_file = in_file.get(offset as usize..).unwrap_or_default();
-        let in_file = &in_file[..in_file.len().min(left)];
-        bytes.extend_from_slice(in_file);
-        if in_file.len() < left {
-            // What is not in the file is zero.
-            bytes.resize(bytes.len() + left - in_file.len(), 0);
-        }
+fn parse_names(bytes: &[u8], name: &str) -> Result<Profile, String> {
+    let profile: Profile = serde_json::from_slice(bytes)
+        .map_err(|error| format!("profile {name}: {error}: `cargo xtask build` writes it anew"))?;
+    if profile.version != profile::VERSION {
+        return Err(format!(
+            "profile {name}: it has format version {}, this program reads {}: `cargo xtask build` writes it anew",
+            profile.version,
+            profile::VERSION
+        ));
     }
-    (bytes, None)
+    Ok(profile)
 }
 
 impl GuestImage for ImageFile {
