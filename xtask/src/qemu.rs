@@ -1,12 +1,13 @@
 //! The second machine: QEMU with the OVMF firmware, started from a folder that it serves as a FAT disk.
 //!
-//! The folder is what one would copy to a USB stick. Used by `test/qemu.rs`.
+//! The folder is what one would copy to a USB stick. Used by `test/qemu.rs` and `run/qemu.rs`.
 
 use crate::cmd::{self, Background};
 use crate::project;
 use anyhow::{Context, Result};
 use std::fs;
 use std::io::ErrorKind;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -23,6 +24,8 @@ pub struct Boot<'a> {
     pub kernel: Option<&'a Path>,
     /// The kernel's options.
     pub options: &'a str,
+    /// Where its gdb server listens, `HOST:PORT`; it then waits there at its first instruction. None: no server.
+    pub gdb: Option<&'a str>,
     /// Where the disk, the firmware's variables and the console's text go; made if it is not there.
     pub folder: &'a Path,
 }
@@ -49,6 +52,9 @@ impl Boot<'_> {
         // `rw`, since an IDE disk cannot be read-only; nothing writes to it.
         qemu.args(["-drive", &format!("format=raw,file=fat:rw:{}", option(&disk))]);
         qemu.args(["-serial", &format!("file:{}", option(&self.console()))]).stdin(Stdio::null());
+        if let Some(address) = self.gdb {
+            qemu.args(["-S", "-gdb", &format!("tcp:{address}")]);
+        }
         Ok(Background(cmd::spawn(&mut qemu)?))
     }
 
@@ -64,6 +70,11 @@ impl Boot<'_> {
         let options = files.join("options.txt");
         fs::write(&options, self.options).with_context(|| format!("{} cannot be written", options.display()))
     }
+}
+
+/// An address for QEMU's gdb server on a port that is free now: QEMU cannot be asked which one it chose.
+pub fn free_address() -> Result<String> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
 /// Of an earlier run; it need not be there.

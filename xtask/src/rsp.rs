@@ -1,4 +1,7 @@
-//! A client of a gdb server, just enough to measure and to watch one: asks and waits for the answer.
+//! A client of a gdb server, just enough to measure and to watch one: asks and waits for the answer. [`server`] sees a
+//! stopped machine through it.
+
+pub mod server;
 
 use anyhow::{Context, Result, bail, ensure};
 use protocol::request::{Answer, Request};
@@ -6,6 +9,9 @@ use protocol::wire;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
+
+/// How long an answer may take that needs no run of the machine.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection, without acknowledgements where the server can do without.
 #[derive(Debug)]
@@ -29,7 +35,7 @@ impl Client {
             }
         };
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
         let reader = BufReader::with_capacity(1 << 18, stream.try_clone()?);
         let mut client = Self { writer: stream, reader, acknowledged: true };
         client.ask("qSupported:vContSupported+;swbreak+;hwbreak+")?;
@@ -42,8 +48,19 @@ impl Client {
     pub fn ask(&mut self, packet: &str) -> Result<String> {
         let checksum = packet.bytes().fold(0u8, u8::wrapping_add);
         self.writer.write_all(format!("${packet}#{checksum:02x}").as_bytes())?;
-        let answer =
-            self.answer().with_context(|| format!("no answer to `{}`", packet.chars().take(40).collect::<String>()))?;
+        self.next().with_context(|| format!("no answer to `{}`", packet.chars().take(40).collect::<String>()))
+    }
+
+    /// The same for what lets the machine run.
+    pub fn ask_within(&mut self, packet: &str, patience: Duration) -> Result<String> {
+        self.writer.set_read_timeout(Some(patience))?;
+        let answer = self.ask(packet);
+        self.writer.set_read_timeout(Some(PATIENCE))?;
+        answer
+    }
+
+    fn next(&mut self) -> Result<String> {
+        let answer = self.answer()?;
         if self.acknowledged {
             self.writer.write_all(b"+")?;
         }

@@ -3,15 +3,13 @@
 use crate::cmd::{self, Background};
 use crate::project;
 use anyhow::{Context, Result};
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 /// Starts it; where its gdb server listens.
 pub fn start(cpus: u16) -> Result<(Background, String)> {
     let rom = project::guest().join("loop.rom");
     std::fs::write(&rom, loop_rom()).with_context(|| format!("{} cannot be written", rom.display()))?;
-    // QEMU cannot be asked which port it chose: take one that is free now.
-    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    let address = crate::qemu::free_address()?;
     let mut qemu = Command::new("qemu-system-x86_64");
     qemu.args(["-machine", "pc,accel=tcg", "-display", "none", "-nodefaults", "-m", "64M", "-S"]);
     qemu.args(["-smp", &cpus.to_string(), "-gdb", &format!("tcp:{address}"), "-bios"]).arg(&rom);

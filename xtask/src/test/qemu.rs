@@ -1,6 +1,10 @@
 //! The kernel on the second machine, QEMU with the OVMF firmware: it must print what it prints on the embedded one.
 //!
 //! Lines are compared in order, from the kernel's first to its prompt, once what must differ is masked ([`MASKS`]).
+//! `same_state` compares registers and `tables` page tables at labels on the way.
+
+mod same_state;
+mod tables;
 
 use super::Report;
 use crate::{cmd, project, qemu};
@@ -51,13 +55,14 @@ pub fn run(report: &mut Report) -> Result<()> {
         let result = same_lines(options, &folder);
         report.case(&format!("the same lines on QEMU with OVMF: {CPUS} CPUs, {options}"), result);
     }
+    report.case("the same registers and page tables at the same labels on QEMU", same_state::run(&folder));
     report.case("no kernel on the disk is told on the firmware's console", no_kernel(&folder));
     Ok(())
 }
 
 fn same_lines(options: &str, folder: &Path) -> Result<()> {
     let ours = lines(&on_machine(options, folder)?).context("on the embedded machine")?;
-    let boot = qemu::Boot { cpus: CPUS, kernel: Some(&project::kernel()), options, folder };
+    let boot = qemu::Boot { cpus: CPUS, kernel: Some(&project::kernel()), options, gdb: None, folder };
     let theirs = lines(&wait_for(&boot, PROMPT)?).context("on QEMU")?;
     compare(&ours, &theirs).with_context(|| {
         let masks = MASKS.iter().map(|mask| format!("{:?} ({})", mask.after, mask.why));
@@ -102,7 +107,7 @@ fn wait_for(boot: &qemu::Boot, words: &str) -> Result<String> {
 }
 
 fn no_kernel(folder: &Path) -> Result<()> {
-    let boot = qemu::Boot { cpus: 1, kernel: None, options: "", folder };
+    let boot = qemu::Boot { cpus: 1, kernel: None, options: "", gdb: None, folder };
     wait_for(&boot, "there is no file \\firstlight\\kernel.elf").map(|_| ())
 }
 
