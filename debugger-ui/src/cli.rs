@@ -5,6 +5,7 @@ use crate::model::{input, settings};
 use crate::platform;
 use crate::session::Target;
 use crate::session::hosted::{self, Guest};
+use crate::session::standard::Aside;
 use clap::Parser;
 use protocol::request::MachineConfig;
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ EXAMPLES
   firstlight --lesson two-maps                        opens a lesson where you left it
   firstlight --explore --cpus 4                       no lesson
   firstlight --connect localhost:1234                 a firstlight-machine, or QEMU's gdb server (less is known then)
+  firstlight --connect localhost:1234 --profile kernel.profile.json     the same with the names in its kernel
 
 EXIT STATUS
   0  the window was closed
@@ -40,17 +42,21 @@ const NO_KERNEL: &str = "There is no kernel to run: this program was built befor
 #[command(name = "firstlight", version, about = ABOUT, after_long_help = MANUAL)]
 pub struct Args {
     /// A server elsewhere: no machine in this program.
-    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["kernel", "profile"])]
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "kernel")]
     pub connect: Option<String>,
     /// Another kernel: an ELF file made for bootloader_api [default: the one inside this program].
     #[arg(long, value_name = "FILE")]
     pub kernel: Option<PathBuf>,
-    /// Names in that kernel [default: the .profile.json beside it; without: addresses only].
-    #[arg(long, value_name = "FILE", requires = "kernel")]
+    /// Names in that kernel, or in the one of the machine elsewhere [default: the .profile.json beside the kernel; without:
+    /// addresses only].
+    #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
     /// Serve gdb on this address from the start and print where (port 0: any free one).
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "connect")]
     pub gdb: Option<String>,
+    /// The file that the console of a machine elsewhere goes to: shown in the console panel after each stop.
+    #[arg(long, value_name = "FILE", requires = "connect")]
+    pub console: Option<PathBuf>,
     /// Number of CPUs, 1 to 255.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=255))]
     pub cpus: u16,
@@ -154,7 +160,13 @@ impl Args {
     /// In words: arguments, image or profile make no machine.
     pub fn target(&self) -> Result<Target, String> {
         if let Some(address) = &self.connect {
-            return Ok(Target::remote(address));
+            let names = self.profile.as_deref().map(hosted::names).transpose()?;
+            return Ok(Target::remote(address, Aside { names, console: self.console.clone() }));
+        }
+        if self.profile.is_some() && self.kernel.is_none() {
+            return Err(
+                "--profile: names of which kernel? Give --kernel FILE or --connect HOST:PORT as well.".to_owned()
+            );
         }
         let config = self.config()?;
         let file = || platform::beside_program(&KERNELS);

@@ -1,6 +1,7 @@
 //! The only file with sockets, threads, files, the environment and a clock, so that the rest can compile where there are none.
 
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -78,7 +79,7 @@ pub fn settings_file() -> Option<PathBuf> {
 
 /// A text file of at most a mebibyte; None where there is none.
 pub fn read_text(path: &Path) -> io::Result<Option<String>> {
-    let file = match std::fs::File::open(path) {
+    let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
@@ -110,6 +111,37 @@ pub fn move_aside(path: &Path) -> io::Result<PathBuf> {
             return Ok(aside);
         }
         number += 1;
+    }
+}
+
+/// A file that another program writes, read on from where it was read last.
+#[derive(Debug)]
+pub struct FileTail {
+    path: PathBuf,
+    offset: u64,
+}
+
+/// Most bytes read at once.
+const TAIL: u64 = 1 << 20;
+
+impl FileTail {
+    /// Of this file; it need not be there yet.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, offset: 0 }
+    }
+
+    /// The bytes that are new; none where the file cannot be read.
+    pub fn read(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let read = File::open(&self.path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(self.offset))?;
+            file.take(TAIL).read_to_end(&mut bytes)
+        });
+        if read.is_err() {
+            bytes.clear();
+        }
+        self.offset += bytes.len() as u64;
+        bytes
     }
 }
 

@@ -14,6 +14,7 @@ use crate::model::inbox::Incoming;
 use crate::model::outbox::Order;
 use crate::platform;
 use protocol::request::MachineConfig;
+use standard::Aside;
 use std::fmt;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -28,6 +29,8 @@ pub struct Target {
     pub words: String,
     /// How.
     pub open: Open,
+    /// What the user says about a machine elsewhere.
+    pub aside: Aside,
 }
 
 impl fmt::Debug for Target {
@@ -37,8 +40,8 @@ impl fmt::Debug for Target {
 }
 
 impl Target {
-    /// A server elsewhere, as `HOST:PORT`.
-    pub fn remote(address: &str) -> Self {
+    /// A server elsewhere, as `HOST:PORT`, and what is known about it that it cannot tell itself.
+    pub fn remote(address: &str, aside: Aside) -> Self {
         let address = address.to_owned();
         let words = address.clone();
         let open: Open = Box::new(move |_| match platform::connect(&address) {
@@ -47,7 +50,7 @@ impl Target {
                 "No connection to {address}: {error}. Is a server listening there (firstlight-machine --gdb {address})?"
             )),
         });
-        Self { words, open }
+        Self { words, open, aside }
     }
 }
 

@@ -437,7 +437,7 @@ fn show_code(model: &mut Model, linear: LinearAddr) {
 
 fn refresh_page_tables(model: &mut Model) {
     model.page_tables.choose_roots(&model.cpus, &model.symbols);
-    if model.page_tables.shown && model.connection.offers.vendor {
+    if model.page_tables.shown && model.connection.offers.reads_memory() {
         follow_up::page_tables(model);
     }
 }
@@ -460,6 +460,10 @@ fn set_walk_address(model: &mut Model, text: String) {
 
 /// Typed bytes enter the machine with the next advance. Where all CPUs wait for just that, it runs at once.
 fn type_console(model: &mut Model, bytes: Vec<u8>) {
+    if let Some(foreign) = &model.connection.offers.foreign {
+        model.notice = Some(foreign.console.clone());
+        return;
+    }
     if model.connection.running() {
         model.outbox.push(Order::Type(bytes));
         return;

@@ -44,6 +44,40 @@ pub struct Offers {
     pub control_registers: bool,
     /// Events, console and positions are told.
     pub story: bool,
+    /// It is not ours, but code and memory can be read from it.
+    pub reads: bool,
+    /// It is not ours, but page tables can be read from it.
+    pub tables: bool,
+    /// What is different with a server that is not ours, in words.
+    pub foreign: Option<Foreign>,
+}
+
+impl Offers {
+    /// Code and memory can be shown.
+    pub fn reads_memory(&self) -> bool {
+        self.vendor || self.reads
+    }
+
+    /// Page tables can be shown.
+    pub fn reads_tables(&self) -> bool {
+        self.vendor || self.tables
+    }
+
+    /// Hidden parts of segments and descriptor-table registers are known.
+    pub fn tells_hidden(&self) -> bool {
+        self.vendor || self.hidden_state
+    }
+}
+
+/// What a server that is not ours does not tell, and how the rest comes about: sentences for the panels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Foreign {
+    /// Modes, segments, activities.
+    pub cpus: String,
+    /// Memory and page tables.
+    pub memory: String,
+    /// The guest's console.
+    pub console: String,
 }
 
 /// The gdb socket.

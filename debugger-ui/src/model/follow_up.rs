@@ -13,10 +13,6 @@ const TREE_TABLES: u32 = 1024;
 /// Everything that a stop may have changed.
 pub(crate) fn after_stop(model: &mut Model) {
     model.page_tables.choose_roots(&model.cpus, &model.symbols);
-    if !model.connection.offers.vendor {
-        without_vendor(model);
-        return;
-    }
     names(model);
     code(model);
     if model.page_tables.shown {
@@ -39,7 +35,7 @@ pub(crate) fn readings(model: &mut Model) {
 
 /// The bytes of the memory panel.
 pub(crate) fn memory(model: &mut Model) {
-    if model.memory.shown && model.connection.offers.vendor {
+    if model.memory.shown && model.connection.offers.reads_memory() {
         for (at, request) in model.memory.requests() {
             model.outbox.read(Purpose::Memory(at), request);
         }
@@ -49,7 +45,8 @@ pub(crate) fn memory(model: &mut Model) {
 /// The descriptor table that is shown.
 pub(crate) fn descriptors(model: &mut Model) {
     if model.descriptors.shown
-        && model.connection.offers.vendor
+        && model.connection.offers.reads_memory()
+        && model.connection.offers.tells_hidden()
         && let Some(cpu) = model.cpus.selected()
     {
         let request = model.descriptors.request(cpu);
@@ -66,20 +63,11 @@ pub(crate) fn tlb(model: &mut Model) {
     }
 }
 
-/// A server that is not ours tells registers only: the panels say so.
-fn without_vendor(model: &mut Model) {
-    model.code.empty = Some("Not available: this server is not Firstlight's and sends no disassembly.".to_owned());
-    if let Some(cpu) = model.cpus.selected() {
-        (model.code.cpu, model.code.bits) = (cpu.cpu, super::cpus::code_bits(cpu));
-    }
-    for view in 0..model.page_tables.views.len() {
-        let why = "Not available: this server is not Firstlight's and does not read page tables.";
-        model.page_tables.clear(view, why.to_owned());
-    }
-}
-
 /// The variables in which the guest keeps the places of blobs and roots, read through CPU 0's tables.
 pub(crate) fn names(model: &mut Model) {
+    if !model.connection.offers.reads_memory() {
+        return;
+    }
     let paging = model.cpus.get(CpuId(0)).is_some_and(|cpu| cpu.page_table_root().is_some());
     if !paging {
         return;
@@ -105,8 +93,8 @@ pub(crate) fn variable(bytes: &[u8]) -> Option<u64> {
 
 /// The instructions around the selected CPU's next one, or from where the user looks.
 pub(crate) fn code(model: &mut Model) {
-    if !model.connection.offers.vendor {
-        return without_vendor(model);
+    if !model.connection.offers.reads_memory() {
+        return;
     }
     if let Some(cpu) = model.cpus.selected() {
         let request = model.code.request(cpu, &model.symbols);
@@ -116,6 +104,13 @@ pub(crate) fn code(model: &mut Model) {
 
 /// The trees and walks that are shown.
 pub(crate) fn page_tables(model: &mut Model) {
+    if !model.connection.offers.reads_tables() {
+        for view in 0..model.page_tables.views.len() {
+            let why = "Not available: this server does not read physical memory, in which page tables lie.";
+            model.page_tables.clear(view, why.to_owned());
+        }
+        return;
+    }
     let Some(cpu) = model.cpus.selected() else { return };
     let linear = model.page_tables.walk_linear.unwrap_or(cpu.linear_pc());
     let mode = page_tables::paging_mode_for_named(&model.cpus);

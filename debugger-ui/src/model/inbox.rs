@@ -77,7 +77,7 @@ impl Model {
     }
 
     fn connected(&mut self, offers: Offers, hello: Option<Hello>) {
-        let vendor = offers.vendor;
+        let (vendor, reads) = (offers.vendor, offers.reads);
         self.connection.offers = offers;
         self.connection.link = Link::Ready;
         self.forget_run();
@@ -87,6 +87,9 @@ impl Model {
             self.settings.draft = super::settings::Draft::of(&hello.config);
         }
         self.connection.hello = hello;
+        if reads && !vendor {
+            self.outbox.read(Purpose::Profile, Request::Profile);
+        }
         if vendor {
             self.outbox.read(Purpose::Profile, Request::Profile);
             let wanted = Wanted { all_cpus: true, ..self.wanted() };
@@ -158,6 +161,9 @@ impl Model {
             self.code.cpu_moved(before, now);
         }
         self.remember_label();
+        if !self.connection.offers.story {
+            self.timeline.remember_stop(&self.cpus, &self.symbols);
+        }
         self.diff = Diff::between(from, &before, &self.cpus.states);
         self.narrate(from, &before);
         self.asked = None;
@@ -212,7 +218,7 @@ impl Model {
             (Purpose::Lesson(ticket), answer) => self.lesson_answered(ticket, answer),
             (_, Answer::Refused(refusal)) => self.refused(&refusal),
             (Purpose::Profile, Answer::Profile(profile)) => {
-                if profile.is_none() {
+                if profile.is_none() && self.connection.offers.foreign.is_none() {
                     let why = "No names: this image has no profile, or one of another build. `cargo xtask build` writes both.";
                     self.notice = Some(why.to_owned());
                 }

@@ -2,9 +2,11 @@
 //!
 //! Columns run over the whole recorded run; NOW stands somewhere in them. Each row is one CPU, or several that stand
 //! alike. Segments and marks name columns, so that a view draws only the columns it shows. `story` makes columns and
-//! tracks from events, only from the new ones while the run grows; `rows` makes the rows.
+//! tracks from events, only from the new ones while the run grows; `rows` makes the rows;
+//! `stops` has the columns of a server that tells no events.
 
 mod rows;
+mod stops;
 mod story;
 
 use super::cpus::Cpus;
@@ -173,7 +175,11 @@ pub struct Arrow {
 impl Lanes {
     /// Takes in where the run has come and where we stand in it.
     pub(crate) fn update(&mut self, timeline: &Timeline, cpus: &Cpus, symbols: &Symbols) {
-        story::extend(self, timeline, cpus);
+        if timeline.stops.is_empty() {
+            story::extend(self, timeline, cpus);
+        } else {
+            stops::lay_out(self, timeline);
+        }
         self.now = story::now(&self.columns, timeline.position);
         self.rows = rows::rows(&self.story, self.columns.len(), cpus, symbols);
     }

@@ -1,9 +1,10 @@
 //! Where in the run we stand, what happened up to where it was run, and where the user has been.
 
+use super::cpus::Cpus;
 use super::symbols::Symbols;
 use protocol::event::{Delivery, Event, EventKind};
 use protocol::request::{StopReason, Stopped};
-use protocol::{CpuId, Position};
+use protocol::{Activity, CpuId, CpuState, Mode, PhysAddr, Position};
 use std::collections::BTreeMap;
 
 /// Position, clock, events, history.
@@ -33,6 +34,8 @@ pub struct Timeline {
     pub events_to: Position,
     /// Labels at which the user has stopped: they are columns of the lanes.
     pub visits: BTreeMap<Position, Visit>,
+    /// Stops of a server that tells no events, oldest first.
+    pub stops: Vec<SeenStop>,
     /// Where the user was before jumps in time.
     pub back: Vec<Position>,
     /// Where the user was after them.
@@ -55,6 +58,17 @@ pub struct Visit {
     pub cpu: CpuId,
     /// The label.
     pub label: String,
+}
+
+/// How the CPUs stood at a stop of a server that tells no events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenStop {
+    /// The number of the stop.
+    pub position: Position,
+    /// Where the CPU stood that stopped: "trampoline_start", "stop 4".
+    pub label: String,
+    /// Activity, mode and root of each CPU.
+    pub cpus: Vec<(Activity, Mode, Option<PhysAddr>)>,
 }
 
 /// How many stops at labels are remembered.
@@ -112,6 +126,22 @@ impl Timeline {
     pub fn visit(&mut self, cpu: CpuId, label: String) {
         if self.visits.len() < VISITS {
             self.visits.insert(self.position, Visit { cpu, label });
+        }
+    }
+
+    /// Remembers a stop of a server that tells no events; at the same one again how it stands now.
+    pub fn remember_stop(&mut self, cpus: &Cpus, symbols: &Symbols) {
+        let mover = self.moved_cpu.or(Some(CpuId(0))).and_then(|cpu| cpus.get(cpu));
+        let symbol = mover.and_then(|cpu| symbols.at(cpu.linear_pc()));
+        let label = symbol.map_or_else(|| format!("stop {}", self.position), |symbol| symbol.to_string());
+        let stand = |cpu: &CpuState| (cpu.activity, cpu.mode, cpu.page_table_root());
+        let stop = SeenStop { position: self.position, label, cpus: cpus.states.iter().map(stand).collect() };
+        match self.stops.last_mut() {
+            Some(last) if last.position == stop.position => *last = stop,
+            _ => self.stops.push(stop),
+        }
+        if self.stops.len() > VISITS {
+            self.stops.remove(0);
         }
     }
 
@@ -230,7 +260,6 @@ pub fn position_words(position: Position) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::Activity;
     use protocol::event::{ControlRegister, Ignored};
 
     fn event(position: u64, kind: EventKind) -> Event {

@@ -3,6 +3,7 @@
 use super::transport::{Received, Transport};
 use crate::platform::Moment;
 use crate::rsp::client::{Client, RspError};
+use crate::rsp::packet;
 use protocol::request::{Answer, Request};
 use protocol::wire;
 use std::fmt;
@@ -108,6 +109,25 @@ impl Exchange {
                 Received::Closed => return Err(self.closed()),
             }
         }
+    }
+
+    /// What the server's monitor prints for a command (gdb: `monitor COMMAND`). None: it has no monitor, or not that
+    /// command.
+    pub fn monitor(&mut self, command: &str) -> Result<Option<String>, LinkError> {
+        let packet = format!("qRcmd,{}", packet::to_hex(command.as_bytes()));
+        let mut reply = self.call(packet.as_bytes(), SHORT)?;
+        let mut text = Vec::new();
+        // `O` and hex digits: text; `OK`: that was all.
+        while reply != b"OK" {
+            let Some(more) = reply.strip_prefix(b"O").and_then(packet::from_hex) else { return Ok(None) };
+            text.extend(more);
+            if text.len() > MAX_ANSWER {
+                return Err(LinkError::Wire("its monitor's text is too long".to_owned()));
+            }
+            let asked = || LinkError::TimedOut { asked: "qRcmd".to_owned(), seconds: SHORT.as_secs(), instead: None };
+            reply = self.wait(SHORT)?.ok_or_else(asked)?;
+        }
+        Ok(Some(String::from_utf8_lossy(&text).into_owned()))
     }
 
     /// Agrees with the server to send no acknowledgements: the carrier loses nothing.

@@ -1,12 +1,16 @@
-//! The one file that knows the machine: starts its server inside this process and connects to it by an in-memory pipe,
-//! which carries the same RSP bytes as a socket would.
+//! The one module that knows the machine: starts its server inside this process and connects to it by an in-memory pipe,
+//! which carries the same RSP bytes as a socket would. [`decode`] uses its eyes for a machine that is not ours.
+
+pub mod decode;
 
 use super::Target;
+use super::standard::Aside;
 use super::transport::Transport;
 use machine::server::guest_image::{GuestImage, ImageBytes, ImageFile};
 use machine::server::{DEFAULT_HISTORY_BYTES, ServerConfig, ServerHandle, prepare};
+use protocol::profile::Profile;
 use protocol::request::MachineConfig;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The guest inside this program, from the build script.
 mod embedded {
@@ -52,7 +56,15 @@ pub fn target(guest: Guest, config: MachineConfig, gdb: Option<String>) -> Resul
         let (reader, writer) = server.insert(started).connect();
         Transport::new(reader, writer)
     });
-    Ok(Target { words: "the machine in this window".to_owned(), open })
+    Ok(Target { words: "the machine in this window".to_owned(), open, aside: Aside::default() })
+}
+
+/// Reads the names in the kernel of a machine elsewhere.
+///
+/// # Errors
+/// In words: there is no such file, or it holds no names.
+pub fn names(profile: &Path) -> Result<Profile, String> {
+    machine::server::guest_image::read_names(profile)
 }
 
 fn start(guest: &Guest, config: &MachineConfig, gdb: Option<&str>) -> Result<ServerHandle, String> {

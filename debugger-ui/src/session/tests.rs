@@ -9,7 +9,7 @@ use crate::model::outbox::Purpose;
 use crate::platform::Moment;
 use fake::Fake;
 use protocol::request::{Direction, StopReason};
-use protocol::{CpuId, Position};
+use protocol::{CpuId, LinearAddr, Position};
 use std::time::Duration;
 
 /// Pumps until the model is as it shall be.
@@ -95,18 +95,50 @@ fn trouble() {
     );
 }
 
-/// Goal: a server that is not ours is served by gdb's own packets; method: step one that answers as QEMU does.
+/// Goal: a server that is not ours is served by gdb's own packets, its code is decoded here; method: step one that has
+/// nothing else, over a call, and back, which it cannot.
 #[test]
 fn standard_server() {
-    let mut session = Session::start(fake::plain_gdb_server(), || {}).unwrap();
+    let mut session = Session::start(fake::plain_gdb_server(false), || {}).unwrap();
     let mut model = Model::default();
     until(&mut session, &mut model, "connected", |model| model.connection.ready() && model.cpus.states.len() == 2);
-    assert!(!model.connection.offers.vendor && !model.connection.offers.story);
-    assert!(model.code.empty.as_deref().is_some_and(|why| why.contains("Not available")));
+    assert!(!model.connection.offers.vendor && !model.connection.offers.story && !model.connection.offers.tables);
+    assert!(model.connection.offers.foreign.as_ref().is_some_and(|foreign| foreign.cpus.contains("worked out")));
     assert_eq!(model.cpus.states[1].cr0, 0x11);
     assert_eq!(model.cpus.states[1].mode, protocol::Mode::Protected32);
+    let call =
+        |model: &Model| model.code.instruction_at(LinearAddr(0x1000)).is_some_and(|line| line.intel.contains("call"));
+    until(&mut session, &mut model, "code came", call);
+    apply(Command::Over(Direction::Forward), &mut model);
+    until(&mut session, &mut model, "over", |model| model.connection.ready() && model.cpus.states[0].ip == 0x1003);
+    assert_eq!(model.timeline.position, Position(1), "a stop, not a step, is counted");
     apply(Command::StepCpu(Direction::Forward), &mut model);
-    until(&mut session, &mut model, "stepped", |model| model.connection.ready() && model.cpus.states[0].ip == 0x1001);
+    until(&mut session, &mut model, "stepped", |model| model.connection.ready() && model.cpus.states[0].ip == 0x1004);
+    apply(Command::ShowPageTables(true), &mut model);
+    assert!(model.page_tables.views[0].empty.as_deref().is_some_and(|why| why.contains("Not available")));
     apply(Command::StepCpu(Direction::Backward), &mut model);
     until(&mut session, &mut model, "refused", |model| model.narrator.sentence.contains("cannot go back"));
+    apply(Command::Event(Direction::Forward), &mut model);
+    until(&mut session, &mut model, "refused", |model| model.narrator.sentence.contains("Set a breakpoint"));
+}
+
+/// Goal: what QEMU's monitor tells makes modes certain, and halted CPUs are known; method: a server that has it, and
+/// physical memory.
+#[test]
+fn qemu_like_server() {
+    let mut session = Session::start(fake::plain_gdb_server(true), || {}).unwrap();
+    let mut model = Model::default();
+    until(&mut session, &mut model, "connected", |model| model.connection.ready() && model.cpus.states.len() == 2);
+    assert!(model.connection.offers.tables && model.connection.offers.hidden_state);
+    assert_eq!(model.cpus.states[1].mode, protocol::Mode::Protected16, "CS.D is 0");
+    assert_eq!(model.cpus.states[1].activity, protocol::Activity::Halted);
+    assert_eq!(model.lanes.columns.len(), 1);
+    let request = protocol::request::Request::Memory {
+        from: protocol::request::Place::Phys(protocol::PhysAddr(0x1000)),
+        len: protocol::request::MAX_MEMORY,
+    };
+    model.outbox.read(Purpose::BlobBase(0), request);
+    apply(Command::StepCpu(Direction::Forward), &mut model);
+    until(&mut session, &mut model, "stepped", |model| model.connection.ready() && model.cpus.states[0].ip == 0x1001);
+    assert_eq!(model.lanes.columns.len(), 2);
 }

@@ -26,6 +26,8 @@ const WHOLE_BUDGET: u64 = 20_000_000;
 const IDLE: Duration = Duration::from_secs(2);
 /// The same while gdb drives or may come.
 const OBSERVE: Duration = Duration::from_millis(200);
+/// A step of a server that is not ours takes no longer.
+const STEP: Duration = Duration::from_millis(150);
 
 /// Why serving a connection ended.
 enum Ended {
@@ -136,9 +138,9 @@ impl Worker {
             link.stop_acks()?;
         }
         if !features.vendor() {
-            let mut standard = Standard::connect(&mut link, &features)?;
+            let mut standard = Standard::connect(&mut link, &features, &self.target.aside)?;
             self.report(Incoming::Connected { offers: standard.offers(), hello: None });
-            let first = standard.stopped(&mut link, StopReason::None)?;
+            let first = standard.stopped(StopReason::None);
             self.report(Incoming::Stopped(Box::new(first)));
             return self.serve_standard(&mut link, &mut standard);
         }
@@ -165,6 +167,9 @@ impl Worker {
                     hidden_state: true,
                     control_registers: true,
                     story: true,
+                    reads: false,
+                    tables: false,
+                    foreign: None,
                 };
                 self.report(Incoming::Connected { offers, hello: Some(hello) });
                 Ok(())
@@ -281,9 +286,8 @@ impl Worker {
                         self.report(Incoming::Refused(refusal));
                         continue;
                     }
-                    self.report(Incoming::Runs);
                     let reason = self.wait_for_stop(link, standard)?;
-                    let stopped = standard.stopped(link, reason)?;
+                    let stopped = standard.stopped(reason);
                     self.report(Incoming::Stopped(Box::new(stopped)));
                 }
                 Order::Move(request) => match standard.change(link, &request)? {
@@ -291,8 +295,16 @@ impl Worker {
                     Err(refusal) => self.report(Incoming::Refused(refusal)),
                 },
                 Order::Read(purpose, request) => {
-                    let answer = standard.read(link, &request)?;
-                    self.report(Incoming::Answer(purpose, answer));
+                    let mut moves = || self.about_to_move();
+                    // Only what takes many packets is given up where the machine is to move anyway.
+                    let answer = if is_slow(&request) {
+                        standard.read(link, &request, &mut moves)?
+                    } else {
+                        standard.read(link, &request, &mut || false)?
+                    };
+                    if let Some(answer) = answer {
+                        self.report(Incoming::Answer(purpose, answer));
+                    }
                 }
                 Order::Type(_) | Order::Cancel => {}
                 Order::Reconnect => return Err(Ended::Reconnect(None)),
@@ -300,16 +312,33 @@ impl Worker {
         }
     }
 
+    /// Looks at what has come meanwhile: is the machine to move?
+    fn about_to_move(&mut self) -> bool {
+        self.waiting.extend(self.orders.try_iter());
+        let moves = |order: &Order| matches!(order, Order::Run(_) | Order::Move(_) | Order::Reconnect);
+        self.waiting.iter().any(moves)
+    }
+
     /// A server that is not ours runs until it stops: ^C if the user asks for it.
     fn wait_for_stop(&mut self, link: &mut Exchange, standard: &mut Standard) -> Result<StopReason, Ended> {
+        let begun = Moment::now();
+        let (mut told, mut cancelled) = (false, false);
         loop {
             if let Some(reply) = link.wait(Duration::from_millis(10))?
-                && let Some(reason) = standard.stop_of(&reply)
+                && let Some(reason) = standard.came(link, &reply, cancelled)?
             {
                 return Ok(reason);
             }
+            // A step ends at once; what lasts is shown as a run.
+            if !told && begun.elapsed() > STEP {
+                told = true;
+                self.report(Incoming::Runs);
+            }
             match self.orders.try_recv() {
-                Ok(Order::Cancel) => link.interrupt()?,
+                Ok(Order::Cancel) => {
+                    cancelled = true;
+                    link.interrupt()?;
+                }
                 Ok(Order::Reconnect) => return Err(Ended::Reconnect(None)),
                 Ok(order) => self.waiting.push_back(order),
                 Err(std::sync::mpsc::TryRecvError::Empty) => {}
@@ -330,6 +359,11 @@ impl Worker {
         let _ = self.reports.send(report);
         (self.wake)();
     }
+}
+
+/// What a server that is not ours needs many packets for.
+fn is_slow(request: &Request) -> bool {
+    matches!(request, Request::Tree { .. } | Request::Walk { .. } | Request::Code { .. } | Request::Listing { .. })
 }
 
 fn no_fit(request: &Request) -> Refusal {

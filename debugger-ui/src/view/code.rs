@@ -99,8 +99,8 @@ fn heading(ui: &mut Ui, cx: &mut Cx<'_>) {
             if cx.explain(response, || words.clone()).changed() {
                 cx.push(Command::FollowCode(follow));
             }
-            let story = cx.model.connection.offers.vendor;
-            cx.button(ui, "go-to", "Go to…", story);
+            let reads = cx.model.connection.offers.reads_memory();
+            cx.button(ui, "go-to", "Go to…", reads);
         });
     });
     ui.add_space(2.0);

@@ -20,7 +20,9 @@ pub struct State {
 /// Draws the console and passes typing on.
 pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
     let id = ui.scope_id().with("console");
-    let hint = if state.has_focus {
+    let hint = if let Some(foreign) = &cx.model.connection.offers.foreign {
+        foreign.console.clone()
+    } else if state.has_focus {
         match keys::hint("go-lanes") {
             key if key.is_empty() => "Typing goes to the machine; Ctrl+Tab leaves.".to_owned(),
             key => format!("Typing goes to the machine; {key} returns, Ctrl+Tab leaves."),

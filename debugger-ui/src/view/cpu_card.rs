@@ -53,7 +53,15 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         section(ui, "Control bits", false, false, |ui| control(ui, cx, cpu));
         section(ui, "System registers", false, false, |ui| registers::system(ui, cx, &mut state.edit, cpu));
         section(ui, "XMM registers", false, false, |ui| registers::xmm(ui, cx, cpu));
-        section(ui, "APIC", false, asked == Some(Show::Apic), |ui| registers::apic(ui, cx, cpu));
+        section(ui, "APIC", false, asked == Some(Show::Apic), |ui| match cx.model.connection.offers.foreign {
+            Some(_) => drop(ui.label(RichText::new("Not told by this server.").color(cx.t.weak))),
+            None => registers::apic(ui, cx, cpu),
+        });
+        if let Some(foreign) = &cx.model.connection.offers.foreign {
+            ui.add_space(4.0);
+            let words = format!("{} {}", foreign.cpus, foreign.memory);
+            ui.add(Label::new(RichText::new(words).color(cx.t.weak)).wrap());
+        }
     });
 }
 
@@ -83,7 +91,11 @@ fn head(ui: &mut Ui, cx: &mut Cx<'_>, cpu: &CpuState, take_focus: bool) {
         ui.add_space(4.0);
         ui.vertical(|ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
-            ui.label(RichText::new(format!("{}   APIC ID {}", cpu.cpu, cpu.apic_id)).color(cx.t.text));
+            let title = match cx.model.connection.offers.foreign {
+                Some(_) => format!("{}   APIC ID not told", cpu.cpu),
+                None => format!("{}   APIC ID {}", cpu.cpu, cpu.apic_id),
+            };
+            ui.label(RichText::new(title).color(cx.t.text));
             let phrase = activity_phrase(cpu.activity);
             let phrase = cpu.due.map_or(phrase.to_owned(), |due| format!("{phrase}; next step takes {due}"));
             let colour = if cpu.activity == Activity::Shutdown { cx.t.fault } else { cx.t.weak };

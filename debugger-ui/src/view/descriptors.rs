@@ -45,8 +45,8 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         ui.add(egui::Label::new(RichText::new(remark).size(13.0).color(cx.t.changed)).wrap());
     }
     if panel.entries.is_empty() {
-        if !cx.model.connection.offers.vendor {
-            ui.label(RichText::new("This server does not tell memory here.").color(cx.t.weak));
+        if !cx.model.connection.offers.tells_hidden() {
+            ui.label(RichText::new("This server does not tell GDTR and IDTR.").color(cx.t.weak));
         }
         return;
     }

@@ -43,7 +43,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         let text = if cx.model.connection.offers.story {
             "Nothing has happened yet: no mode change, no IPI, no fault."
         } else {
-            "This server does not tell events."
+            "Not told by this server: events. What changed between two stops is in the lanes and on the CPU card."
         };
         ui.colored_label(cx.t.weak, text);
         return;

@@ -141,6 +141,7 @@ fn pointer(ui: &Ui, cx: &mut Cx<'_>, state: &mut State, response: &egui::Respons
     if response.clicked()
         && let Some(column) = response.interact_pointer_pos().and_then(|at| column_at(at.x))
         && cx.can_move()
+        && cx.model.connection.offers.foreign.is_none()
     {
         cx.push(Command::Seek(cx.model.lanes.columns[column].to));
     }
@@ -159,6 +160,9 @@ fn pointer(ui: &Ui, cx: &mut Cx<'_>, state: &mut State, response: &egui::Respons
         .gap(14.0)
         .show(|ui| {
             ui.label(text);
+            if cx.model.connection.offers.foreign.is_some() {
+                return;
+            }
             ui.weak(match cx.model.lanes.columns[column].kind {
                 ColumnKind::Gap { .. } => "Click: go to its end. Ctrl+wheel, or + in the lanes: open it",
                 ColumnKind::Slice { .. } => "Click: go there. Ctrl+wheel, or - in the lanes: close the gap",
@@ -225,6 +229,7 @@ fn column_words(model: &Model, column: usize) -> String {
         ColumnKind::Gap { .. } | ColumnKind::Slice { .. } => {
             format!("steps {} to {}", position_words(it.from), position_words(it.to))
         }
+        _ if model.connection.offers.foreign.is_some() => format!("stop {}", position_words(it.to)),
         _ => format!("step {}", position_words(it.to)),
     };
     if it.label.is_empty() { at } else { format!("{}\n{at}", it.label) }
@@ -305,7 +310,11 @@ fn scale(ui: &Ui, cx: &Cx<'_>, area: Rect) {
     let line = Rect::from_min_max(pos2(area.left(), area.bottom() - FOOT), area.max);
     let painter = ui.painter();
     painter.rect_filled(line, 0, cx.t.panel);
-    let clock = format!("{} since power-on", time_words(cx.model.timeline.clock_ns));
+    let foreign = cx.model.connection.offers.foreign.is_some();
+    let clock = match foreign {
+        true => "not told by this server".to_owned(),
+        false => format!("{} since power-on", time_words(cx.model.timeline.clock_ns)),
+    };
     let at = pos2(line.left() + 12.0, line.center().y);
     painter.text(at, Align2::LEFT_CENTER, "time", words(12.0), cx.t.weak);
     painter.text(pos2(line.left() + NAMES + 8.0, line.center().y), Align2::LEFT_CENTER, clock, mono(12.0), cx.t.text);
@@ -319,7 +328,11 @@ fn scale(ui: &Ui, cx: &Cx<'_>, area: Rect) {
             cx.t.changed,
         );
     } else if line.width() > 760.0 {
-        let hint = "story time: one column for each event; click a column to go there";
+        let hint = if foreign {
+            "one column for each stop; what happened between stops, and what is to come, is not told by this server"
+        } else {
+            "story time: one column for each event; click a column to go there"
+        };
         painter.text(pos2(line.right() - 10.0, line.center().y), Align2::RIGHT_CENTER, hint, words(12.0), cx.t.weak);
     }
 }

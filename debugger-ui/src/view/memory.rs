@@ -53,8 +53,11 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         ui.label(RichText::new(why).color(cx.t.fault));
     }
     if memory.rows() == 0 {
-        let why =
-            if cx.model.connection.offers.vendor { "Not read yet." } else { "This server does not tell memory here." };
+        let why = if cx.model.connection.offers.reads_memory() {
+            "Not read yet."
+        } else {
+            "This server does not tell memory here."
+        };
         ui.label(RichText::new(why).color(cx.t.weak));
         return;
     }

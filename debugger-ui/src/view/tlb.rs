@@ -26,8 +26,11 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut tree::State, take_focus: b
         ui.label(RichText::new(&tlb.happened).color(cx.t.changed));
     });
     if tlb.rows.is_empty() {
-        let why =
-            if cx.model.connection.offers.vendor { why_empty(&cx.model.cpus) } else { "This server does not tell it." };
+        let why = if cx.model.connection.offers.vendor {
+            why_empty(&cx.model.cpus)
+        } else {
+            "Not told by this server: the TLB."
+        };
         ui.label(RichText::new(why).color(cx.t.weak));
         return;
     }

@@ -33,7 +33,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
         ui.add_space(4.0);
         main_step(ui, cx, &format!("Step CPU {}{only}", cpu.0), moves);
         cx.button(ui, "over", "Over", moves);
-        cx.button(ui, "out", "Out", story);
+        cx.button(ui, "out", "Out", moves && offers.reads_memory());
         cx.button(ui, "event", "Event >", story);
         if model.connection.long_run() {
             cx.button(ui, "pause", "Pause", true);
@@ -112,8 +112,23 @@ fn chips(ui: &mut Ui, cx: &mut Cx<'_>) {
     response.response.on_hover_text("Select a CPU (0 to 9, or Up and Down in the lanes)");
 }
 
+/// A server that counts no steps: its stops are counted.
+fn stop_number(ui: &mut Ui, cx: &mut Cx<'_>) {
+    let text = format!("stop {}", hex::count(cx.model.timeline.position.0));
+    let response = ui.add(egui::Label::new(RichText::new(text).monospace().color(cx.t.strong)).selectable(true));
+    cx.explain(response, || {
+        Words::new("Stop", "This server counts no steps and goes on, never back. The window counts its stops.")
+    });
+    if cx.model.connection.long_run() {
+        ui.label(RichText::new("running").color(cx.t.changed));
+    }
+}
+
 fn position(ui: &mut Ui, cx: &mut Cx<'_>) {
     let timeline = &cx.model.timeline;
+    if cx.model.connection.offers.foreign.is_some() {
+        return stop_number(ui, cx);
+    }
     let text = format!("step {}", hex::count(timeline.position.0));
     let label = egui::Label::new(RichText::new(text).monospace().color(cx.t.strong)).selectable(true);
     let response = ui.add(label);

@@ -174,6 +174,9 @@ fn offers() -> Offers {
         hidden_state: true,
         control_registers: true,
         story: true,
+        reads: false,
+        tables: false,
+        foreign: None,
     }
 }
 

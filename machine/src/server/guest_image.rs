@@ -176,6 +176,34 @@ fn parse_names(bytes: &[u8], name: &str) -> Result<Profile, String> {
     Ok(profile)
 }
 
+/// Bytes of an ELF file's segments by linear address.
+fn linked(file: &[u8], linear: u64, len: usize) -> (Vec<u8>, Option<String>) {
+    let image = match loader::Image::parse(file) {
+        Ok(image) => image,
+        // It was loaded once; a machine that runs came from it.
+        Err(error) => return (Vec::new(), Some(format!("the image: {error}"))),
+    };
+    let mut bytes = Vec::new();
+    while bytes.len() < len {
+        let at = linear.wrapping_add(bytes.len() as u64);
+        let holds = |segment: &&loader::Segment| at >= segment.linear && at - segment.linear < segment.mem_bytes;
+        let Some(segment) = image.segments.iter().find(holds) else {
+            return (bytes, Some(format!("nothing in the image is linked at {at:#x}")));
+        };
+        let offset = at - segment.linear;
+        let left = (len - bytes.len()).min((segment.mem_bytes - offset) as usize);
+        let in_file = file.get(segment.file.clone()).unwrap_or_default();
+        let in_file = in_file.get(offset as usize..).unwrap_or_default();
+        let in_file = &in_file[..in_file.len().min(left)];
+        bytes.extend_from_slice(in_file);
+        if in_file.len() < left {
+            // What is not in the file is zero.
+            bytes.resize(bytes.len() + left - in_file.len(), 0);
+        }
+    }
+    (bytes, None)
+}
+
 impl GuestImage for ImageFile {
     fn power_on(&mut self, config: &MachineConfig) -> Result<Machine, String> {
         firmware::boot::machine(&self.bytes, config).map_err(|error| format!("{}: {error}", self.path.display()))

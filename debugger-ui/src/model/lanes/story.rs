@@ -30,6 +30,13 @@ pub(super) struct Story {
     last: (Position, u64),
 }
 
+impl Story {
+    /// Of tracks that were made without events: nothing to go on from.
+    pub(super) fn of(tracks: Vec<Track>) -> Self {
+        Self { tracks, ..Self::default() }
+    }
+}
+
 /// One CPU's way through the columns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Track {

@@ -62,7 +62,16 @@ fn at_instruction(model: &Model, id: u32) -> bool {
 
 /// A server that tells no positions and events: only where the CPU stands.
 fn without_story(model: &Model) -> (Tone, String) {
+    if let Some(Asked { how: How::Change(words), .. }) = &model.asked {
+        return (Tone::Plain, words.replace(" u takes it back.", ""));
+    }
     let cpu = model.cpus.get(model.timeline.moved_cpu.unwrap_or(model.cpus.selected));
+    if let Some(cpu) = cpu
+        && let Some(old) = model.cpus.before.get(usize::from(cpu.cpu.0)).filter(|old| old.mode != cpu.mode)
+    {
+        let modes = format!("{} -> {}", mode_phrase(old.mode), mode_phrase(cpu.mode));
+        return (Tone::Moment, format!("{} is {}. Since the last stop: {modes}.", cpu.cpu, place(model, cpu)));
+    }
     let place = cpu.map(|cpu| format!("{} is {}.", cpu.cpu, place(model, cpu))).unwrap_or_default();
     let reason = stop_words(model);
     (Tone::Plain, if reason.is_empty() { place } else { format!("{reason} {place}") })

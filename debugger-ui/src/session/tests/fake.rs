@@ -2,6 +2,7 @@
 
 use crate::rsp::codec::{Decoder, Frame, encode};
 use crate::session::Target;
+use crate::session::standard::Aside;
 use crate::session::transport::Transport;
 use protocol::cpu::CpuState;
 use protocol::request::{
@@ -31,7 +32,7 @@ impl Fake {
             crate::platform::spawn("fake", move || serve(fault, from_client, to_client)).unwrap();
             Transport::new(from_server, to_server)
         });
-        Target { words: "a fake machine".to_owned(), open }
+        Target { words: "a fake machine".to_owned(), open, aside: Aside::default() }
     }
 }
 
@@ -68,14 +69,21 @@ impl Write for Out {
 }
 
 /// Reads packets and answers each.
-fn answer_packets(mut input: In, mut output: Out, mut reply: impl FnMut(&[u8]) -> Vec<u8>) {
+fn answer_packets(input: In, output: Out, mut reply: impl FnMut(&[u8]) -> Vec<u8>) {
+    answer_packets_with_more(input, output, move |payload| vec![reply(payload)]);
+}
+
+/// The same where an answer may be several packets.
+fn answer_packets_with_more(mut input: In, mut output: Out, mut reply: impl FnMut(&[u8]) -> Vec<Vec<u8>>) {
     let mut decoder = Decoder::default();
     let mut acks = true;
     let mut byte = [0];
     while let Ok(1) = input.read(&mut byte) {
         let Some(Frame::Packet(payload)) = decoder.push(byte[0]) else { continue };
         let mut bytes = if acks { b"+".to_vec() } else { Vec::new() };
-        bytes.extend(encode(&reply(&payload)));
+        for packet in reply(&payload) {
+            bytes.extend(encode(&packet));
+        }
         acks &= payload != b"QStartNoAckMode";
         if output.write_all(&bytes).is_err() {
             return;
@@ -208,41 +216,86 @@ impl Machine {
     }
 }
 
-/// A server with two threads and a few registers that can step forwards and nothing else.
-pub(super) fn plain_gdb_server() -> Target {
-    const XML: &str = r#"<target><feature name="t"><reg name="rip" bitsize="64"/><reg name="eflags" bitsize="32"/>
-        <reg name="cr0" bitsize="64"/></feature></target>"#;
+/// A server with two threads and a few registers that can step forwards and run, and nothing else; `qemu`: it also has
+/// QEMU's monitor and reads physical memory. Memory holds `call +3; nop; nop; nop; ret` at 1000h, and is 0 elsewhere.
+pub(super) fn plain_gdb_server(qemu: bool) -> Target {
     let open = Box::new(move |_| {
         let ((to_server, from_client), (to_client, from_server)) = (pipe(), pipe());
-        let (mut ip, mut thread) = (0x1000_u64, 1);
-        let reply = move |payload: &[u8]| {
-            let text = std::str::from_utf8(payload).unwrap();
-            match text {
-                "qfThreadInfo" => "m1,2".to_owned(),
-                "qsThreadInfo" => "l".to_owned(),
-                "?" => "T05thread:1;".to_owned(),
-                "Hg1" | "Hg2" => {
-                    thread = if text == "Hg1" { 1 } else { 2 };
-                    "OK".to_owned()
-                }
-                "g" => {
-                    let cr0 = if thread == 1 { 0x10_u64 } else { 0x11 };
-                    let bytes: Vec<u8> =
-                        ip.to_le_bytes().into_iter().chain([2, 0, 0, 0]).chain(cr0.to_le_bytes()).collect();
-                    crate::rsp::packet::to_hex(&bytes)
-                }
-                "vCont;s:1;c" => {
-                    ip += 1;
-                    "T05thread:1;".to_owned()
-                }
-                _ if text.starts_with("qSupported") => "PacketSize=1000;qXfer:features:read+".to_owned(),
-                _ if text.starts_with("qXfer:features:read:target.xml:0,") => format!("l{XML}"),
-                other => panic!("nobody sends {other} here"),
-            }
-            .into_bytes()
-        };
-        crate::platform::spawn("plain", move || answer_packets(from_client, to_client, reply)).unwrap();
+        let mut server = Plain { qemu, ip: 0x1000, thread: 1, breakpoint: None, replies: Vec::new() };
+        crate::platform::spawn("plain", move || {
+            answer_packets_with_more(from_client, to_client, move |payload| server.reply(payload));
+        })
+        .unwrap();
         Transport::new(from_server, to_server)
     });
-    Target { words: "a plain gdb server".to_owned(), open }
+    Target { words: "a plain gdb server".to_owned(), open, aside: Aside::default() }
+}
+
+struct Plain {
+    qemu: bool,
+    ip: u64,
+    thread: u8,
+    breakpoint: Option<u64>,
+    replies: Vec<String>,
+}
+
+impl Plain {
+    fn reply(&mut self, payload: &[u8]) -> Vec<Vec<u8>> {
+        const XML: &str = r#"<target><feature name="t"><reg name="rip" bitsize="64"/><reg name="eflags" bitsize="32"/>
+            <reg name="cr0" bitsize="64"/></feature></target>"#;
+        const CODE: [u8; 7] = [0xe8, 0x03, 0x00, 0x90, 0x90, 0x90, 0xc3];
+        self.replies.clear();
+        let text = std::str::from_utf8(payload).unwrap();
+        let reply = match text {
+            "qfThreadInfo" => "m1,2".to_owned(),
+            "qsThreadInfo" => "l".to_owned(),
+            "?" => "T05thread:1;".to_owned(),
+            "Hg1" | "Hg2" => {
+                self.thread = if text == "Hg1" { 1 } else { 2 };
+                "OK".to_owned()
+            }
+            "g" => {
+                let cr0 = if self.thread == 1 { 0x10_u64 } else { 0x11 };
+                let bytes: Vec<u8> =
+                    self.ip.to_le_bytes().into_iter().chain([2, 0, 0, 0]).chain(cr0.to_le_bytes()).collect();
+                crate::rsp::packet::to_hex(&bytes)
+            }
+            "vCont;s:1;c" => {
+                self.ip += 1;
+                "T05thread:1;".to_owned()
+            }
+            "vCont;c" => {
+                self.ip = self.breakpoint.expect("nothing would ever stop it");
+                "T05thread:1;".to_owned()
+            }
+            "Qqemu.PhyMemMode:0" | "Qqemu.PhyMemMode:1" if self.qemu => "OK".to_owned(),
+            _ if text.starts_with("qRcmd,") && self.qemu => {
+                let segments =
+                    ["ES", "CS", "SS", "DS", "FS", "GS"].map(|name| format!("{name} =0000 0 ffff 00009b00\n"));
+                for cpu in 0..2 {
+                    let words = format!("CPU#{cpu}\nHLT={cpu}\n{}", segments.concat());
+                    self.replies.push(format!("O{}", crate::rsp::packet::to_hex(words.as_bytes())));
+                }
+                "OK".to_owned()
+            }
+            _ if text.starts_with("qSupported") => "PacketSize=1000;qXfer:features:read+".to_owned(),
+            _ if text.starts_with("qXfer:features:read:target.xml:0,") => format!("l{XML}"),
+            _ if text.starts_with('m') => {
+                let (from, len) = text[1..].split_once(',').unwrap();
+                let number = |digits| usize::from_str_radix(digits, 16).unwrap();
+                let byte = |at: usize| at.checked_sub(0x1000).and_then(|at| CODE.get(at)).copied().unwrap_or(0);
+                let bytes: Vec<u8> = (number(from)..number(from) + number(len)).map(byte).collect();
+                crate::rsp::packet::to_hex(&bytes)
+            }
+            _ if text.starts_with("Z1,") || text.starts_with("z1,") => {
+                let at = u64::from_str_radix(text[3..].split(',').next().unwrap(), 16).unwrap();
+                self.breakpoint = text.starts_with('Z').then_some(at);
+                "OK".to_owned()
+            }
+            // What a server does not know it answers with nothing.
+            _ => String::new(),
+        };
+        self.replies.push(reply);
+        self.replies.iter().map(|reply| reply.clone().into_bytes()).collect()
+    }
 }
