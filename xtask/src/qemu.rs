@@ -1,19 +1,27 @@
 //! The second machine: QEMU with the OVMF firmware, started from a folder that it serves as a FAT disk.
 //!
-//! The folder is what one would copy to a USB stick. Used by `test/qemu.rs` and `run/qemu.rs`.
+//! The folder is what one would copy to a USB stick. Used by `test/qemu.rs`, `test/window/on_qemu.rs` and `run/qemu.rs`.
 
 use crate::cmd::{self, Background};
+use crate::guest::symbols::Linked;
 use crate::project;
-use anyhow::{Context, Result};
+use crate::rsp::server::Server;
+use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// The firmware, and its variables as they are when nobody has changed any (Debian's package ovmf).
 const FIRMWARE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
 const VARIABLES: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+
+/// The kernel's first instruction.
+const ENTRY: &str = "boot_entry";
+/// From power-on to there QEMU takes seconds, most of them the firmware's; a busy computer may take some times as long.
+const TO_KERNEL: Duration = Duration::from_secs(120);
 
 /// What to boot.
 #[derive(Debug)]
@@ -26,6 +34,8 @@ pub struct Boot<'a> {
     pub options: &'a str,
     /// Where its gdb server listens, `HOST:PORT`; it then waits there at its first instruction. None: no server.
     pub gdb: Option<&'a str>,
+    /// Where its monitor listens, `HOST:PORT`; None: there is none.
+    pub monitor: Option<&'a str>,
     /// Where the disk, the firmware's variables and the console's text go; made if it is not there.
     pub folder: &'a Path,
 }
@@ -55,7 +65,31 @@ impl Boot<'_> {
         if let Some(address) = self.gdb {
             qemu.args(["-S", "-gdb", &format!("tcp:{address}")]);
         }
+        if let Some(address) = self.monitor {
+            qemu.args(["-monitor", &format!("tcp:{address},server=on,wait=off")]);
+        }
         Ok(Background(cmd::spawn(&mut qemu)?))
+    }
+
+    /// Lets a QEMU with a gdb server run from power-on to the kernel's first instruction, and leaves it there. A breakpoint
+    /// at the address that the kernel is linked at does: no firmware ever executes there.
+    pub fn run_to_kernel(&self, qemu: &mut Background) -> Result<()> {
+        let address = self.gdb.context("this QEMU has no gdb server")?;
+        let kernel = Linked::read(&project::kernel(), 64)?;
+        let entry = kernel.symbols.iter().find(|symbol| symbol.name == ENTRY);
+        let entry = entry.with_context(|| format!("the kernel has no symbol {ENTRY}"))?.address;
+        let reached = Server::connect(address).and_then(|mut server| server.run_to(entry, TO_KERNEL));
+        reached.map(|_| ()).or_else(|error| {
+            let console = std::fs::read(self.console()).unwrap_or_default();
+            let tail = tail(&String::from_utf8_lossy(&console));
+            match qemu.0.try_wait()? {
+                Some(status) => bail!("QEMU ended with {status} before the kernel was reached; its console:\n{tail}"),
+                None => Err(error.context(format!(
+                    "QEMU did not reach the kernel within {} s; the last lines of its console:\n{tail}",
+                    TO_KERNEL.as_secs()
+                ))),
+            }
+        })
     }
 
     /// Puts loader, kernel and options where the firmware and the loader look for them.
@@ -70,6 +104,42 @@ impl Boot<'_> {
         let options = files.join("options.txt");
         fs::write(&options, self.options).with_context(|| format!("{} cannot be written", options.display()))
     }
+}
+
+/// QEMU and its firmware are there.
+///
+/// # Errors
+/// What is missing and what to do.
+pub fn check() -> Result<()> {
+    for file in [FIRMWARE, VARIABLES] {
+        ensure!(
+            Path::new(file).is_file(),
+            "there is no firmware for QEMU: {file} is missing. It is in Debian's package ovmf; `cargo xtask setup test` \
+             installs or names it"
+        );
+    }
+    let mut qemu = Command::new("qemu-system-x86_64");
+    qemu.arg("--version").stdin(Stdio::null());
+    cmd::output(&mut qemu).map(|_| ())
+}
+
+/// An address on a port that the user has named.
+///
+/// # Errors
+/// The port is taken.
+pub fn address_at(port: u16) -> Result<String> {
+    let address = format!("127.0.0.1:{port}");
+    TcpListener::bind(&address).with_context(|| {
+        format!("{address} cannot be used for QEMU's gdb server; without --port a free one is taken")
+    })?;
+    Ok(address)
+}
+
+/// The last lines of a console, without what moves the cursor.
+pub fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let shown = lines.iter().skip(lines.len().saturating_sub(8));
+    shown.map(|line| format!("  | {}", line.replace(|c: char| c.is_control(), ""))).collect::<Vec<_>>().join("\n")
 }
 
 /// An address for QEMU's gdb server on a port that is free now: QEMU cannot be asked which one it chose.

@@ -7,7 +7,8 @@ mod same_state;
 mod tables;
 
 use super::Report;
-use crate::{cmd, project, qemu};
+use crate::qemu::{self, tail};
+use crate::{cmd, project};
 use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -62,7 +63,7 @@ pub fn run(report: &mut Report) -> Result<()> {
 
 fn same_lines(options: &str, folder: &Path) -> Result<()> {
     let ours = lines(&on_machine(options, folder)?).context("on the embedded machine")?;
-    let boot = qemu::Boot { cpus: CPUS, kernel: Some(&project::kernel()), options, gdb: None, folder };
+    let boot = qemu::Boot { cpus: CPUS, kernel: Some(&project::kernel()), options, gdb: None, monitor: None, folder };
     let theirs = lines(&wait_for(&boot, PROMPT)?).context("on QEMU")?;
     compare(&ours, &theirs).with_context(|| {
         let masks = MASKS.iter().map(|mask| format!("{:?} ({})", mask.after, mask.why));
@@ -107,15 +108,8 @@ fn wait_for(boot: &qemu::Boot, words: &str) -> Result<String> {
 }
 
 fn no_kernel(folder: &Path) -> Result<()> {
-    let boot = qemu::Boot { cpus: 1, kernel: None, options: "", gdb: None, folder };
+    let boot = qemu::Boot { cpus: 1, kernel: None, options: "", gdb: None, monitor: None, folder };
     wait_for(&boot, "there is no file \\firstlight\\kernel.elf").map(|_| ())
-}
-
-/// The last lines, without what moves the cursor.
-fn tail(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    let shown = lines.iter().skip(lines.len().saturating_sub(8));
-    shown.map(|line| format!("  | {}", line.replace(|c: char| c.is_control(), ""))).collect::<Vec<_>>().join("\n")
 }
 
 /// The kernel's lines, masked.

@@ -2,7 +2,9 @@
 //!
 //! The window is a client of a machine in another process; this test is a second client of the same machine, which
 //! only looks, so that what the keys did is read from the machine itself. The pictures in target/screenshots/ are for
-//! people.
+//! people. `on_qemu` does the same with the window on QEMU.
+
+mod on_qemu;
 
 use super::Report;
 use crate::cmd::{self, Background};
@@ -30,6 +32,7 @@ pub fn run(report: &mut Report) -> Result<()> {
     std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     report.case("window: an AP from wait-for-SIPI to start_secondary and back, by keys", flight());
     report.case("window: the program alone, copied elsewhere, boots the kernel inside it", alone());
+    report.case("window: on QEMU from the kernel's entry to the trampoline, by keys", on_qemu::flight());
     report.case("window: without a display it says what to do", no_display());
     Ok(())
 }
@@ -251,6 +254,10 @@ impl Screen {
     /// A key as a person presses it: an upper-case letter is Shift and the letter.
     fn key(&mut self, key: &str) -> Result<()> {
         self.tool("xdotool", &["key", key]).map(drop)
+    }
+
+    fn type_text(&mut self, text: &str) -> Result<()> {
+        self.tool("xdotool", &["type", "--delay", "20", text]).map(drop)
     }
 
     fn picture(&mut self, name: &str) -> Result<()> {

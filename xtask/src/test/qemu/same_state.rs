@@ -90,7 +90,14 @@ pub fn run(folder: &Path) -> Result<()> {
     const CPUS: u16 = 2;
     let options = "bringup=serial";
     let address = qemu::free_address()?;
-    let boot = qemu::Boot { cpus: CPUS, kernel: Some(&project::kernel()), options, gdb: Some(&address), folder };
+    let boot = qemu::Boot {
+        cpus: CPUS,
+        kernel: Some(&project::kernel()),
+        options,
+        gdb: Some(&address),
+        monitor: None,
+        folder,
+    };
     let _qemu = boot.start()?;
     let arguments = ["--cpus", &CPUS.to_string(), "--options", options].map(String::from);
     let (machine, machine_address) = gdb::start_machine(&arguments, false)?;
