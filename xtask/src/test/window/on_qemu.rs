@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// How long QEMU may take from one breakpoint to the next.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long the window may take to show what a key did, on a busy computer.
+const SETTLES: Duration = Duration::from_millis(800);
+
 /// Steps CPU 0 at the kernel's entry, goes to the write that sends the INIT, to `trampoline_start` of CPU 1, and to the
 /// kernel's half on `trampoline_pgd`.
 pub fn flight() -> Result<()> {
@@ -56,7 +59,9 @@ pub fn flight() -> Result<()> {
     let sends_ipi = address(&kernel, "icr_write_low")?;
     run_to(&mut screen, &mut monitor, "icr_write_low", 0, |cpu| cpu.linear == sends_ipi)?;
     // It would be hit again and again.
+    std::thread::sleep(SETTLES);
     screen.key("b")?;
+    std::thread::sleep(SETTLES);
     let start = address(&blob, "trampoline_start")?;
     let woken = run_to(&mut screen, &mut monitor, "trampoline_start", 1, |cpu| cpu.linear & 0xfff == 0 && !cpu.paging)?;
     screen.picture("qemu-3-trampoline-start")?;
@@ -69,6 +74,8 @@ pub fn flight() -> Result<()> {
     monitor.until(1, "s", |cpu| cpu.linear == next)?;
 
     let after = address(&kernel, "secondary_startup_64")?;
+    // A CPU in real mode shows no 64-bit code to set a breakpoint in; CPU 0 does.
+    screen.key("0")?;
     run_to(&mut screen, &mut monitor, "secondary_startup_64", 1, |cpu| cpu.linear == after)?;
     screen.key("ctrl+5")?;
     std::thread::sleep(Duration::from_secs(1));
@@ -85,12 +92,13 @@ fn run_to(
     there: impl Fn(&Cpu) -> bool,
 ) -> Result<Cpu> {
     screen.key("g")?;
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(SETTLES);
     screen.type_text(symbol)?;
     screen.key("Return")?;
-    std::thread::sleep(Duration::from_millis(700));
+    // The code there is read, drawn, and gets the keyboard.
+    std::thread::sleep(2 * SETTLES);
     screen.key("b")?;
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(SETTLES);
     screen.key("c")?;
     monitor.until(cpu, &format!("c to {symbol}"), there)
 }
