@@ -1,5 +1,5 @@
-//! The drawer at the bottom: console, events, breakpoints, memory, descriptor tables, TLB, machine. Closed it is a line of tabs; the gdb line stands at
-//! its right end, since it must be copied from somewhere that does not go away.
+//! The drawer at the bottom: console, events, breakpoints, bookmarks, memory, descriptor tables, TLB, machine. Closed it
+//! is a line of tabs; the gdb line stands at its right end, since it must be copied from somewhere that does not go away.
 
 use super::{Cx, View, bookmarks, breakpoints, console, descriptors, events, memory, preferences, settings, tlb};
 use crate::command::{Command, Panel as Place, Reading};
@@ -89,6 +89,9 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
     }
 }
 
+/// From this width on, in points, tabs tell counts and keys. In less room their names alone must fit.
+const WIDE: f32 = 1100.0;
+
 /// Panels that need reading are read while they are open, and only then.
 fn read_what_is_open(cx: &mut Cx<'_>, open: Option<Tab>) {
     let model = cx.model;
@@ -104,24 +107,21 @@ fn read_what_is_open(cx: &mut Cx<'_>, open: Option<Tab>) {
 }
 
 fn tabs(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
+    let wide = ui.available_width() >= WIDE;
     ui.horizontal(|ui| {
         let model = cx.model;
+        let counted = |name: &str, count: usize| if wide { format!("{name} ({count})") } else { name.to_owned() };
         let unread = match model.console.unread {
             0 => "Console".to_owned(),
-            _ if state.open == Some(Tab::Console) => "Console".to_owned(),
+            _ if !wide || state.open == Some(Tab::Console) => "Console".to_owned(),
             new => format!("Console ({new} new)"),
         };
         let tabs = [
             (Tab::Console, unread, "go-console", "The guest's serial console. Type into it."),
-            (
-                Tab::Events,
-                format!("Events ({})", model.timeline.past().len()),
-                "go-events",
-                "What happened, as a list.",
-            ),
+            (Tab::Events, counted("Events", model.timeline.past().len()), "go-events", "What happened, as a list."),
             (
                 Tab::Breakpoints,
-                format!("Breakpoints ({})", model.breakpoints.list.len()),
+                counted("Breakpoints", model.breakpoints.list.len()),
                 "go-breakpoints",
                 "Where a run stops: at instructions and at events.",
             ),
@@ -133,7 +133,7 @@ fn tabs(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
             ),
             (
                 Tab::Bookmarks,
-                format!("Bookmarks ({})", model.bookmarks.list.len()),
+                counted("Bookmarks", model.bookmarks.list.len()),
                 "go-bookmarks",
                 "Named positions of the run.",
             ),
@@ -157,7 +157,7 @@ fn tabs(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
             let key = keys::hint(id);
             let mut button = Button::selectable(open, &label);
             // Long keys stand in the tooltip: the line to paste into gdb needs the room.
-            if key.len() <= 6 && model.connection.gdb_line().is_none() {
+            if wide && key.len() <= 6 && model.connection.gdb_line().is_none() {
                 button = button.right_text(RichText::new(&key).monospace().size(12.0).weak());
             }
             let response = ui.add(button);
@@ -168,17 +168,20 @@ fn tabs(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
                 state.open = if open { None } else { Some(tab) };
             }
         }
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| gdb(ui, cx));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| gdb(ui, cx, wide));
     });
 }
 
 /// The way in for gdb: a button, then the line to paste.
-fn gdb(ui: &mut Ui, cx: &mut Cx<'_>) {
+fn gdb(ui: &mut Ui, cx: &mut Cx<'_>, wide: bool) {
     let connection = &cx.model.connection;
     if let Some(line) = connection.gdb_line() {
         cx.button(ui, "close-gdb", "Close", connection.offers.vendor);
         if ui.button("Copy line").on_hover_text("Put the line on the clipboard, to paste into gdb").clicked() {
             ui.ctx().copy_text(line.clone());
+        }
+        if !wide {
+            return; // The line can be copied; the menu closes the socket too.
         }
         let text = RichText::new(&line).monospace().color(cx.t.strong);
         ui.add(egui::Label::new(text).selectable(true)).on_hover_text("Paste this into gdb");
@@ -186,7 +189,7 @@ fn gdb(ui: &mut Ui, cx: &mut Cx<'_>) {
             RichText::new(if connection.gdb.attached { "gdb is attached:" } else { "paste into gdb:" })
                 .color(cx.t.weak),
         );
-    } else {
+    } else if wide {
         cx.button(ui, "open-gdb", "Let gdb attach", connection.offers.vendor && connection.hello.is_some());
     }
 }

@@ -65,7 +65,9 @@ fn row(ui: &Ui, cx: &Cx<'_>, rect: Rect, row: &Row) -> String {
     let (t, painter) = (cx.t, ui.painter());
     let stale = row.stale.is_some();
     if stale {
-        hatch(&painter.with_clip_rect(rect.intersect(ui.clip_rect())), rect, t.stroke(1.0, t.frame));
+        // In front of the numbers, so that they stay readable.
+        let front = Rect::from_min_max(rect.min, pos2(rect.left() + 96.0, rect.bottom()));
+        hatch(&painter.with_clip_rect(front.intersect(ui.clip_rect())), front, t.stroke(1.0, t.frame));
         painter.rect_filled(Rect::from_min_max(rect.min, pos2(rect.left() + 4.0, rect.bottom())), 0, t.fault);
     }
     let gone = row.fate == Fate::Dropped;
@@ -80,15 +82,15 @@ fn row(ui: &Ui, cx: &Cx<'_>, rect: Rect, row: &Row) -> String {
         Fate::New => "new",
         Fate::Dropped => "dropped",
     };
-    text(10.0, fate, words(13.0), t.changed);
+    text(8.0, fate, words(13.0), t.changed);
     let entry = &row.entry;
     let line = format!("{:>19} -> {}", short(entry.linear), entry.phys);
-    let end = text(70.0, &line, mono(13.0), colour);
+    let end = text(62.0, &line, mono(13.0), colour);
     if gone {
-        painter.hline(rect.left() + 70.0..=rect.left() + end, middle, Stroke::new(1.5, t.weak));
+        painter.hline(rect.left() + 62.0..=rect.left() + end, middle, Stroke::new(1.5, t.weak));
     }
-    text(355.0, &size_words(entry.size), mono(13.0), colour);
-    text(400.0, &rights_words(entry.rights, entry.global), mono(13.0), colour);
+    text(352.0, &size_words(entry.size), mono(13.0), colour);
+    text(386.0, &rights_words(entry.rights, entry.global), mono(13.0), colour);
     let mut rest = String::new();
     if entry.dirty {
         rest.push_str("dirty  ");
@@ -96,10 +98,10 @@ fn row(ui: &Ui, cx: &Cx<'_>, rect: Rect, row: &Row) -> String {
     if entry.pcid != 0 {
         rest.push_str(&format!("PCID {}  ", entry.pcid));
     }
-    text(470.0, &rest, words(13.0), colour);
+    text(440.0, &rest, words(13.0), colour);
     if let Some(says) = &row.stale {
         let galley = painter.layout_no_wrap(format!("stale: {says}"), words(13.5), t.fault);
-        let at = pos2(rect.left() + 560.0, middle - galley.size().y / 2.0);
+        let at = pos2(rect.left() + 482.0, middle - galley.size().y / 2.0);
         painter.rect_filled(Rect::from_min_size(at, galley.size()).expand(2.0), 2, t.sunken);
         painter.galley(at, galley, t.fault);
     }

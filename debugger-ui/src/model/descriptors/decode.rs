@@ -142,10 +142,10 @@ fn descriptor(entry: &mut Entry, raw: u64, upper: u32, reading: Reading) {
         words.push_str(", not accessed");
     }
     entry.says = format!(
-        "{words}   base {:08x}   limit {:x} bytes{}",
+        "{words}   base {:08x}   limit {:x}{}",
         segment.base,
         u64::from(segment.limit),
-        if granular { " (G: counted in 4 KiB)" } else { "" }
+        if granular { " bytes (G)" } else { " bytes" }
     );
     entry.segment = Some(segment);
     entry.bits = bits(raw, &SEGMENT_BITS);
@@ -275,10 +275,7 @@ mod tests {
         let bytes = table(&[0, 0x00cf_9b00_0000_ffff, 0x00af_9b00_0000_ffff, 0x1040_9312_3456_0fff]);
         let entries = gdt(&bytes, TableReg { base: 0x9d000, limit: 0x1f }, PROTECTED);
         assert!(entries[0].says.starts_with("null descriptor"));
-        assert_eq!(
-            entries[1].says,
-            "code, execute/read, 32-bit, DPL 0   base 00000000   limit ffffffff bytes (G: counted in 4 KiB)"
-        );
+        assert_eq!(entries[1].says, "code, execute/read, 32-bit, DPL 0   base 00000000   limit ffffffff bytes (G)");
         assert!(entries[2].says.contains("64-bit"));
         assert_eq!(entries[3].segment.map(|segment| (segment.base, segment.limit)), Some((0x1012_3456, 0xfff)));
         assert_eq!((entries[1].name.as_str(), entries[1].at), ("08", LinearAddr(0x9d008)));
