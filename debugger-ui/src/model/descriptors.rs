@@ -133,8 +133,8 @@ fn register(which: Which, cpu: &CpuState) -> TableReg {
 }
 
 /// Marks the entries that segment registers were loaded from, says where a hidden part differs, and returns a sentence
-/// for each register that names no entry.
-fn mark_users(entries: &mut [Entry], cpu: &CpuState) -> Vec<String> {
+/// about the registers that name no entry, if there are such.
+fn mark_users(entries: &mut [Entry], cpu: &CpuState) -> Option<String> {
     let mut unmatched = Vec::new();
     for (at, segment) in cpu.segments.iter().enumerate() {
         let name = SEGMENT_NAMES[at].to_uppercase();
@@ -144,10 +144,7 @@ fn mark_users(entries: &mut [Entry], cpu: &CpuState) -> Vec<String> {
         }
         let entry = entries.iter_mut().find(|entry| entry.index == selector / 8 && !entry.empty);
         let Some(entry) = entry else {
-            unmatched.push(format!(
-                "{name} holds {:04x}, which names no entry here: its hidden part (base {:x}) was loaded another way.",
-                segment.selector, segment.base
-            ));
+            unmatched.push(format!("{name} {:04x}", segment.selector));
             continue;
         };
         entry.users.push(name.clone());
@@ -155,7 +152,9 @@ fn mark_users(entries: &mut [Entry], cpu: &CpuState) -> Vec<String> {
             entry.remarks.push(difference);
         }
     }
-    unmatched
+    let sentence =
+        format!("{}: no entry here. The hidden part was loaded another way, and counts.", unmatched.join(", "));
+    (!unmatched.is_empty()).then_some(sentence)
 }
 
 /// Where a hidden part is not what the entry says now.
@@ -230,7 +229,7 @@ mod tests {
         let panel = read(SegmentReg { selector: 0x9a00, base: 0x9a000, limit: 0xffff, attributes: 0x9b });
         assert_eq!(panel.entries.len(), 4);
         assert!(panel.entries.iter().all(|entry| entry.users.is_empty()));
-        assert!(panel.remarks.iter().any(|remark| remark.starts_with("CS holds 9a00")), "{:?}", panel.remarks);
+        assert!(panel.remarks.iter().any(|remark| remark.starts_with("CS 9a00: no entry here")), "{:?}", panel.remarks);
         assert!(panel.entries[0].says.contains("pseudo-descriptor"), "{}", panel.entries[0].says);
     }
 

@@ -44,13 +44,14 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
     for remark in &panel.remarks {
         ui.add(egui::Label::new(RichText::new(remark).size(13.0).color(cx.t.changed)).wrap());
     }
+    // Kept until there are rows: they may still have to be read.
+    state.list.focus |= take_focus;
     if panel.entries.is_empty() {
         if !cx.model.connection.offers.tells_hidden() {
             ui.label(RichText::new("This server does not tell GDTR and IDTR.").color(cx.t.weak));
         }
         return;
     }
-    state.list.focus |= take_focus;
     let bits_height = 27.0;
     let (t, list_height) = (cx.t, (ui.available_height() - bits_height).max(HEIGHT));
     let rect = Rect::from_min_size(ui.cursor().min, vec2(ui.available_width(), list_height));

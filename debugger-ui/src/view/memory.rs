@@ -52,6 +52,8 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
     if let Some(why) = &memory.error {
         ui.label(RichText::new(why).color(cx.t.fault));
     }
+    // Kept until there are rows: they may still have to be read.
+    state.list.focus |= take_focus;
     if memory.rows() == 0 {
         let why = if cx.model.connection.offers.reads_memory() {
             "Not read yet."
@@ -67,7 +69,6 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         (state.list.cursor, state.list.reveal, state.column) = (row, Some(row), memory.at % ROW);
         state.shown = Some(memory.at);
     }
-    state.list.focus |= take_focus;
     list(ui, cx, state);
 }
 

@@ -25,6 +25,8 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut tree::State, take_focus: b
         cx.explain(response, || Words::term("stale-tlb").unwrap_or_default());
         ui.label(RichText::new(&tlb.happened).color(cx.t.changed));
     });
+    // Kept until there are rows: they may still have to be read.
+    state.focus |= take_focus;
     if tlb.rows.is_empty() {
         let why = if cx.model.connection.offers.vendor {
             why_empty(&cx.model.cpus)
@@ -34,7 +36,6 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut tree::State, take_focus: b
         ui.label(RichText::new(why).color(cx.t.weak));
         return;
     }
-    state.focus |= take_focus;
     let (t, name) = (cx.t, format!("TLB of {}", tlb.cpu));
     let spec = Spec { id: "tlb", name: &name, rows: tlb.rows.len(), row_height: HEIGHT };
     let outcome = tree::show(ui, t, spec, state, |ui, at, rect| row(ui, cx, rect, &tlb.rows[at]));
