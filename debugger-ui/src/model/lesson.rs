@@ -42,6 +42,8 @@ pub struct Lessons {
     pub reel: Option<Box<Reel>>,
     /// The machine is being moved for the lesson: the user's keys wait.
     pub moving: bool,
+    /// A run was asked to end, so that the player can move the machine.
+    interrupting: bool,
     /// The step that was begun last, by its id.
     begun: String,
     /// The CPU that this step is about, until it is selected.
@@ -212,17 +214,24 @@ impl Model {
 
     /// The machine has stopped: the player looks at it.
     pub(crate) fn lesson_stopped(&mut self) {
-        self.lessons.moving = false;
+        let own = std::mem::take(&mut self.lessons.moving);
+        let interrupted = std::mem::take(&mut self.lessons.interrupting);
         self.begin_awaited();
-        self.lesson_seen(false);
+        // The end of the user's run that made room for the player's move is not that move's.
+        if own || !interrupted {
+            self.tell_guide(false);
+        }
+        self.follow_lesson();
     }
 
-    /// The machine goes on running: the player gives up what never comes.
+    /// A run goes on; it has come so far.
     pub(crate) fn lesson_progress(&mut self) {
-        self.lesson_seen(true);
+        self.tell_guide(true);
+        self.follow_lesson();
     }
 
-    fn lesson_seen(&mut self, running: bool) {
+    /// The player looks at the machine.
+    fn tell_guide(&mut self, running: bool) {
         let Some(guide) = &mut self.lessons.guide else { return };
         let Some(reason) = &self.timeline.reason else { return };
         guide.stopped(&Seen {
@@ -234,11 +243,11 @@ impl Model {
             cpus: &self.cpus.states,
             running,
         });
-        self.follow_lesson();
     }
 
     /// A move for the lesson was refused.
     pub(crate) fn lesson_refused(&mut self, refusal: &protocol::request::Refusal) {
+        self.lessons.interrupting = false;
         if std::mem::take(&mut self.lessons.moving)
             && let Some(guide) = &mut self.lessons.guide
         {
@@ -258,6 +267,13 @@ impl Model {
     /// Carries out what the player wants, and selects the CPU that a new step is about.
     fn follow_lesson(&mut self) {
         let Some(guide) = &mut self.lessons.guide else { return };
+        if self.connection.running() && guide.wants_to_move() {
+            // What runs ends first; the orders are taken when it has stopped.
+            if !std::mem::replace(&mut self.lessons.interrupting, true) {
+                self.outbox.push(Order::Cancel);
+            }
+            return;
+        }
         let wishes = guide.take_orders();
         let page = guide.page();
         let travelling = page.travelling;

@@ -56,8 +56,8 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         if let Some(trouble) = &page.trouble {
             told(ui, cx, "Trouble", trouble, cx.t.fault);
         }
-        panels::introductions(ui, cx, state, page);
         text::blocks(ui, cx, &page.text);
+        panels::introductions(ui, cx, state, page);
         tasks(ui, cx, state, page);
         hints(ui, cx, page);
         if page.done && !page.then.is_empty() {

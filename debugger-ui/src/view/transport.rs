@@ -6,7 +6,7 @@ use crate::ui::hex;
 use crate::ui::keys;
 use crate::ui::words::Words;
 use egui::{Align, Button, ComboBox, Layout, RichText, Ui};
-use protocol::CpuId;
+use protocol::{Activity, CpuId};
 
 /// So many CPUs get a chip of their own; more are chosen from a list.
 const CHIPS: usize = 8;
@@ -32,8 +32,14 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
         cx.button(ui, "step-cpu-back", "< Step", back);
         ui.add_space(4.0);
         main_step(ui, cx, &format!("Step CPU {}{only}", cpu.0), moves);
-        cx.button(ui, "over", "Over", moves);
-        cx.button(ui, "out", "Out", moves && offers.reads_memory());
+        let waits = |cpu: &protocol::CpuState| matches!(cpu.activity, Activity::WaitForSipi | Activity::Halted);
+        if cx.model.cpus.selected().is_some_and(waits) {
+            // It executes nothing that one could go over or out of.
+            cx.button(ui, "run-to-wake", "Until it wakes", story);
+        } else {
+            cx.button(ui, "over", "Over", moves);
+            cx.button(ui, "out", "Out", moves && offers.reads_memory());
+        }
         cx.button(ui, "event", "Event >", story);
         if model.connection.long_run() {
             cx.button(ui, "pause", "Pause", true);

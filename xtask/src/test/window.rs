@@ -33,6 +33,8 @@ pub fn run(report: &mut Report) -> Result<()> {
     report.case("window: an AP from wait-for-SIPI to start_secondary and back, by keys", flight());
     report.case("window: the program alone, copied elsewhere, boots the kernel inside it", alone());
     report.case("window: on QEMU from the kernel's entry to the trampoline, by keys", on_qemu::flight());
+    report.case("window: the first start: film, lesson, an answer's way into the progress file", first_start());
+    report.case("window: lesson wake plays to its end without a window, and draws its picture", picture());
     report.case("window: without a display it says what to do", no_display());
     Ok(())
 }
@@ -76,6 +78,58 @@ fn flight() -> Result<()> {
     let forward = watcher.press(&mut screen, "s", 1, |stop| ap(stop).activity == Activity::Running)?;
     ensure!(forward.position == woken_at, "forward again it woke at {}, not at {woken_at}", forward.position);
     ensure!(forward.cpus == asleep.cpus, "the machine is not as it was at {woken_at}");
+    Ok(())
+}
+
+/// What a newcomer meets: the film, which any key ends, then the first step of `wake`, done by two keys.
+fn first_start() -> Result<()> {
+    let folder = project::target().join("window-tests");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be emptied", folder.display()))?;
+    }
+    let (settings, progress) = (folder.join("settings.json"), folder.join("progress"));
+    let mut screen = Screen::start()?;
+    let arguments = ["--settings", &settings.display().to_string(), "--progress", &progress.display().to_string()];
+    let _window = screen.open_window(&arguments)?;
+    screen.picture("lesson-1-film")?;
+    screen.key("Escape")?;
+    let file = progress.join("wake.json");
+    wait_for(&file, "\"step\": \"two-lanes\"")?;
+    // The machine goes to the first step's place.
+    std::thread::sleep(Duration::from_secs(2));
+    screen.picture("lesson-2-first-step")?;
+    for _ in 0..2 {
+        screen.key("s")?;
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    wait_for(&file, "\"goals\": 1")?;
+    screen.key("ctrl+Return")?;
+    wait_for(&file, "\"step\": \"how-much\"")?;
+    std::thread::sleep(Duration::from_secs(2));
+    screen.picture("lesson-3-prediction")
+}
+
+/// Waits until a file holds this text.
+fn wait_for(file: &std::path::Path, text: &str) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        let found = std::fs::read_to_string(file).unwrap_or_default();
+        if found.contains(text) {
+            return Ok(());
+        }
+        ensure!(start.elapsed() < PATIENCE, "{} never held {text}; it holds: {found:.400}", file.display());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The program plays `wake` alone: by right answers, and by [Show me] where something is to be done.
+fn picture() -> Result<()> {
+    let file = project::target().join("screenshots/wake.png");
+    let mut program = Command::new(project::program("firstlight", false));
+    program.args(["--lesson", "wake", "--picture"]).arg(&file).env_remove("DISPLAY").stdin(Stdio::null());
+    cmd::run(&mut program)?;
+    let bytes = std::fs::read(&file).with_context(|| format!("{} is not there", file.display()))?;
+    ensure!(bytes.starts_with(b"\x89PNG"), "it is no PNG file");
     Ok(())
 }
 

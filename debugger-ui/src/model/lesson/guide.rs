@@ -16,6 +16,10 @@ pub trait Guide: Debug {
     fn take_orders(&mut self) -> Vec<Order> {
         Vec::new()
     }
+    /// Among the orders that wait is one that moves the machine.
+    fn wants_to_move(&self) -> bool {
+        false
+    }
     /// An answer to a question of its.
     fn answer(&mut self, _ticket: Ticket, _answer: Answer) {}
     /// The machine has stopped.
@@ -41,6 +45,10 @@ impl Guide for Player {
 
     fn take_orders(&mut self) -> Vec<Order> {
         Player::take_orders(self)
+    }
+
+    fn wants_to_move(&self) -> bool {
+        Player::wants_to_move(self)
     }
 
     fn answer(&mut self, ticket: Ticket, answer: Answer) {

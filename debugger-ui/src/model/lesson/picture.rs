@@ -8,6 +8,7 @@ use crate::model::cpus::{activity_phrase, mode_height, mode_word};
 use crate::model::lanes::{Arrow, ColumnKind, Lanes, Row, Segment};
 use crate::model::timeline::{count_words, time_words};
 use lessons::player::page::{Ending, Page, Score};
+use protocol::event::Delivery;
 use protocol::{Activity, Mode};
 use std::fmt::Write;
 
@@ -72,7 +73,8 @@ pub fn svg(picture: &Picture<'_>) -> String {
         lane(&mut out, row, &edges, TOP + ROW * at as f32);
     }
     gaps(&mut out, picture.lanes, &edges, TOP + ROW * rows.len() as f32);
-    for arrow in &picture.lanes.arrows {
+    // A de-assert follows each INIT at once and means nothing to these processors.
+    for arrow in picture.lanes.arrows.iter().filter(|arrow| arrow.delivery != Delivery::InitDeassert) {
         self::arrow(&mut out, picture.lanes, arrow, &edges, rows.len());
     }
     numbers(&mut out, picture, numbers_top);
@@ -100,7 +102,7 @@ fn edges(lanes: &Lanes) -> Vec<f32> {
             *width += (2.6 - shown).max(0.0);
         }
     }
-    for arrow in &lanes.arrows {
+    for arrow in lanes.arrows.iter().filter(|arrow| arrow.delivery != Delivery::InitDeassert) {
         if let Some(width) = widths.get_mut(arrow.column) {
             *width = width.max(2.2);
         }
@@ -322,7 +324,6 @@ fn escaped(words: &str) -> String {
 mod tests {
     use super::*;
     use crate::model::lanes::Column;
-    use protocol::event::Delivery;
     use protocol::{CpuId, Position};
 
     fn lanes() -> Lanes {

@@ -36,20 +36,25 @@ impl Guide for Script {
         std::mem::take(&mut self.orders)
     }
 
+    fn wants_to_move(&self) -> bool {
+        self.orders.iter().any(|order| !matches!(order, Wish::Read(..)))
+    }
+
     fn answer(&mut self, ticket: Ticket, answer: Answer) {
         self.tell(format!("answer {} {answer:?}", ticket.0));
     }
 
     fn stopped(&mut self, seen: &Seen<'_>) {
-        self.tell(format!("stopped at {}", seen.position));
+        self.tell(format!("{} at {}", if seen.running { "runs" } else { "stopped" }, seen.position));
     }
 
     fn refused(&mut self, refusal: &Refusal) {
         self.tell(format!("refused {refusal:?}"));
     }
 
-    fn act(&mut self, act: Act) {
-        self.tell(format!("{act:?}"));
+    fn act(&mut self, _act: Act) {
+        let seek = Request::Seek { position: Position(3), wanted: Wanted::default() };
+        self.orders.push(Wish::Move(seek));
     }
 }
 
@@ -93,6 +98,23 @@ fn moves_are_ordinary_stops() {
     model.absorb(Incoming::Stopped(Box::new(stopped(Position(3)))));
     assert_eq!(heard(&told), ["stopped at 3"]);
     assert!(model.connection.ready() && !model.lessons.moving);
+}
+
+/// Goal: a move for the lesson ends the user's run first, and the end of that run is not taken for the move's; method: run,
+/// have the lesson go somewhere, the two stops.
+#[test]
+fn a_run_makes_room() {
+    let (mut model, told) = playing(Vec::new());
+    crate::command::apply(crate::command::Command::Run(Direction::Forward), &mut model);
+    model.absorb(Incoming::Progress(Box::new(stopped(Position(20)))));
+    model.outbox.take();
+    model.act(Act::Return);
+    assert_eq!(model.outbox.take(), [Order::Cancel], "nothing moves before the run has ended");
+    model.absorb(Incoming::Stopped(Box::new(stopped(Position(30)))));
+    let seeks = |order: &Order| matches!(order, Order::Move(Request::Seek { .. }));
+    assert!(model.outbox.take().iter().any(seeks));
+    model.absorb(Incoming::Stopped(Box::new(stopped(Position(3)))));
+    assert_eq!(heard(&told), ["runs at 20", "stopped at 3"]);
 }
 
 /// Goal: another run takes the old one's place and nothing of the old is kept; method: load one whose events differ.

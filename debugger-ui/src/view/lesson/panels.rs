@@ -18,16 +18,17 @@ pub fn begin(state: &mut State, page: &Page) {
 /// The sentences about panels that are needed for the first time.
 pub fn introductions(ui: &mut Ui, cx: &mut Cx<'_>, state: &State, page: &Page) {
     let here = (page.lesson.clone(), page.step_id.clone());
-    for show in page.show.iter().filter(|show| state.introduced.get(show) == Some(&here)) {
+    let mut new = page.show.iter().filter(|show| state.introduced.get(show) == Some(&here)).peekable();
+    if new.peek().is_some() {
+        ui.add_space(6.0);
+    }
+    for show in new {
         let (name, says) = introduction(*show);
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = 5.0;
             ui.label(RichText::new(name).font(words(13.0)).strong().color(cx.t.link));
             ui.add(egui::Label::new(RichText::new(says).font(words(13.0)).color(cx.t.weak)).wrap());
         });
-    }
-    if page.show.iter().any(|show| state.introduced.get(show) == Some(&here)) {
-        ui.add_space(6.0);
     }
 }
 

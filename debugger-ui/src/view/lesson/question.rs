@@ -6,7 +6,7 @@ use crate::command::Command;
 use crate::ui::theme::{mono, words};
 use crate::ui::words::Words;
 use crate::view::Cx;
-use egui::{Frame, Margin, RichText, TextEdit, Ui};
+use egui::{Frame, Label, Margin, RichText, Role, Sense, TextEdit, Ui, WidgetInfo};
 use lessons::player::orders::Act;
 use lessons::player::page::{AnswerState, Choice, Input, Question};
 
@@ -92,14 +92,21 @@ fn choose(ui: &mut Ui, cx: &mut Cx<'_>, draft: &mut String, choices: &[Choice], 
     for choice in choices {
         let says = plain(&choice.says, cx.model.settings.intel);
         let label = format!("{}  {says}", choice.letter);
-        let response = ui.radio(*draft == choice.letter, RichText::new(&label).font(words(14.5)));
-        if std::mem::take(&mut focus) {
-            response.request_focus();
-        }
-        let title = format!("Answer {}", choice.letter);
-        if cx.explain(response, || Words::new(title.clone(), says.clone())).clicked() {
-            *draft = choice.letter.clone();
-        }
+        let chosen = *draft == choice.letter;
+        ui.horizontal_top(|ui| {
+            let response = ui.radio(chosen, RichText::new(&choice.letter).font(words(14.5)).strong());
+            response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, chosen, &label));
+            if std::mem::take(&mut focus) {
+                response.request_focus();
+            }
+            let title = format!("Answer {}", choice.letter);
+            // The words can be clicked too, but are no stop of their own for the keyboard.
+            let text = Label::new(RichText::new(&says).font(words(14.5)).color(cx.t.text)).wrap().sense(Sense::CLICK);
+            let on_words = ui.add(text).clicked();
+            if cx.explain(response, || Words::new(title.clone(), says.clone())).clicked() || on_words {
+                *draft = choice.letter.clone();
+            }
+        });
     }
 }
 
