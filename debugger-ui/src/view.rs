@@ -261,6 +261,8 @@ impl View {
         if self.installed != Some((t, self.preferences.zoom())) {
             theme::install(ui.ctx(), t, self.preferences.zoom());
             self.installed = Some((t, self.preferences.zoom()));
+            // This frame has begun with the colours and the size of before.
+            ui.ctx().request_repaint();
         }
         keys::set_map(KeyMap::of(&self.preferences, keys::entries()));
         let mut cx = Cx::new(model, t);
