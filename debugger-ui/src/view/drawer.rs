@@ -34,6 +34,8 @@ pub enum Tab {
 pub struct State {
     /// The open tab.
     pub open: Option<Tab>,
+    /// Height of the line of tabs, which wraps where the window is narrow or the text large.
+    tabs_height: f32,
     pub(super) console: console::State,
     pub(super) events: events::State,
     pub(super) breakpoints: breakpoints::State,
@@ -50,7 +52,10 @@ pub fn room(view: &View, ui: &mut Ui, cx: &Cx<'_>, bar: Frame) -> Rect {
         let most = (ui.available_height() * 0.55).max(100.0);
         Panel::bottom("drawer").frame(inside).resizable(true).default_size(200.0).size_range(90.0..=most)
     } else {
-        Panel::bottom("tabs").frame(bar).resizable(false).exact_size(ui.spacing().interact_size.y + 6.0)
+        Panel::bottom("tabs")
+            .frame(bar)
+            .resizable(false)
+            .exact_size(view.drawer.tabs_height.max(ui.spacing().interact_size.y) + 6.0)
     };
     let filled = panel.show(ui, |ui| {
         ui.take_available_space(); // Whatever is open, the drawer keeps its height.
@@ -108,7 +113,7 @@ fn read_what_is_open(cx: &mut Cx<'_>, open: Option<Tab>) {
 
 fn tabs(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
     let wide = ui.available_width() >= WIDE;
-    ui.horizontal(|ui| {
+    let line = ui.horizontal_wrapped(|ui| {
         let model = cx.model;
         let counted = |name: &str, count: usize| if wide { format!("{name} ({count})") } else { name.to_owned() };
         let unread = match model.console.unread {
@@ -168,8 +173,13 @@ fn tabs(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
                 state.open = if open { None } else { Some(tab) };
             }
         }
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| gdb(ui, cx, wide));
+        if wide {
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| gdb(ui, cx, wide));
+        } else {
+            gdb(ui, cx, wide);
+        }
     });
+    state.tabs_height = line.response.rect.height();
 }
 
 /// The way in for gdb: a button, then the line to paste.
