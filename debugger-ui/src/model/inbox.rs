@@ -164,7 +164,13 @@ impl Model {
         if !self.connection.offers.story {
             self.timeline.remember_stop(&self.cpus, &self.symbols);
         }
-        self.diff = Diff::between(from, &before, &self.cpus.states);
+        let placed = matches!(self.asked.as_ref().map(|asked| &asked.how), Some(super::How::Jump | super::How::Load));
+        self.diff = if placed && self.lessons.moving {
+            // The lesson went to a place: what differs from where the learner was before is nobody's doing.
+            Diff { since: from, ..Diff::default() }
+        } else {
+            Diff::between(from, &before, &self.cpus.states)
+        };
         self.narrate(from, &before);
         self.asked = None;
         self.lanes.update(&self.timeline, &self.cpus, &self.symbols);

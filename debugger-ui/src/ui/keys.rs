@@ -73,16 +73,19 @@ pub enum Typing {
     Console,
 }
 
-/// Takes this frame's key presses and returns what they mean. A key that meant something leaves no text behind, so that
-/// `g` does not end up in the field it opens.
+/// Takes this frame's key presses and returns what they mean. A key that meant something is seen by no other control
+/// (Ctrl+Enter does not press the button that has the focus), and leaves no text behind, so that `g` does not end up in
+/// the field it opens.
 pub fn take(ctx: &egui::Context, typing: Typing, cpus: usize) -> Vec<Command> {
     ctx.input_mut(|input| {
         let mut commands = Vec::new();
-        for event in &input.events {
-            if let Event::Key { key, pressed: true, modifiers, .. } = event {
-                commands.extend(meaning(*key, *modifiers, typing, cpus));
-            }
-        }
+        input.events.retain(|event| {
+            let Event::Key { key, pressed: true, modifiers, .. } = event else { return true };
+            let meant = meaning(*key, *modifiers, typing, cpus);
+            let free = meant.is_none();
+            commands.extend(meant);
+            free
+        });
         if !commands.is_empty() {
             input.events.retain(|event| !matches!(event, Event::Text(_)));
         }

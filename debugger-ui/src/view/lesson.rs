@@ -34,6 +34,57 @@ pub struct State {
     picture: String,
     /// Scroll to the top in the next frame.
     to_top: bool,
+    /// How far the learner was in the last frame.
+    progress: Progress,
+    /// What has come since then and shall be in view.
+    arrived: Option<Arrived>,
+    /// A field or a choice of the open question had the focus in the last frame.
+    answering: bool,
+}
+
+/// How far the learner is with a step: what is compared from frame to frame.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Progress {
+    step: String,
+    open: Option<usize>,
+    hints: usize,
+    done: bool,
+}
+
+/// Something that has just come into the panel, perhaps below what is in view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Arrived {
+    /// The next question.
+    Question(usize),
+    /// A hint.
+    Hint,
+    /// The words after the last task.
+    Then,
+}
+
+impl State {
+    /// Compares with the last frame: what is new shall be in view, and who answered by keyboard goes on so.
+    fn follow(&mut self, page: &Page) {
+        let open = page.tasks.iter().find_map(|task| match task {
+            Task::Question(question) if is_open(question.state) => Some(question.number),
+            _ => None,
+        });
+        let now = Progress { step: page.step_id.clone(), open, hints: page.hints.len(), done: page.done };
+        let before = std::mem::replace(&mut self.progress, now.clone());
+        let answering = std::mem::take(&mut self.answering);
+        self.arrived = None;
+        if before.step != now.step {
+            return;
+        }
+        if now.done && !before.done {
+            self.arrived = Some(Arrived::Then);
+        } else if let Some(number) = now.open.filter(|_| now.open != before.open) {
+            self.arrived = Some(Arrived::Question(number));
+            self.focus_field |= answering;
+        } else if now.hints > before.hints {
+            self.arrived = Some(Arrived::Hint);
+        }
+    }
 }
 
 /// Draws the panel.
@@ -46,6 +97,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
     let to_top = std::mem::take(&mut state.to_top);
     let has_field = page.tasks.iter().any(|task| matches!(task, Task::Question(q) if is_open(q.state)));
     state.focus_field = take_focus && has_field;
+    state.follow(page);
     heading(ui, cx, page, take_focus && !has_field);
     let mut scroll = ScrollArea::vertical().id_salt(("lesson", &page.step_id)).auto_shrink(false);
     if to_top {
@@ -59,10 +111,16 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         text::blocks(ui, cx, &page.text);
         panels::introductions(ui, cx, state, page);
         tasks(ui, cx, state, page);
-        hints(ui, cx, page);
+        let hints = ui.scope(|ui| hints(ui, cx, page)).response;
+        if state.arrived == Some(Arrived::Hint) {
+            hints.scroll_to_me(Some(egui::Align::BOTTOM));
+        }
         if page.done && !page.then.is_empty() {
             ui.add_space(8.0);
-            ui.push_id("then", |ui| text::blocks(ui, cx, &page.then));
+            let then = ui.push_id("then", |ui| text::blocks(ui, cx, &page.then)).response;
+            if state.arrived == Some(Arrived::Then) {
+                then.scroll_to_me(Some(egui::Align::BOTTOM));
+            }
         }
         if let Some(ending) = &page.ending {
             ending::show(ui, cx, state, ending);
@@ -152,11 +210,16 @@ fn told(ui: &mut Ui, cx: &Cx<'_>, word: &str, says: &str, colour: egui::Color32)
 fn tasks(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, page: &Page) {
     for (at, task) in page.tasks.iter().enumerate() {
         ui.add_space(7.0);
-        ui.push_id(("task", at), |ui| match task {
+        let drawn = ui.push_id(("task", at), |ui| match task {
             Task::Question(question) => question::show(ui, cx, state, question, &page.step_id),
             Task::Goal { says, met, open } => goal(ui, cx, says, *met, *open),
             Task::Action { number, label, pressed } => action(ui, cx, page, *number, label, *pressed),
         });
+        if let Task::Question(question) = task
+            && state.arrived == Some(Arrived::Question(question.number))
+        {
+            drawn.response.scroll_to_me(None);
+        }
     }
 }
 

@@ -183,8 +183,11 @@ fn register(ui: &mut Ui, cx: &mut Cx<'_>, edit: &mut Editing, cpu: CpuId, row: &
 
 /// The text field in place of a value. Enter writes, Escape leaves all as it was.
 fn field(ui: &mut Ui, cx: &mut Cx<'_>, edit: &mut Editing, cpu: CpuId, row: &RegisterRow) {
-    let field = TextEdit::singleline(&mut edit.text).font(mono(SIZE)).desired_width(180.0).cursor_at_end(true);
-    let response = ui.add(field).on_hover_text("Hexadecimal; 0x, h and _ may be there. Enter writes, Escape does not.");
+    // An id of its own: the value that takes its place again would be taken for a text field, and letters would do nothing.
+    let field = TextEdit::singleline(&mut edit.text).id_salt("new value").font(mono(SIZE)).desired_width(180.0);
+    let response = ui
+        .add(field.cursor_at_end(true))
+        .on_hover_text("Hexadecimal; 0x, h and _ may be there. Enter writes, Escape does not.");
     response.widget_info(|| {
         let mut info = WidgetInfo::labeled(Role::TextInput, true, format!("New value of {}", row.label));
         info.current_text_value = Some(edit.text.clone());

@@ -115,7 +115,8 @@ impl Filler<'_> {
             },
             _ => None,
         };
-        Ok(format.write(&value, symbol.as_ref()))
+        let written = format.write(&value, symbol.as_ref());
+        Ok(if format.is_decimal() { in_groups(&written) } else { written })
     }
 
     fn instruction(&mut self, symbol: &str) -> Result<text::Span, NoValue> {
@@ -128,4 +129,16 @@ impl Filler<'_> {
             }
         }
     }
+}
+
+/// Decimal digits in groups of three from the right, as the window writes steps: 264 268. The spaces do not break a line.
+fn in_groups(digits: &str) -> String {
+    if digits.len() < 5 {
+        return digits.to_owned();
+    }
+    let group = |(at, digit): (usize, char)| {
+        let gap = at > 0 && (digits.len() - at).is_multiple_of(3);
+        gap.then_some('\u{a0}').into_iter().chain([digit])
+    };
+    digits.chars().enumerate().flat_map(group).collect()
 }

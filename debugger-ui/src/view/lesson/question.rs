@@ -45,7 +45,7 @@ fn answer(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, question: &Question, 
     let focus = std::mem::take(&mut state.focus_field);
     let mut enter = false;
     match &question.input {
-        Input::Choice(choices) => choose(ui, cx, draft, choices, focus),
+        Input::Choice(choices) => state.answering |= choose(ui, cx, draft, choices, focus),
         Input::Number { example } | Input::SegOff { example } | Input::Word { example } => {
             let name = if question.predict { "Your prediction" } else { "Your answer" };
             ui.horizontal(|ui| {
@@ -57,6 +57,7 @@ fn answer(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, question: &Question, 
                 if focus {
                     response.request_focus();
                 }
+                state.answering |= response.has_focus() || response.lost_focus();
                 enter = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
                 let says = format!("{} ({example})", says_form(&question.input));
                 cx.explain(response, || Words::new(name, says.clone()));
@@ -87,8 +88,9 @@ pub fn act(question: &Question, text: String) -> Act {
     }
 }
 
-/// One of several: a list of radio buttons with letters. The draft holds the letter.
-fn choose(ui: &mut Ui, cx: &mut Cx<'_>, draft: &mut String, choices: &[Choice], mut focus: bool) {
+/// One of several: a list of radio buttons with letters. The draft holds the letter. True: one of them has the focus.
+fn choose(ui: &mut Ui, cx: &mut Cx<'_>, draft: &mut String, choices: &[Choice], mut focus: bool) -> bool {
+    let mut focused = false;
     for choice in choices {
         let says = plain(&choice.says, cx.model.settings.intel);
         let label = format!("{}  {says}", choice.letter);
@@ -99,6 +101,7 @@ fn choose(ui: &mut Ui, cx: &mut Cx<'_>, draft: &mut String, choices: &[Choice], 
             if std::mem::take(&mut focus) {
                 response.request_focus();
             }
+            focused |= response.has_focus();
             let title = format!("Answer {}", choice.letter);
             // The words can be clicked too, but are no stop of their own for the keyboard.
             let text = Label::new(RichText::new(&says).font(words(14.5)).color(cx.t.text)).wrap().sense(Sense::CLICK);
@@ -108,6 +111,7 @@ fn choose(ui: &mut Ui, cx: &mut Cx<'_>, draft: &mut String, choices: &[Choice], 
             }
         });
     }
+    focused
 }
 
 /// What was answered, once nothing is left to be done.

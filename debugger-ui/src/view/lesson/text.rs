@@ -121,7 +121,8 @@ fn explained(id: &str) -> Option<Words> {
 fn key(ui: &mut Ui, cx: &mut Cx<'_>, id: &str, size: f32) {
     let shown = key_words(id);
     let text = RichText::new(format!(" {shown} ")).font(mono(size - 1.5)).color(cx.t.strong);
-    let response = ui.add(Label::new(text.background_color(cx.t.raised)));
+    // In one piece: broken over two lines its frame would go round both.
+    let response = ui.add(Label::new(text.background_color(cx.t.raised)).extend());
     ui.painter().rect_stroke(response.rect, 3, cx.t.stroke(1.0, cx.t.frame), egui::StrokeKind::Inside);
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("key {shown}")));
 }
