@@ -48,7 +48,7 @@ tr_lgdt:
     mov eax, cr0                    # keep the other bits as they are
     or eax, CR0_PE                  # protection on
 tr_set_pe:
-    mov cr0, eax                    # protected mode, still 16-bit: CS is cached
+    mov cr0, eax                    # PE = 1: protected mode begins here
 tr_enter_32:
 .att_syntax
     ljmpl $__KERNEL32_CS, $pa_startup_32 # load CS from the GDT: 32-bit, base 0

@@ -69,6 +69,32 @@ const LABELS_32: [&str; 16] =
 const LABELS_64: [&str; 16] =
     ["RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15"];
 
+/// What a register of gdb's name is called in the CPU's mode: "EAX" for rax, "DS base" for ds_base.
+pub fn title(state: &CpuState, name: &str) -> String {
+    let long = state.mode == Mode::Long;
+    if let Some(at) = protocol::cpu::GPR_NAMES.iter().position(|known| *known == name) {
+        return if long { LABELS_64 } else { LABELS_32 }[at].to_owned();
+    }
+    let (ip, flags) = ip_and_flags(state.mode);
+    match (name, name.split_once('_')) {
+        ("rip", _) => ip.to_owned(),
+        ("eflags", _) => flags.to_owned(),
+        ("k_gs_base", _) => "KERNEL_GS".to_owned(),
+        (_, Some((register, "attr"))) => format!("{} rights", register.to_uppercase()),
+        (_, Some((register, part))) => format!("{} {part}", register.to_uppercase()),
+        (_, None) => name.to_uppercase(),
+    }
+}
+
+/// The names of instruction pointer and flags, which go with the mode.
+fn ip_and_flags(mode: Mode) -> (&'static str, &'static str) {
+    match mode {
+        Mode::Long => ("RIP", "RFLAGS"),
+        Mode::Real | Mode::V86 | Mode::Protected16 => ("IP", "FLAGS"),
+        Mode::Protected32 | Mode::Compat => ("EIP", "EFLAGS"),
+    }
+}
+
 /// General registers, IP and flags. Outside long mode R8 to R15 do not exist and 32 bits are shown, unless more are set.
 pub fn general_rows(state: &CpuState, diff: &Diff, symbols: &Symbols) -> Vec<RegisterRow> {
     let long = state.mode == Mode::Long;
@@ -84,11 +110,7 @@ pub fn general_rows(state: &CpuState, diff: &Diff, symbols: &Symbols) -> Vec<Reg
             }
         })
         .collect();
-    let (ip_label, flags_label) = match state.mode {
-        Mode::Long => ("RIP", "RFLAGS"),
-        Mode::Real | Mode::V86 | Mode::Protected16 => ("IP", "FLAGS"),
-        Mode::Protected32 | Mode::Compat => ("EIP", "EFLAGS"),
-    };
+    let (ip_label, flags_label) = ip_and_flags(state.mode);
     let ip_digits = if ip_label == "IP" && state.ip <= 0xffff { 4 } else { width(long, state.ip) };
     let at_ip = symbols.at(state.linear_pc()).map(|symbol| symbol.to_string());
     rows.push(RegisterRow { points_at: at_ip, ..row(state, diff, "rip", ip_label, state.ip, ip_digits) });
@@ -300,6 +322,9 @@ mod tests {
         let long = CpuState { mode: Mode::Long, ..state };
         let rows = general_rows(&long, &Diff::default(), &Symbols::default());
         assert_eq!((rows[0].label, rows[0].digits, rows.len()), ("RAX", 16, 18));
+        let named = |state: &CpuState| ["rsp", "rip", "ds_base", "cs_attr", "cr0"].map(|name| title(state, name));
+        assert_eq!(named(&just_after_pe()), ["ESP", "IP", "DS base", "CS rights", "CR0"]);
+        assert_eq!(named(&long)[..2], ["RSP", "RIP"]);
     }
 
     /// Goal: the hidden part is explained where it surprises; method: CS right after PE was set, and at reset.

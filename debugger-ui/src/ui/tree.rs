@@ -77,6 +77,8 @@ pub struct Outcome {
     pub act: Option<(usize, Act)>,
     /// The row below the pointer and where the pointer is.
     pub hovered: Option<(usize, Rect)>,
+    /// The rows that were drawn.
+    pub drawn: std::ops::Range<usize>,
 }
 
 /// Draws the rows in view. `draw` paints row n in a rectangle and returns its accessible name, a text or a [`RowName`].
@@ -105,7 +107,7 @@ pub fn show<Name: Into<RowName>>(
     state.cursor = state.cursor.min(spec.rows.saturating_sub(1));
     let scroll = ScrollArea::vertical().id_salt((spec.id, "rows")).auto_shrink(false);
     let reveal = state.reveal.take();
-    let mut hovered = None;
+    let (mut hovered, mut drawn) = (None, 0..0);
     let mut is_tree = false;
     // The rows belong to the list also for a screen reader.
     let mut inside =
@@ -117,6 +119,7 @@ pub fn show<Name: Into<RowName>>(
         let top = ui.max_rect().min;
         let first = (viewport.min.y / spec.row_height).floor().max(0.0) as usize;
         let last = ((viewport.max.y / spec.row_height).ceil() as usize).min(spec.rows);
+        drawn = first..last;
         if let Some(row) = reveal {
             let at = row as f32 * spec.row_height;
             bring_into_view(
@@ -164,7 +167,7 @@ pub fn show<Name: Into<RowName>>(
             node.set_active_descendant(chosen.accesskit_id());
         }
     });
-    Outcome { response, act, hovered }
+    Outcome { response, act, hovered, drawn }
 }
 
 /// Tells a screen reader what a row is, and where it stands in the list.

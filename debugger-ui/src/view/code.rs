@@ -43,6 +43,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut tree::State, take_focus: b
         }
         CodeRow::Instruction(line) => instruction(ui, cx, rect, line, char_width),
     });
+    still_out_of_view(ui, cx, state, &outcome.drawn);
     let line_at = |at: usize| match model.code.rows.get(at) {
         Some(CodeRow::Instruction(line)) => Some(line),
         _ => None,
@@ -124,6 +125,26 @@ fn follow(ui: &Ui, cx: &Cx<'_>, state: &mut tree::State) {
         ui.data_mut(|data| data.insert_temp(id, current));
     }
     go_to(ui, cx, state);
+}
+
+/// A listing that was exchanged while it was being scrolled may have missed: tries again, but not for ever, and not when
+/// the user has scrolled away from an instruction that was in view.
+fn still_out_of_view(ui: &Ui, cx: &Cx<'_>, state: &mut tree::State, drawn: &std::ops::Range<usize>) {
+    const TRIES: u8 = 4;
+    let id = egui::Id::unique("code tries");
+    let Some(at) = cx.model.code.current.filter(|_| cx.model.code.follow) else { return };
+    let place = (at, cx.model.timeline.position.0);
+    let before = ui.data(|data| data.get_temp::<((usize, u64), u8)>(id)).filter(|(other, _)| *other == place);
+    let tries = match before {
+        _ if drawn.contains(&at) => TRIES,
+        Some((_, tries)) if tries >= TRIES => return,
+        before => before.map_or(0, |(_, tries)| tries) + 1,
+    };
+    if !drawn.contains(&at) {
+        state.reveal = Some(at);
+        ui.ctx().request_repaint();
+    }
+    ui.data_mut(|data| data.insert_temp(id, (place, tries)));
 }
 
 /// Who goes to a place wants to work there: its line gets the cursor and the keyboard, so that `b` means it.

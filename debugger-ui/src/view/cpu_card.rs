@@ -49,7 +49,9 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         let alone = cx.model.lessons.page().is_none();
         let registers_asked = asked == Some(Show::Registers);
         section(ui, "All registers", alone, registers_asked, |ui| registers::general(ui, cx, &mut state.edit, cpu));
-        section(ui, "Segments", false, false, |ui| registers::segments(ui, cx, &mut state.edit, cpu));
+        section(ui, "Segments", false, asked == Some(Show::Segments), |ui| {
+            registers::segments(ui, cx, &mut state.edit, cpu)
+        });
         section(ui, "Control bits", false, false, |ui| control(ui, cx, cpu));
         section(ui, "System registers", false, false, |ui| registers::system(ui, cx, &mut state.edit, cpu));
         section(ui, "XMM registers", false, false, |ui| registers::xmm(ui, cx, cpu));
@@ -213,12 +215,12 @@ fn bit(ui: &mut Ui, cx: &mut Cx<'_>, cpu: &CpuState, row: &BitRow) {
 /// The names of what the last stop changed on this CPU.
 fn what_changed(ui: &mut Ui, cx: &mut Cx<'_>, cpu: &CpuState) {
     let changes = cx.model.diff.cpu(cpu.cpu);
-    let mut names: Vec<&str> = changes.iter().map(|change| change.name).collect();
-    names.truncate(9);
+    let names: Vec<String> =
+        changes.iter().take(9).map(|change| crate::model::registers::title(cpu, change.name)).collect();
     let text = match changes.len() {
         0 => "nothing changed on this CPU".to_owned(),
-        count if count > names.len() => format!("changed: {} and {} more", names.join("  "), count - names.len()),
-        _ => format!("changed: {}", names.join("  ")),
+        count if count > names.len() => format!("changed: {} and {} more", names.join(", "), count - names.len()),
+        _ => format!("changed: {}", names.join(", ")),
     };
     let colour = if changes.is_empty() { cx.t.weak } else { cx.t.changed };
     ui.add(Label::new(RichText::new(text).color(colour)).truncate());

@@ -34,6 +34,8 @@ pub enum Tab {
 pub struct State {
     /// The open tab.
     pub open: Option<Tab>,
+    /// The tab that the lesson's step has opened.
+    pub(super) for_step: Option<Tab>,
     /// Height of the line of tabs, which wraps where the window is narrow or the text large.
     tabs_height: f32,
     pub(super) console: console::State,

@@ -112,18 +112,28 @@ struct Columns {
     in_tab: bool,
 }
 
-/// Opens what a step of a lesson needs, where it is not in view anyway.
+/// Opens what a step of a lesson needs, where it is not in view anyway, and closes what only the step before needed.
 pub fn open_panels(view: &mut View, shown: &[Show]) {
+    let before = view.drawer.for_step.take();
+    if before.is_some() && view.drawer.open == before {
+        view.drawer.open = None;
+    }
     for show in shown {
-        match show {
-            Show::Console => view.drawer.open = Some(Tab::Console),
-            Show::Events => view.drawer.open = Some(Tab::Events),
-            Show::Memory => view.drawer.open = Some(Tab::Memory),
-            Show::Gdt | Show::Idt => view.drawer.open = Some(Tab::Descriptors),
-            Show::Tlb => view.drawer.open = Some(Tab::Tlb),
-            Show::Registers | Show::Apic => view.card.open_section = Some(*show),
-            Show::Lanes | Show::Code | Show::Cpu | Show::PageTables | Show::TwoRoots => {}
-        }
+        let tab = match show {
+            Show::Console => Tab::Console,
+            Show::Events => Tab::Events,
+            Show::Memory => Tab::Memory,
+            Show::Gdt | Show::Idt => Tab::Descriptors,
+            Show::Tlb => Tab::Tlb,
+            Show::Registers | Show::Segments | Show::Apic => {
+                view.card.open_section = Some(*show);
+                continue;
+            }
+            Show::Lanes | Show::Code | Show::Cpu | Show::PageTables | Show::TwoRoots => continue,
+        };
+        // What the learner has opened stays open, should this step need it as well.
+        view.drawer.for_step = (view.drawer.open != Some(tab)).then_some(tab).or(view.drawer.for_step);
+        view.drawer.open = Some(tab);
     }
 }
 

@@ -47,6 +47,10 @@ pub struct State {
 struct Progress {
     step: String,
     open: Option<usize>,
+    /// A wrong answer to the open question.
+    wrong: Option<String>,
+    /// Goals that are met.
+    met: usize,
     hints: usize,
     done: bool,
 }
@@ -54,8 +58,10 @@ struct Progress {
 /// Something that has just come into the panel, perhaps below what is in view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Arrived {
-    /// The next question.
+    /// The next question, or what was said to an answer.
     Question(usize),
+    /// The next goal, by its place among the goals.
+    Goal(usize),
     /// A hint.
     Hint,
     /// The words after the last task.
@@ -66,10 +72,15 @@ impl State {
     /// Compares with the last frame: what is new shall be in view, and who answered by keyboard goes on so.
     fn follow(&mut self, page: &Page) {
         let open = page.tasks.iter().find_map(|task| match task {
-            Task::Question(question) if is_open(question.state) => Some(question.number),
+            Task::Question(question) if is_open(question.state) => Some(question),
             _ => None,
         });
-        let now = Progress { step: page.step_id.clone(), open, hints: page.hints.len(), done: page.done };
+        let wrong =
+            open.filter(|question| question.state == AnswerState::Wrong).and_then(|question| question.given.clone());
+        let open = open.map(|question| question.number);
+        let met = page.tasks.iter().filter(|task| matches!(task, Task::Goal { met: true, .. })).count();
+        let (step, hints, done) = (page.step_id.clone(), page.hints.len(), page.done);
+        let now = Progress { step, open, wrong, met, hints, done };
         let before = std::mem::replace(&mut self.progress, now.clone());
         let answering = std::mem::take(&mut self.answering);
         self.arrived = None;
@@ -81,6 +92,10 @@ impl State {
         } else if let Some(number) = now.open.filter(|_| now.open != before.open) {
             self.arrived = Some(Arrived::Question(number));
             self.focus_field |= answering;
+        } else if let Some(number) = now.open.filter(|_| now.wrong.is_some() && now.wrong != before.wrong) {
+            self.arrived = Some(Arrived::Question(number));
+        } else if now.met > before.met {
+            self.arrived = Some(Arrived::Goal(now.met));
         } else if now.hints > before.hints {
             self.arrived = Some(Arrived::Hint);
         }
@@ -208,6 +223,7 @@ fn told(ui: &mut Ui, cx: &Cx<'_>, word: &str, says: &str, colour: egui::Color32)
 }
 
 fn tasks(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, page: &Page) {
+    let mut goals = 0..;
     for (at, task) in page.tasks.iter().enumerate() {
         ui.add_space(7.0);
         let drawn = ui.push_id(("task", at), |ui| match task {
@@ -215,9 +231,12 @@ fn tasks(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, page: &Page) {
             Task::Goal { says, met, open } => goal(ui, cx, says, *met, *open),
             Task::Action { number, label, pressed } => action(ui, cx, page, *number, label, *pressed),
         });
-        if let Task::Question(question) = task
-            && state.arrived == Some(Arrived::Question(question.number))
-        {
+        let is = match task {
+            Task::Question(question) => Some(Arrived::Question(question.number)),
+            Task::Goal { .. } => goals.next().map(Arrived::Goal),
+            Task::Action { .. } => None,
+        };
+        if is.is_some() && state.arrived == is {
             drawn.response.scroll_to_me(None);
         }
     }
@@ -257,6 +276,7 @@ fn hints(ui: &mut Ui, cx: &mut Cx<'_>, page: &Page) {
         ui.push_id(("hint", at), |ui| {
             let frame = Frame::new().fill(cx.t.raised).corner_radius(4).inner_margin(Margin::symmetric(8, 5));
             frame.show(ui, |ui| {
+                ui.take_available_width();
                 let response = ui.label(RichText::new(format!("Hint {}", at + 1)).strong().color(cx.t.link));
                 ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(egui::accesskit::Live::Polite));
                 text::line(ui, cx, hint, 14.5, cx.t.text);

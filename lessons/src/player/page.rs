@@ -71,6 +71,8 @@ pub enum Show {
     Cpu,
     /// All registers.
     Registers,
+    /// The segment registers with their hidden parts.
+    Segments,
     /// The page tables.
     PageTables,
     /// Two roots side by side: `trampoline_pgd` and `init_top_pgt`.

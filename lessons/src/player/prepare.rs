@@ -397,15 +397,19 @@ impl Reader<'_> {
                 right |= value.zip(asked.right.as_ref()).is_some_and(|(value, right)| value.same(right) == Some(true));
             }
             let letter = char::from(b'A' + (number % 26) as u8).to_string();
+            let feedback = self.line(machine, moment, &choice.feedback).await?;
             if right {
                 asked.written = Some(letter.clone());
+                if asked.says.is_empty() {
+                    asked.says.clone_from(&feedback);
+                }
             }
             asked.offers.push(Offer {
                 letter,
                 says: self.line(machine, moment, &choice.says).await?,
                 right,
                 id: choice.id.clone().unwrap_or_default(),
-                feedback: self.line(machine, moment, &choice.feedback).await?,
+                feedback,
             });
         }
         if let Some(accept) = &question.accept {

@@ -3,7 +3,7 @@
 use super::page::{AnswerState, Choice, Ending, Input, Page, Question, Score, Show, Task};
 use super::prepare::{Asked, Prepared};
 use super::{Doing, Player};
-use crate::lesson::{self, InputKind, Step};
+use crate::lesson::{self, InputKind, Step, StepKind};
 use crate::progress::{QuestionRecord, StepRecord};
 
 impl Doing {
@@ -75,10 +75,13 @@ impl Player {
 
     fn tasks(&self, step: &Step, record: &StepRecord, prepared: &Prepared) -> Vec<Task> {
         let mut tasks = Vec::new();
-        for (number, action) in step.actions.iter().enumerate() {
+        let actions = step.actions.iter().enumerate().map(|(number, action)| {
             let pressed = record.pressed.contains(&number);
-            tasks.push(Task::Action { number, label: action.label.clone(), pressed });
-        }
+            Task::Action { number, label: action.label.clone(), pressed }
+        });
+        // What breaks something is to be done after the prediction; elsewhere the button helps to answer.
+        let breaks = matches!(step.kind, StepKind::Break | StepKind::Mend);
+        tasks.extend(actions.clone().filter(|_| !breaks));
         let mut open = true;
         for (number, (of, asked)) in step.questions.iter().zip(&prepared.questions).enumerate() {
             let Some(record) = record.questions.get(number) else { continue };
@@ -91,6 +94,7 @@ impl Player {
             let feedback = self.feedback.get(number).cloned().unwrap_or_default();
             tasks.push(Task::Question(question(number, of, asked, record, state, feedback)));
         }
+        tasks.extend(actions.filter(|_| breaks));
         for (number, says) in prepared.goals.iter().enumerate() {
             let met = number < record.goals;
             let over = record.shown || record.skipped;

@@ -2,7 +2,7 @@
 //! first time. Called by the server with runs that [`Journal::of_run`] took for possible.
 
 use super::Timeline;
-use super::journal::Journal;
+use super::journal::{Input, Journal};
 use super::look::{Goal, Look};
 use super::seek::Way;
 use crate::machine::{Ran, Stop};
@@ -18,14 +18,15 @@ impl Timeline {
         let (here, kept) = (self.position().0, self.kept.take());
         self.go_to(common);
         self.branch(common, self.applied);
+        let replaced = self.kept.take();
         match self.play(journal, end) {
             Ok(()) => {
-                self.kept = None;
                 self.went_back = false;
                 self.unfinished = None;
                 Ok(true)
             }
             Err(why) => {
+                self.kept = replaced;
                 // It was kept a moment ago.
                 let _ = self.undo();
                 self.kept = kept;
@@ -48,7 +49,8 @@ impl Timeline {
         }
     }
 
-    /// Goes on from here, at the recorded end, with what the journal has for after it.
+    /// Goes on from here, at the recorded end, with what the journal has for after it. Its last edit can be taken back as
+    /// if it had just been made; what had been recorded before the edit is in no file.
     ///
     /// # Errors
     /// In words. The machine stands where it could not go on.
@@ -58,6 +60,9 @@ impl Timeline {
             while let Some(entry) = journal.entries().get(self.applied).filter(|entry| entry.position == position) {
                 let input = entry.input.clone();
                 let number = self.applied + 1;
+                if matches!(input, Input::Edit(_)) {
+                    self.branch(position, self.applied);
+                }
                 let events = self.apply(&input).map_err(|why| {
                     format!("input {number} of the run, at position {position}, cannot be put in: {why}")
                 })?;

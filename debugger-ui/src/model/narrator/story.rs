@@ -3,6 +3,7 @@
 use super::Tone;
 use crate::model::control_bits::{brief_change_words, change_words, mode_change_words};
 use crate::model::cpus::{activity_phrase, mode_phrase};
+use crate::model::registers::title;
 use crate::model::timeline::{count_words, event_words, fault_name, ipi_label, position_words, time_words};
 use crate::model::{Asked, How, Model};
 use protocol::breakpoint::Condition;
@@ -126,17 +127,23 @@ fn place(model: &Model, cpu: &CpuState) -> String {
     }
 }
 
+const DOUBLE_FAULT: u8 = 8;
+
 fn gave_up(model: &Model, cpu: CpuId) -> (Tone, String) {
     let chain = model.timeline.past().iter().rev().find_map(|event| match &event.kind {
         EventKind::TripleFault { chain } if event.cpu == cpu => Some(chain),
         _ => None,
     });
-    let words = chain.and_then(|chain| chain.first()).map(|first| {
+    let words = chain.and_then(|chain| Some((chain, chain.first()?))).map(|(chain, first)| {
         let name = fault_name(first.vector, first.error);
-        format!(
-            "{cpu} gave up. First {name}: {}. Its delivery faulted twice more: triple fault, shutdown.",
-            first.cause
-        )
+        // #DF stands for the two before it; the others are deliveries that failed.
+        let again = chain.iter().filter(|fault| fault.vector != DOUBLE_FAULT).count().saturating_sub(1);
+        let times = match again {
+            0 | 1 => "once more".to_owned(),
+            2 => "twice more".to_owned(),
+            many => format!("{many} times more"),
+        };
+        format!("{cpu} gave up. First {name}: {}. Its delivery faulted {times}: triple fault, shutdown.", first.cause)
     });
     (Tone::Fault, words.unwrap_or_else(|| format!("{cpu} gave up: a triple fault. It is in shutdown.")))
 }
@@ -404,8 +411,17 @@ fn executed(model: &Model, cpu: CpuId) -> String {
     let known = model.asked.as_ref().filter(|_| one_step(model)).and_then(|asked| asked.instruction.as_ref());
     match known.filter(|(mover, _)| *mover == cpu) {
         Some((_, instruction)) => format!("{cpu} executed {instruction}"),
-        None => format!("{cpu} made a step"),
+        None => match steps_made(model, cpu) {
+            Some(steps) if steps > 1 => format!("{cpu} executed {} instructions", count_words(steps)),
+            _ => format!("{cpu} made a step"),
+        },
     }
+}
+
+/// How many steps a CPU has made since it was asked, forward.
+fn steps_made(model: &Model, cpu: CpuId) -> Option<u64> {
+    let at = usize::from(cpu.0);
+    model.cpus.states.get(at)?.steps.checked_sub(model.steps_before(at)?)
 }
 
 /// The CPU made one step since it was asked, so that the instruction it stood at is the one it executed.
@@ -428,7 +444,10 @@ fn plain_step(model: &Model, cpu: CpuId) -> String {
                 let bits = change_words("eflags", change.old, change.new);
                 if bits.is_empty() { continue } else { bits }
             }
-            name => format!("{name} {:x} -> {:x}", change.old, change.new),
+            name => {
+                let title = model.cpus.get(cpu).map_or_else(|| name.to_owned(), |state| title(state, name));
+                format!("{title} {:x} -> {:x}", change.old, change.new)
+            }
         });
     }
     changes.truncate(3);

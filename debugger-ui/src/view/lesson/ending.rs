@@ -16,7 +16,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, ending: &Ending) {
         ui.label(RichText::new("YOUR NUMBERS").font(words(12.0)).color(cx.t.weak));
         Grid::new("numbers").num_columns(2).spacing([12.0, 4.0]).show(ui, |ui| {
             for (label, value) in &ending.numbers {
-                ui.add(egui::Label::new(RichText::new(label).font(words(14.0)).color(cx.t.text)).wrap());
+                ui.add(egui::Label::new(RichText::new(label).font(words(14.0)).color(cx.t.text)).extend());
                 let value = RichText::new(value).font(mono(14.0)).color(cx.t.strong);
                 ui.add(egui::Label::new(value).selectable(true));
                 ui.end_row();

@@ -39,6 +39,7 @@ pub fn introduction(show: Show) -> (&'static str, &'static str) {
         Show::Code => ("Code", "in the middle: what the chosen CPU executes; > marks its next instruction."),
         Show::Cpu => ("CPU", "at the right: how the chosen CPU works now, and what its last step changed."),
         Show::Registers => ("All registers", "in the CPU's card: every register; what changed is underlined."),
+        Show::Segments => ("Segments", "in the CPU's card: each selector, and the hidden part behind it."),
         Show::PageTables => ("Page tables", "how this CPU turns linear addresses into physical ones."),
         Show::TwoRoots => ("Two roots", "two sets of page tables side by side; what they share is joined."),
         Show::Tlb => ("TLB", "translations that this CPU remembers, whatever the tables say now."),

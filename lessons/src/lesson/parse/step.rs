@@ -296,11 +296,12 @@ impl Reader<'_> {
     }
 
     fn show(&self, text: &Spanned<String>) -> Result<ShowItem, ContentError> {
-        const PANELS: [(&str, Show); 13] = [
+        const PANELS: [(&str, Show); 14] = [
             ("lanes", Show::Lanes),
             ("code", Show::Code),
             ("cpu", Show::Cpu),
             ("registers", Show::Registers),
+            ("segments", Show::Segments),
             ("page-tables", Show::PageTables),
             ("two-roots", Show::TwoRoots),
             ("tlb", Show::Tlb),

@@ -102,7 +102,7 @@ fn plain_steps() {
         },
         &[],
     );
-    assert_eq!(moved.1, "CPU 1 executed mov cr0, eax: rax 0 -> 9a00.");
+    assert_eq!(moved.1, "CPU 1 executed mov cr0, eax: EAX 0 -> 9a00.");
     assert_eq!(step(|cpu| cpu.ip += 1, &[]).1, "CPU 1 executed mov cr0, eax. It is about to execute 0009a049.");
 }
 
@@ -187,6 +187,18 @@ fn run_to_an_event() {
     let stop = Stopped { cpus: vec![cpu1], events, moved_cpu: Some(CpuId(1)), ..stopped(Position(105)) };
     model.absorb(Incoming::Stopped(Box::new(stop)));
     assert_eq!(model.narrator.sentence, "CPU 1 executed lidt [0x40]: IDTR now has base 00000000, limit 03ff.");
+}
+
+/// Goal: who steps over a call is told how much was executed, not of a single step; method: 29 steps without an event.
+#[test]
+fn over_a_call() {
+    let mut model = model();
+    model.begin(Some(CpuId(1)), Direction::Forward, How::Run);
+    let mut cpu1 = CpuState { ip: 0x4b, steps: 49, ..model.cpus.states[1].clone() };
+    cpu1.gpr[1] = 1;
+    let stop = Stopped { cpus: vec![cpu1], moved_cpu: Some(CpuId(1)), ..stopped(Position(129)) };
+    model.absorb(Incoming::Stopped(Box::new(stop)));
+    assert_eq!(model.narrator.sentence, "CPU 1 executed 29 instructions: ECX 0 -> 1.");
 }
 
 /// Goal: a root has its name in the sentence; method: CR3 with a known root while paging is on.
