@@ -16,7 +16,7 @@ use crate::ui::theme::words;
 use crate::ui::words::Words;
 use egui::{Button, Frame, Margin, ProgressBar, RichText, Role, ScrollArea, Stroke, Ui, WidgetInfo};
 use lessons::player::orders::Act;
-use lessons::player::page::{AnswerState, Page, Show, Task};
+use lessons::player::page::{AnswerState, Page, Task};
 use std::collections::BTreeMap;
 
 /// What the panel remembers.
@@ -26,8 +26,6 @@ pub struct State {
     pub(super) drafts: BTreeMap<(String, usize), String>,
     /// The step that is shown: lesson and step id.
     pub(super) shown: (String, String),
-    /// Where each panel was needed first: lesson and step id.
-    pub(super) introduced: BTreeMap<Show, (String, String)>,
     /// The first open field takes the focus.
     focus_field: bool,
     /// Where the picture is saved, as typed.
@@ -71,6 +69,11 @@ enum Arrived {
 impl State {
     /// Compares with the last frame: what is new shall be in view, and who answered by keyboard goes on so.
     fn follow(&mut self, page: &Page) {
+        if page.busy.is_some() {
+            // What comes with the step itself is no news: it is read from the top.
+            self.arrived = None;
+            return;
+        }
         let open = page.tasks.iter().find_map(|task| match task {
             Task::Question(question) if is_open(question.state) => Some(question),
             _ => None,
@@ -124,7 +127,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
             told(ui, cx, "Trouble", trouble, cx.t.fault);
         }
         text::blocks(ui, cx, &page.text);
-        panels::introductions(ui, cx, state, page);
+        panels::introductions(ui, cx, page);
         tasks(ui, cx, state, page);
         let hints = ui.scope(|ui| hints(ui, cx, page)).response;
         if state.arrived == Some(Arrived::Hint) {

@@ -4,21 +4,36 @@ use super::State;
 use crate::ui::theme::words;
 use crate::view::Cx;
 use egui::{RichText, Ui};
+use lessons::lesson::{Lesson, Step};
 use lessons::player::page::{Page, Show};
+use std::sync::Arc;
 
-/// A new step has begun: notes which panels were never needed before.
+/// A new step has begun.
 pub fn begin(state: &mut State, page: &Page) {
     state.shown = (page.lesson.clone(), page.step_id.clone());
     state.to_top = true;
-    for show in &page.show {
-        state.introduced.entry(*show).or_insert_with(|| state.shown.clone());
+}
+
+/// A panel is introduced by the first step of the course that needs it: in no lesson that comes before this one, and in
+/// no step before. That follows from the lessons, so that whoever resumes one is not told everything again.
+fn is_new(shelf: &[Arc<Lesson>], page: &Page, show: Show) -> bool {
+    let Some(lesson) = shelf.iter().find(|lesson| lesson.id == page.lesson) else { return false };
+    let shows = |step: &Step| step.show.iter().any(|item| item.panel == show);
+    let mut before = lesson.needs.clone();
+    while let Some(id) = before.pop() {
+        let Some(earlier) = shelf.iter().find(|lesson| lesson.id == id) else { continue };
+        if earlier.steps.iter().any(shows) {
+            return false;
+        }
+        before.extend(earlier.needs.iter().cloned());
     }
+    lesson.steps.iter().find(|step| shows(step)).is_some_and(|step| step.id == page.step_id)
 }
 
 /// The sentences about panels that are needed for the first time.
-pub fn introductions(ui: &mut Ui, cx: &mut Cx<'_>, state: &State, page: &Page) {
-    let here = (page.lesson.clone(), page.step_id.clone());
-    let mut new = page.show.iter().filter(|show| state.introduced.get(show) == Some(&here)).peekable();
+pub fn introductions(ui: &mut Ui, cx: &mut Cx<'_>, page: &Page) {
+    let shelf = crate::model::lesson::shelf();
+    let mut new = page.show.iter().filter(|show| is_new(shelf, page, **show)).peekable();
     if new.peek().is_some() {
         ui.add_space(6.0);
     }
@@ -49,5 +64,32 @@ pub fn introduction(show: Show) -> (&'static str, &'static str) {
         Show::Console => ("Console", "below: what the kernel prints, and where you type to it."),
         Show::Events => ("Events", "below: everything that happened, as a list."),
         Show::Apic => ("APIC", "in the CPU's card: the part that sends and receives interrupts between CPUs."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: each panel is introduced once in the course, where it is needed first. Method: ask for every step of the
+    /// embedded lessons.
+    #[test]
+    fn introduced_once() {
+        let shelf = crate::model::lesson::shelf();
+        let mut told: Vec<(Show, &str)> = Vec::new();
+        for lesson in shelf {
+            for step in &lesson.steps {
+                let page = Page { lesson: lesson.id.clone(), step_id: step.id.clone(), ..Page::default() };
+                for item in &step.show {
+                    if is_new(shelf, &page, item.panel) {
+                        told.push((item.panel, &step.id));
+                    }
+                }
+            }
+        }
+        assert!(told.contains(&(Show::Lanes, "two-lanes")) && told.contains(&(Show::Console, "a-knock")), "{told:?}");
+        for (at, (show, step)) in told.iter().enumerate() {
+            assert!(told[at + 1..].iter().all(|(other, _)| other != show), "{show:?} again at {step}: {told:?}");
+        }
     }
 }

@@ -105,7 +105,12 @@ fn choose(ui: &mut Ui, cx: &mut Cx<'_>, draft: &mut String, choices: &[Choice], 
             let title = format!("Answer {}", choice.letter);
             // The words can be clicked too, but are no stop of their own for the keyboard.
             let text = Label::new(RichText::new(&says).font(words(14.5)).color(cx.t.text)).wrap().sense(Sense::CLICK);
-            let on_words = ui.add(text).clicked();
+            // On the letter's line: its button is a little higher than a line of words.
+            let below = |ui: &mut Ui| {
+                ui.add_space(2.5);
+                ui.add(text)
+            };
+            let on_words = ui.vertical(below).inner.clicked();
             if cx.explain(response, || Words::new(title.clone(), says.clone())).clicked() || on_words {
                 *draft = choice.letter.clone();
             }
