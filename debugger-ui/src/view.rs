@@ -209,6 +209,8 @@ pub struct View {
     before_palette: Option<egui::Id>,
     /// Which panel is shown where there is room for one only.
     column: Panel,
+    /// Such is the case: the columns are behind tabs.
+    tabs: bool,
     /// Which panel the Lecture layout shows large.
     lecture: Panel,
     /// Height of the transport bar's rows, which wrap where the window is narrow.
@@ -239,6 +241,7 @@ impl Default for View {
             had_focus: None,
             before_palette: None,
             column: Panel::Code,
+            tabs: false,
             lecture: Panel::Lesson,
             transport_height: 24.0,
         }
@@ -283,6 +286,7 @@ impl View {
             }
         }
         self.follow_lesson(model);
+        self.tabs = false;
         layout::show(self, ui, &mut cx);
         self.value = cx.focused_value.take().or(self.value.take());
         let value = cx.hovered_value.take().or(self.value.clone());
@@ -329,7 +333,16 @@ impl View {
             (None, Some(_)) => {
                 self.had_focus = None;
                 let lesson = self.layout(model) == Layout::Lesson && model.lessons.page().is_some();
-                self.focus = self.focus.or(Some(if lesson { Panel::Lesson } else { Panel::Code }));
+                let behind_tabs = self.tabs && (self.column != Panel::PageTables || model.page_tables.shown);
+                // Another tab would be another panel in front of who asked for this one.
+                let matters = if behind_tabs {
+                    self.column
+                } else if lesson {
+                    Panel::Lesson
+                } else {
+                    Panel::Code
+                };
+                self.focus = self.focus.or(Some(matters));
             }
             (None, None) => {}
         }

@@ -165,7 +165,10 @@ fn columns(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>, frame: Frame, what: Co
     CentralPanel::default().frame(frame).show(ui, |ui| {
         tabs(view, ui, cx, what.in_tab, width < TWO_COLUMNS);
         let place = view.column;
-        let take = view.takes_focus(place);
+        view.tabs = true;
+        // Page tables are there from the next frame on: the focus waits for them.
+        let there = place != Place::PageTables || cx.model.page_tables.shown;
+        let take = there && view.takes_focus(place);
         match place {
             Place::Lesson => lesson::show(ui, cx, &mut view.lesson, take),
             Place::PageTables if cx.model.page_tables.shown => page_tables::show(ui, cx, &mut view.tables, take),
