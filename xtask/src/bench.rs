@@ -26,6 +26,8 @@ use std::time::{Duration, Instant};
 /// Milliseconds of what lessons do at each stop, in a boot with 128 MiB: a client's first private copy of the machine,
 /// the next one when the machine has made 10,000 steps more, the reads that a goal takes (all CPUs, a walk, memory),
 /// and the way back to a saved run after an edit and 10,000 steps.
+///
+/// Milliseconds that the window takes for a frame, without the GPU (`debugger-ui/benches/frames.rs`).
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// How long each rate is measured
@@ -96,6 +98,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             [times.first, times.again, times.goal, times.back].map(|time| time.as_secs_f64() * 1e3);
         println!("  {cpus:>4}   {first:>10.2}   {again:>9.2}   {goal:>14.2}   {back:>19.2}");
     }
+    cmd::run(cmd::cargo().args(["bench", "--quiet", "--package", "debugger-ui", "--bench", "frames"]))?;
     Ok(ExitCode::SUCCESS)
 }
 
