@@ -34,7 +34,7 @@ fn asked(page: &Page) -> Option<&Question> {
             _ => None,
         })
     };
-    questions().find(|question| !question.state.is_over()).or_else(|| questions().last())
+    questions().find(|question| !question.state.is_over()).or_else(|| questions().next_back())
 }
 
 /// While a question is open, `r` reveals its answer, instead of running until the CPU wakes.

@@ -12,8 +12,11 @@ use egui::accesskit::{Action, ActionData};
 use egui::{Rect, Response, Role, Sense, Ui, UiBuilder, WidgetInfo, vec2};
 use protocol::cpu::CpuState;
 
+/// A cell of the table, in words.
+type Cell = fn(&Model, &CpuState) -> String;
+
 /// What the table tells of a CPU, beside its number.
-const COLUMNS: [(&str, fn(&Model, &CpuState) -> String); 5] = [
+const COLUMNS: [(&str, Cell); 5] = [
     ("activity", |_, cpu| activity_phrase(cpu.activity).to_owned()),
     ("mode", |_, cpu| mode_phrase(cpu.mode).to_owned()),
     ("label", |model, cpu| model.symbols.at(cpu.linear_pc()).map_or_else(|| "none".to_owned(), |at| at.to_string())),
