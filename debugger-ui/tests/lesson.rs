@@ -15,6 +15,7 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use lessons::player::orders::Act;
 use lessons::player::page::{AnswerState, Choice, Ending, Input, Page, Question, Score, Show, Task};
 use lessons::text::{Block, Span};
+use protocol::request::Request;
 use recording::Recording;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -304,6 +305,40 @@ fn terms_are_explained() {
     assert!(window.has("Page-table root"));
 }
 
+/// Goal: an answer that cannot be read is told so, and what is typed next goes into the field again; method: a question
+/// that is still open with something said to it, and Enter.
+#[test]
+fn what_cannot_be_read() {
+    let mut made = page();
+    let mut open = question(0, number(), AnswerState::Open);
+    open.feedback = vec![text("That would be right as a decimal number.")];
+    made.tasks[0] = Task::Question(open);
+    let mut window = Window::open(made, [1280.0, 800.0]);
+    assert!(window.has("Not counted. That would be right as a decimal number."));
+    window.harness.get_by_role_and_label(Role::TextInput, "Your prediction:").focus();
+    window.harness.run();
+    window.type_text("141");
+    window.key(Key::Enter);
+    window.type_text("8d");
+    window.key(Key::Enter);
+    let check = |text: &str| Act::Check { question: 0, text: text.to_owned() };
+    assert_eq!(window.acts(), [check("141"), check("8d")], "the old answer is marked, so that typing replaces it");
+}
+
+/// Goal: the way once more, with more CPUs and without a lesson; method: the end's button, the order and the layout.
+#[test]
+fn again_with_more_cpus() {
+    let mut last = page();
+    last.tasks.clear();
+    last.ending = Some(Ending { again: Some(("Again with 8 CPUs".into(), 8)), ..Ending::default() });
+    let mut window = Window::open(last, [1280.0, 1000.0]);
+    window.click("Again with 8 CPUs");
+    let restarts = |order: &Order| matches!(order, Order::Move(Request::Restart { config }) if config.cpus == 8);
+    assert!(window.orders.borrow().iter().any(restarts));
+    let model = window.harness.state().model();
+    assert!(model.lessons.page().is_none() && model.page_tables.shown);
+}
+
 /// Goal: the end has the learner's numbers, the score in words and the picture; method: an ending, save to a path.
 #[test]
 fn the_end() {
@@ -316,6 +351,7 @@ fn the_end() {
         numbers: vec![("SIPI vector".into(), "9a".into())],
         score: Score { first: 9, shown: 1, ..Score::default() },
         next: Some(("sixteen-bits".into(), "One page, sixteen bits".into())),
+        again: Some(("Again with 8 CPUs".into(), 8)),
     });
     let mut window = Window::open(last, [1280.0, 1000.0]);
     for words in ["You woke a processor.", "SIPI vector", "9 right at once, 1 shown", "INIT resets", "Explore freely"] {

@@ -57,8 +57,19 @@ pub struct Lesson {
     pub end: Template,
     /// Labels and values of the picture at the end, evaluated when the lesson ends.
     pub numbers: Vec<Number>,
+    /// The way once more, on a larger machine.
+    pub again: Option<Again>,
     /// Lines of the front matter's keys, for [`crate::check`].
     pub lines: Lines,
+}
+
+/// A button at the end: a machine with more CPUs, to explore.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Again {
+    /// What the button says.
+    pub label: String,
+    /// How many CPUs that machine has.
+    pub cpus: u16,
 }
 
 /// Where in the file the front matter says what.

@@ -12,6 +12,7 @@ mod tests;
 
 use super::descriptors::Which;
 use super::outbox::{Order, Purpose};
+use super::page_tables::RootKey;
 use super::{How, Model, connection::Link};
 use guide::Guide;
 use lessons::player::orders::{Act, Order as Wish, Seen};
@@ -46,6 +47,8 @@ pub struct Lessons {
     interrupting: bool,
     /// The step that was begun last, by its id.
     begun: String,
+    /// The page tables were opened by a step: the next one that does not need them closes them.
+    opened_tables: bool,
     /// The CPU that this step is about, until it is selected.
     cpu: Option<protocol::CpuId>,
 }
@@ -208,6 +211,10 @@ impl Model {
             self.notice = Some("No lesson is open. The menu Lesson opens one.".to_owned());
             return;
         };
+        if act == Act::Return {
+            // Its CPU and its panels too, not the place alone.
+            self.lessons.begun.clear();
+        }
         guide.act(act);
         self.follow_lesson();
     }
@@ -277,12 +284,12 @@ impl Model {
         let wishes = guide.take_orders();
         let page = guide.page();
         let travelling = page.travelling;
-        let mut opens = (Vec::new(), None);
+        let mut opens = None;
         // What a step is about is known once it is prepared and the machine stands at its place.
         if page.busy.is_none() && page.step_id != self.lessons.begun {
             self.lessons.begun.clone_from(&page.step_id);
             self.lessons.cpu = page.cpu.or(page.show_cpu).map(protocol::CpuId);
-            opens = (page.show.clone(), page.memory_at);
+            opens = Some((page.show.clone(), page.memory_at));
         }
         for wish in wishes {
             match wish {
@@ -299,7 +306,9 @@ impl Model {
                 }
             }
         }
-        self.open_panels(&opens.0, opens.1);
+        if let Some((shown, memory_at)) = opens {
+            self.open_panels(&shown, memory_at);
+        }
         if let Some(cpu) = self.lessons.cpu.filter(|cpu| self.cpus.get(*cpu).is_some()) {
             self.lessons.cpu = None;
             crate::command::apply(crate::command::Command::SelectCpu(cpu), self);
@@ -321,8 +330,18 @@ impl Model {
         if shown.contains(&Show::TwoRoots) && self.page_tables.views.len() < 2 {
             apply(Command::SplitPageTables(true), self);
         }
-        if shown.iter().any(|show| matches!(show, Show::PageTables | Show::TwoRoots)) {
+        let named = ["trampoline_pgd", "init_top_pgt"].map(|name| (name, self.symbols.root_named(name).is_some()));
+        for (view, (name, _)) in named.into_iter().enumerate().filter(|(_, (_, made))| *made) {
+            if shown.contains(&Show::TwoRoots) {
+                apply(Command::SelectRoot(view, RootKey::Named(name.to_owned())), self);
+            }
+        }
+        let wants = shown.iter().any(|show| matches!(show, Show::PageTables | Show::TwoRoots));
+        if wants && !self.page_tables.shown {
+            self.lessons.opened_tables = true;
             apply(Command::ShowPageTables(true), self);
+        } else if !wants && std::mem::take(&mut self.lessons.opened_tables) {
+            apply(Command::ShowPageTables(false), self);
         }
     }
 

@@ -171,6 +171,7 @@ impl Tlb {
             Some((ControlRegister::Cr4, old, new)) if (old ^ new) >> 7 & 1 == 1 => "The write of CR4.PGE",
             Some((ControlRegister::Cr4, ..)) => "The write of CR4",
             Some((ControlRegister::Cr0, ..)) => "The write of CR0",
+            _ if (dropped, new) == (0, 0) => return String::new(),
             _ if dropped == 0 => return format!("{new} new since the previous stop."),
             _ => return format!("{dropped} dropped, {new} new since the previous stop."),
         };

@@ -18,7 +18,7 @@ use protocol::{Activity, Mode};
 #[derive(Debug, Default)]
 pub struct State {
     pub(super) edit: registers::Editing,
-    /// A lesson's step needs this section: it opens in the next frame.
+    /// A lesson's step needs this section: it is opened and brought into view.
     pub(super) open_section: Option<Show>,
 }
 
@@ -44,21 +44,29 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         ui.add_space(4.0);
         what_changed(ui, cx, cpu);
         ui.separator();
-        let asked = state.open_section.take();
+        let asked = state.open_section;
+        let mut opening = false;
         // A lesson shows what it needs; without one everything is wanted.
         let alone = cx.model.lessons.page().is_none();
         let registers_asked = asked == Some(Show::Registers);
-        section(ui, "All registers", alone, registers_asked, |ui| registers::general(ui, cx, &mut state.edit, cpu));
-        section(ui, "Segments", false, asked == Some(Show::Segments), |ui| {
-            registers::segments(ui, cx, &mut state.edit, cpu)
-        });
+        let segments_asked = asked == Some(Show::Segments);
+        let system_asked = asked == Some(Show::SystemRegisters);
+        opening |=
+            section(ui, "All registers", alone, registers_asked, |ui| registers::general(ui, cx, &mut state.edit, cpu));
+        opening |=
+            section(ui, "Segments", false, segments_asked, |ui| registers::segments(ui, cx, &mut state.edit, cpu));
         section(ui, "Control bits", false, false, |ui| control(ui, cx, cpu));
-        section(ui, "System registers", false, false, |ui| registers::system(ui, cx, &mut state.edit, cpu));
+        opening |=
+            section(ui, "System registers", false, system_asked, |ui| registers::system(ui, cx, &mut state.edit, cpu));
         section(ui, "XMM registers", false, false, |ui| registers::xmm(ui, cx, cpu));
-        section(ui, "APIC", false, asked == Some(Show::Apic), |ui| match cx.model.connection.offers.foreign {
+        let apic_asked = asked == Some(Show::Apic);
+        opening |= section(ui, "APIC", false, apic_asked, |ui| match cx.model.connection.offers.foreign {
             Some(_) => drop(ui.label(RichText::new("Not told by this server.").color(cx.t.weak))),
             None => registers::apic(ui, cx, cpu),
         });
+        if !opening {
+            state.open_section = None;
+        }
         if let Some(foreign) = &cx.model.connection.offers.foreign {
             ui.add_space(4.0);
             let words = format!("{} {}", foreign.cpus, foreign.memory);
@@ -67,10 +75,17 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
     });
 }
 
-fn section(ui: &mut Ui, title: &str, open: bool, asked: bool, body: impl FnOnce(&mut Ui)) {
+/// One part of the card. True while it is still being opened for a lesson.
+fn section(ui: &mut Ui, title: &str, open: bool, asked: bool, body: impl FnOnce(&mut Ui)) -> bool {
     let header = CollapsingHeader::new(RichText::new(title).strong()).id_salt((title, open)).default_open(open);
     let response = header.open(asked.then_some(true)).show_unindented(ui, body);
+    if asked {
+        // Below others that are open it would be out of sight.
+        response.header_response.scroll_to_me(Some(egui::Align::TOP));
+    }
+    let opening = asked && response.openness < 1.0;
     response.header_response.on_hover_text("Open or close (Enter)");
+    opening
 }
 
 /// The big word, with the mode's hue and height beside it.
@@ -136,7 +151,10 @@ fn place(ui: &mut Ui, cx: &mut Cx<'_>, cpu: &CpuState) {
                 None => ("no name".to_owned(), Some(phys)),
             },
         };
-        let changed = cx.model.diff.of(cpu.cpu, "cr3").is_some();
+        // Also where paging went on or off; a CR3 that is not used yet changes no root.
+        let was = |name: &str, now: u64| cx.model.diff.was(cpu.cpu, name).unwrap_or(now);
+        let before = CpuState { cr0: was("cr0", cpu.cr0), cr3: was("cr3", cpu.cr3), ..cpu.clone() };
+        let changed = before.page_table_root() != cpu.page_table_root();
         let colour = if changed { cx.t.changed } else { cx.t.strong };
         let mut text = RichText::new(&name).color(colour);
         if changed {

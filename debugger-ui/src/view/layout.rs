@@ -125,11 +125,16 @@ pub fn open_panels(view: &mut View, shown: &[Show]) {
             Show::Memory => Tab::Memory,
             Show::Gdt | Show::Idt => Tab::Descriptors,
             Show::Tlb => Tab::Tlb,
-            Show::Registers | Show::Segments | Show::Apic => {
+            Show::Registers | Show::Segments | Show::SystemRegisters | Show::Apic => {
                 view.card.open_section = Some(*show);
                 continue;
             }
-            Show::Lanes | Show::Code | Show::Cpu | Show::PageTables | Show::TwoRoots => continue,
+            Show::TwoRoots => {
+                // What two roots share is seen by ranges.
+                view.tables.ranges = true;
+                continue;
+            }
+            Show::Lanes | Show::Code | Show::Cpu | Show::PageTables => continue,
         };
         // What the learner has opened stays open, should this step need it as well.
         view.drawer.for_step = (view.drawer.open != Some(tab)).then_some(tab).or(view.drawer.for_step);

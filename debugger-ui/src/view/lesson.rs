@@ -2,9 +2,10 @@
 //! [`Page`]; what the learner types and has not checked yet is the view's.
 //!
 //! `text` draws blocks and spans, `question` a question, `panels` says what a panel is when it is needed first,
-//! `ending` the last page with the picture.
+//! `ending` the last page with the picture, `follow` keeps what is new in view.
 
 mod ending;
+mod follow;
 pub(super) mod panels;
 mod question;
 pub(super) mod sign;
@@ -15,6 +16,7 @@ use crate::command::{Command, UiCommand};
 use crate::ui::theme::words;
 use crate::ui::words::Words;
 use egui::{Button, Frame, Margin, ProgressBar, RichText, Role, ScrollArea, Stroke, Ui, WidgetInfo};
+use follow::Look;
 use lessons::player::orders::Act;
 use lessons::player::page::{AnswerState, Page, Task};
 use std::collections::BTreeMap;
@@ -32,77 +34,12 @@ pub struct State {
     picture: String,
     /// Scroll to the top in the next frame.
     to_top: bool,
-    /// How far the learner was in the last frame.
-    progress: Progress,
-    /// What has come since then and shall be in view.
-    arrived: Option<Arrived>,
+    /// What was drawn last, to see what is new.
+    follow: follow::Follow,
+    /// An answer was checked from its field: the field that is open then takes the focus.
+    refocus: bool,
     /// A field or a choice of the open question had the focus in the last frame.
     answering: bool,
-}
-
-/// How far the learner is with a step: what is compared from frame to frame.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Progress {
-    step: String,
-    open: Option<usize>,
-    /// A wrong answer to the open question.
-    wrong: Option<String>,
-    /// Goals that are met.
-    met: usize,
-    hints: usize,
-    done: bool,
-}
-
-/// Something that has just come into the panel, perhaps below what is in view.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Arrived {
-    /// The next question, or what was said to an answer.
-    Question(usize),
-    /// The next goal, by its place among the goals.
-    Goal(usize),
-    /// A hint.
-    Hint,
-    /// The words after the last task.
-    Then,
-}
-
-impl State {
-    /// Compares with the last frame: what is new shall be in view, and who answered by keyboard goes on so.
-    fn follow(&mut self, page: &Page) {
-        if page.busy.is_some() {
-            // What comes with the step itself is no news: it is read from the top.
-            self.arrived = None;
-            return;
-        }
-        let open = page.tasks.iter().find_map(|task| match task {
-            Task::Question(question) if is_open(question.state) => Some(question),
-            _ => None,
-        });
-        let wrong =
-            open.filter(|question| question.state == AnswerState::Wrong).and_then(|question| question.given.clone());
-        let open = open.map(|question| question.number);
-        let met = page.tasks.iter().filter(|task| matches!(task, Task::Goal { met: true, .. })).count();
-        let (step, hints, done) = (page.step_id.clone(), page.hints.len(), page.done);
-        let now = Progress { step, open, wrong, met, hints, done };
-        let before = std::mem::replace(&mut self.progress, now.clone());
-        let answering = std::mem::take(&mut self.answering);
-        self.arrived = None;
-        if before.step != now.step {
-            return;
-        }
-        if now.done && !before.done {
-            self.arrived = Some(Arrived::Then);
-        } else if let Some(number) = now.open.filter(|_| now.open != before.open) {
-            self.arrived = Some(Arrived::Question(number));
-            self.focus_field |= answering;
-        } else if let Some(number) = now.open.filter(|_| now.wrong.is_some() && now.wrong != before.wrong) {
-            self.arrived = Some(Arrived::Question(number));
-        } else if now.met > before.met {
-            self.arrived = Some(Arrived::Goal(now.met));
-        } else if now.hints > before.hints {
-            self.arrived = Some(Arrived::Hint);
-        }
-    }
 }
 
 /// Draws the panel.
@@ -114,8 +51,12 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
     };
     let to_top = std::mem::take(&mut state.to_top);
     let has_field = page.tasks.iter().any(|task| matches!(task, Task::Question(q) if is_open(q.state)));
-    state.focus_field = take_focus && has_field;
-    state.follow(page);
+    let refocus = std::mem::take(&mut state.refocus);
+    let answering = std::mem::take(&mut state.answering);
+    let look = state.follow.look(page);
+    // Who answers by keyboard goes on so.
+    let goes_on = refocus || answering && matches!(look, Some(Look::Task(_)));
+    state.focus_field = (take_focus || goes_on) && has_field;
     heading(ui, cx, page, take_focus && !has_field);
     let mut scroll = ScrollArea::vertical().id_salt(("lesson", &page.step_id)).auto_shrink(false);
     if to_top {
@@ -128,16 +69,13 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         }
         text::blocks(ui, cx, &page.text);
         panels::introductions(ui, cx, page);
-        tasks(ui, cx, state, page);
-        let hints = ui.scope(|ui| hints(ui, cx, page)).response;
-        if state.arrived == Some(Arrived::Hint) {
-            hints.scroll_to_me(Some(egui::Align::BOTTOM));
-        }
+        tasks(ui, cx, state, page, look);
+        hints(ui, cx, page, look);
         if page.done && !page.then.is_empty() {
             ui.add_space(8.0);
             let then = ui.push_id("then", |ui| text::blocks(ui, cx, &page.then)).response;
-            if state.arrived == Some(Arrived::Then) {
-                then.scroll_to_me(Some(egui::Align::BOTTOM));
+            if look == Some(Look::Then) {
+                then.scroll_to_me(None);
             }
         }
         if let Some(ending) = &page.ending {
@@ -225,8 +163,7 @@ fn told(ui: &mut Ui, cx: &Cx<'_>, word: &str, says: &str, colour: egui::Color32)
     ui.add_space(4.0);
 }
 
-fn tasks(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, page: &Page) {
-    let mut goals = 0..;
+fn tasks(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, page: &Page, look: Option<Look>) {
     for (at, task) in page.tasks.iter().enumerate() {
         ui.add_space(7.0);
         let drawn = ui.push_id(("task", at), |ui| match task {
@@ -234,12 +171,7 @@ fn tasks(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, page: &Page) {
             Task::Goal { says, met, open } => goal(ui, cx, says, *met, *open),
             Task::Action { number, label, pressed } => action(ui, cx, page, *number, label, *pressed),
         });
-        let is = match task {
-            Task::Question(question) => Some(Arrived::Question(question.number)),
-            Task::Goal { .. } => goals.next().map(Arrived::Goal),
-            Task::Action { .. } => None,
-        };
-        if is.is_some() && state.arrived == is {
+        if look == Some(Look::Task(at)) {
             drawn.response.scroll_to_me(None);
         }
     }
@@ -253,12 +185,11 @@ fn goal(ui: &mut Ui, cx: &mut Cx<'_>, says: &[lessons::text::Span], met: bool, o
     };
     ui.horizontal_top(|ui| {
         sign::show(ui, sign, colour);
-        ui.vertical(|ui| {
-            let response = ui.label(RichText::new(word).font(words(12.0)).color(colour));
-            let name = text::plain(says, cx.model.settings.intel);
-            response.widget_info(|| WidgetInfo::selected(Role::CheckBox, false, met, format!("Goal, {word}: {name}")));
-            text::line(ui, cx, says, 14.5, if met { cx.t.weak } else { cx.t.strong });
-        });
+        let label = egui::Label::new(RichText::new(word).font(words(12.0)).color(colour));
+        let response = ui.add_sized(egui::vec2(34.0, 19.0), label);
+        let name = text::plain(says, cx.model.settings.intel);
+        response.widget_info(|| WidgetInfo::selected(Role::CheckBox, false, met, format!("Goal, {word}: {name}")));
+        ui.vertical(|ui| text::line(ui, cx, says, 14.5, if met { cx.t.weak } else { cx.t.strong }));
     });
 }
 
@@ -273,10 +204,10 @@ fn action(ui: &mut Ui, cx: &mut Cx<'_>, page: &Page, number: usize, label: &str,
     }
 }
 
-fn hints(ui: &mut Ui, cx: &mut Cx<'_>, page: &Page) {
+fn hints(ui: &mut Ui, cx: &mut Cx<'_>, page: &Page, look: Option<Look>) {
     for (at, hint) in page.hints.iter().enumerate() {
         ui.add_space(6.0);
-        ui.push_id(("hint", at), |ui| {
+        let drawn = ui.push_id(("hint", at), |ui| {
             let frame = Frame::new().fill(cx.t.raised).corner_radius(4).inner_margin(Margin::symmetric(8, 5));
             frame.show(ui, |ui| {
                 ui.take_available_width();
@@ -285,6 +216,9 @@ fn hints(ui: &mut Ui, cx: &mut Cx<'_>, page: &Page) {
                 text::line(ui, cx, hint, 14.5, cx.t.text);
             });
         });
+        if look == Some(Look::Hint(at)) {
+            drawn.response.scroll_to_me(None);
+        }
     }
 }
 

@@ -23,7 +23,7 @@ const ROW: f32 = 37.0;
 #[derive(Debug, Default)]
 pub struct State {
     /// Ranges instead of the tree.
-    ranges: bool,
+    pub(super) ranges: bool,
     lists: [tree::State; 2],
     pub(super) walk: walk::State,
     pub(super) pairs: pairs::State,
@@ -188,11 +188,13 @@ fn root_choice(ui: &mut Ui, cx: &mut Cx<'_>, slot: usize, view: &TreeView) {
 }
 
 fn root_words(root: &RootChoice) -> String {
-    let at = root.phys.map_or_else(|| "not made yet".to_owned(), |phys| format!("phys {phys}"));
+    // A named root that is not made says so itself, a CPU that does not page has none.
+    let at = root.phys.map(|phys| format!("   phys {phys}")).unwrap_or_default();
     match root.used_by.len() {
-        0 => format!("{}   {at}", root.label),
-        1 => format!("{}   {at}   used by {}", root.label, root.used_by[0]),
-        count => format!("{}   {at}   used by {count} CPUs", root.label),
+        1 if matches!(root.key, RootKey::Cpu(_)) => format!("{}{at}", root.label),
+        0 => format!("{}{at}", root.label),
+        1 => format!("{}{at}   used by {}", root.label, root.used_by[0]),
+        count => format!("{}{at}   used by {count} CPUs", root.label),
     }
 }
 

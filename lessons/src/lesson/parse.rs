@@ -33,7 +33,7 @@ pub fn parse(file: &str, text: &str) -> Result<Lesson, ContentError> {
     let opening = markdown::text(&parts.opening, &scope)?;
     let mut lines = Lines { opening: parts.opening.first_line, ..front.lines };
     let mut steps = Vec::new();
-    let (mut why, mut end, mut numbers) = (None, None, Vec::new());
+    let (mut why, mut end, mut numbers, mut again) = (None, None, Vec::new(), None);
     for section in &parts.sections {
         let body = markdown::text(&section.text, &scope)?;
         match (section.id, &section.block) {
@@ -51,7 +51,7 @@ pub fn parse(file: &str, text: &str) -> Result<Lesson, ContentError> {
             ("end", Some(block)) if block.kind == BlockKind::End => {
                 lines.end = section.line;
                 end = Some(body);
-                numbers = step::numbers(&block.source, &scope)?;
+                (numbers, again) = step::end(&block.source, &scope)?;
             }
             ("end", Some(block)) => {
                 return Err(source.error_on(block.line, "`End` takes a block `~~~end`, not `~~~step`"));
@@ -95,6 +95,7 @@ pub fn parse(file: &str, text: &str) -> Result<Lesson, ContentError> {
         why: why.ok_or_else(|| missing("## Why {#why}"))?,
         end: end.ok_or_else(|| missing("## End {#end}"))?,
         numbers,
+        again,
         lines,
         steps,
     };

@@ -88,6 +88,7 @@ Because.
 The end.
 ~~~end
 numbers = [{ label = "Page", value = "page", format = "hex0x" }]
+again = { label = "With four", cpus = 4 }
 ~~~
 "##;
 
@@ -113,6 +114,10 @@ fn a_file_becomes_a_lesson() {
     assert!(matches!(&line[1], Span::Term { id, line: 21, .. } if id == "bsp"));
     assert!(matches!(&line[2], Span::Text(parts) if matches!(parts[1], Part::Value { line: 21, .. })));
     assert_eq!(lesson.numbers[0].format, Format::Hex0x);
+    assert_eq!(lesson.again.as_ref().map(|again| (again.label.as_str(), again.cpus)), Some(("With four", 4)));
+    let none = SAMPLE.replace("cpus = 4 }", "cpus = 0 }");
+    let why = parse("lessons/content/sample/lesson.md", &none).unwrap_err().to_string();
+    assert!(why.contains("1 to 255 CPUs"), "{why}");
 }
 
 /// Goal: the machine has the learner's numbers; method: the configuration for 50 seeds.

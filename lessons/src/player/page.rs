@@ -73,6 +73,8 @@ pub enum Show {
     Registers,
     /// The segment registers with their hidden parts.
     Segments,
+    /// Control registers, descriptor-table registers, MSRs.
+    SystemRegisters,
     /// The page tables.
     PageTables,
     /// Two roots side by side: `trampoline_pgd` and `init_top_pgt`.
@@ -210,6 +212,8 @@ pub struct Ending {
     pub score: Score,
     /// The next lesson's id and title.
     pub next: Option<(String, String)>,
+    /// A larger machine to explore: what the button says, and how many CPUs it has.
+    pub again: Option<(String, u16)>,
 }
 
 /// How it went.

@@ -118,6 +118,7 @@ impl Player {
             numbers: closing.numbers.clone(),
             score: score(&self.records),
             next,
+            again: self.lesson.again.as_ref().map(|again| (again.label.clone(), again.cpus)),
         });
     }
 }

@@ -196,6 +196,18 @@ fn push_events(lanes: &mut Lanes, timeline: &Timeline, range: std::ops::Range<us
     }
 }
 
+/// The register that an edit wrote, where it decides the root: CR0 (true) or CR3, and its new value.
+fn edited(what: &str) -> Option<(bool, u64)> {
+    let (whose, values) = what.split_once(": ")?;
+    let (_, register) = whose.rsplit_once(' ')?;
+    let value = u64::from_str_radix(values.rsplit_once("-> ")?.1, 16).ok()?;
+    match register {
+        "cr0" => Some((true, value)),
+        "cr3" => Some((false, value)),
+        _ => None,
+    }
+}
+
 fn apply(track: &mut Track, column: usize, event: usize, kind: &EventKind) {
     let mut stand = track.stands.last().map(|(_, stand)| *stand).unwrap_or_default();
     let mark = match kind {
@@ -225,7 +237,12 @@ fn apply(track: &mut Track, column: usize, event: usize, kind: &EventKind) {
         EventKind::FarTransfer { .. } => Some(MarkKind::FarTransfer),
         EventKind::TripleFault { .. } => Some(MarkKind::TripleFault),
         EventKind::Online { .. } => Some(MarkKind::Online),
-        EventKind::Edit { .. } => Some(MarkKind::Edit),
+        EventKind::Edit { what } => {
+            if let Some((cr0, value)) = edited(what) {
+                *(if cr0 { &mut track.cr0 } else { &mut track.cr3 }) = value;
+            }
+            Some(MarkKind::Edit)
+        }
         EventKind::Reset { .. } => Some(MarkKind::Reset),
         EventKind::Ipi { .. } => None,
     };

@@ -126,10 +126,12 @@ fn heads(out: &mut String, lanes: &Lanes, edges: &[f32]) {
             ColumnKind::Label => column.label.as_str(),
             _ => continue,
         };
-        let x = edges[at] + 3.0;
+        let width = 7.0 * label.chars().count() as f32;
+        // The last one would be cut at the edge.
+        let x = (edges[at] + 3.0).min(WIDTH - 8.0 - width);
         if x >= free {
             text(out, x, TOP - 14.0, 13.0, "#d8dee6", label, WORDS);
-            free = x + 7.0 * label.chars().count() as f32 + 10.0;
+            free = x + width + 10.0;
         }
     }
 }

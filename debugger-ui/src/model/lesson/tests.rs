@@ -185,3 +185,17 @@ fn no_such_lesson() {
     assert!(model.notice.unwrap().contains("wake"));
     assert!(model.lessons.errands.is_empty());
 }
+
+/// Goal: page tables that a step needs open with it and close with the next, those that the user opened stay; method: steps
+/// with and without them, one after the other.
+#[test]
+fn page_tables_come_and_go() {
+    let (mut model, _) = playing(Vec::new());
+    model.open_panels(&[Show::Code, Show::TwoRoots], None);
+    assert!(model.page_tables.shown && model.page_tables.views.len() == 2);
+    model.open_panels(&[Show::Code, Show::Cpu], None);
+    assert!(!model.page_tables.shown);
+    crate::command::apply(crate::command::Command::ShowPageTables(true), &mut model);
+    model.open_panels(&[Show::Code], None);
+    assert!(model.page_tables.shown);
+}

@@ -143,7 +143,14 @@ fn gave_up(model: &Model, cpu: CpuId) -> (Tone, String) {
             2 => "twice more".to_owned(),
             many => format!("{many} times more"),
         };
-        format!("{cpu} gave up. First {name}: {}. Its delivery faulted {times}: triple fault, shutdown.", first.cause)
+        let cause = &first.cause;
+        let whole =
+            format!("{cpu} gave up. First {name}: {cause}. Its delivery faulted {times}: triple fault, shutdown.");
+        if whole.split_whitespace().count() <= super::WORDS {
+            return whole;
+        }
+        // The page in the window and `Why?` tell the cause in full.
+        format!("{cpu} gave up: triple fault, shutdown. It began with {name}; the list of faults tells its cause.")
     });
     (Tone::Fault, words.unwrap_or_else(|| format!("{cpu} gave up: a triple fault. It is in shutdown.")))
 }

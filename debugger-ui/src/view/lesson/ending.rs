@@ -7,6 +7,7 @@ use crate::ui::words::Words;
 use crate::view::Cx;
 use egui::{Button, Grid, RichText, Stroke, TextEdit, Ui};
 use lessons::player::page::{Ending, Score};
+use protocol::request::MachineConfig;
 
 /// Draws the end.
 pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, ending: &Ending) {
@@ -16,6 +17,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, ending: &Ending) {
         ui.label(RichText::new("YOUR NUMBERS").font(words(12.0)).color(cx.t.weak));
         Grid::new("numbers").num_columns(2).spacing([12.0, 4.0]).show(ui, |ui| {
             for (label, value) in &ending.numbers {
+                // A column would be as narrow as the longest syllable.
                 ui.add(egui::Label::new(RichText::new(label).font(words(14.0)).color(cx.t.text)).extend());
                 let value = RichText::new(value).font(mono(14.0)).color(cx.t.strong);
                 ui.add(egui::Label::new(value).selectable(true));
@@ -85,9 +87,28 @@ fn next(ui: &mut Ui, cx: &mut Cx<'_>, ending: &Ending) {
                 cx.push(Command::OpenLesson(id.clone()));
             }
         }
+        again(ui, cx, ending);
         cx.button(ui, "leave-lesson", "Explore freely", true);
         cx.button(ui, "lesson-again", "Play it again", true);
     });
+}
+
+/// The way once more, on a machine with more CPUs, without a lesson.
+fn again(ui: &mut Ui, cx: &mut Cx<'_>, ending: &Ending) {
+    let (Some((label, cpus)), Some(hello)) = (&ending.again, &cx.model.connection.hello) else { return };
+    let config = with_cpus(&hello.config, *cpus);
+    let button = Button::new(RichText::new(label).color(cx.t.strong)).stroke(Stroke::new(2.5, cx.t.link));
+    let response = ui.add_enabled(cx.can_move(), button.wrap());
+    let says = "Leaves the lesson, which is kept, and starts such a machine: run it, and click its lanes.";
+    if cx.explain(response, || Words::new(label, says)).clicked() {
+        cx.push(Command::LeaveLesson);
+        cx.push(Command::RestartWith(config));
+    }
+}
+
+/// The same machine with so many CPUs, their APIC IDs in order.
+fn with_cpus(config: &MachineConfig, cpus: u16) -> MachineConfig {
+    MachineConfig { cpus, apic_ids: Vec::new(), ..config.clone() }
 }
 
 #[cfg(test)]
@@ -100,5 +121,16 @@ mod tests {
         let score = Score { first: 7, after_looking: 1, ..Score::default() };
         assert_eq!(score_words(score), "Questions: 7 right at once, 1 right after looking.");
         assert_eq!(score_words(Score::default()), "No questions.");
+    }
+
+    /// Goal: the larger machine differs in its CPUs alone; method: a lesson's machine with APIC IDs of its own.
+    #[test]
+    fn more_cpus() {
+        let options = "bringup=serial trampoline=0x8c000".to_owned();
+        let (apic_ids, memory_bytes) = (vec![0, 4], 128 << 20);
+        let config = MachineConfig { cpus: 2, apic_ids, memory_bytes, quantum: 64, seed: None, options };
+        let larger = with_cpus(&config, 8);
+        assert_eq!((larger.cpus, larger.apic_ids.as_slice()), (8, [].as_slice()));
+        assert_eq!((larger.memory_bytes, larger.options), (config.memory_bytes, config.options));
     }
 }

@@ -17,7 +17,10 @@ pub fn begin(state: &mut State, page: &Page) {
 /// A panel is introduced by the first step of the course that needs it: in no lesson that comes before this one, and in
 /// no step before. That follows from the lessons, so that whoever resumes one is not told everything again.
 fn is_new(shelf: &[Arc<Lesson>], page: &Page, show: Show) -> bool {
-    let Some(lesson) = shelf.iter().find(|lesson| lesson.id == page.lesson) else { return false };
+    let Some(lesson) = shelf.iter().find(|lesson| lesson.id == page.lesson) else { return true };
+    if lesson.steps.iter().all(|step| step.id != page.step_id) {
+        return true;
+    }
     let shows = |step: &Step| step.show.iter().any(|item| item.panel == show);
     let mut before = lesson.needs.clone();
     while let Some(id) = before.pop() {
@@ -55,6 +58,7 @@ pub fn introduction(show: Show) -> (&'static str, &'static str) {
         Show::Cpu => ("CPU", "at the right: how the chosen CPU works now, and what its last step changed."),
         Show::Registers => ("All registers", "in the CPU's card: every register; what changed is underlined."),
         Show::Segments => ("Segments", "in the CPU's card: each selector, and the hidden part behind it."),
+        Show::SystemRegisters => ("System registers", "in the CPU's card: CR0 to CR4 and more; a click changes one."),
         Show::PageTables => ("Page tables", "how this CPU turns linear addresses into physical ones."),
         Show::TwoRoots => ("Two roots", "two sets of page tables side by side; what they share is joined."),
         Show::Tlb => ("TLB", "translations that this CPU remembers, whatever the tables say now."),

@@ -23,7 +23,8 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, question: &Question
     frame.stroke(cx.t.stroke(if open { 2.0 } else { 1.0 }, edge)).show(ui, |ui| {
         ui.take_available_width();
         if question.predict {
-            let kind = RichText::new("PREDICTION: the machine has not done it yet").font(words(12.0)).color(cx.t.link);
+            let kind = if open { "PREDICTION: the machine has not done it yet" } else { "YOUR PREDICTION" };
+            let kind = RichText::new(kind).font(words(12.0)).color(cx.t.link);
             ui.add(egui::Label::new(kind).wrap());
         }
         text::line(ui, cx, &question.ask, text::SIZE, cx.t.strong);
@@ -56,6 +57,7 @@ fn answer(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, question: &Question, 
                 let response = ui.add(field).labelled_by(label.id);
                 if focus {
                     response.request_focus();
+                    mark_all(ui, response.id, draft);
                 }
                 state.answering |= response.has_focus() || response.lost_focus();
                 enter = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
@@ -68,8 +70,18 @@ fn answer(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, question: &Question, 
     ui.add_space(3.0);
     let clicked = cx.plain_button(ui, "check-or-next", "Check", !text.is_empty()).clicked();
     if (clicked || enter) && !text.is_empty() {
+        // What is typed next belongs to a field, not to the window's keys.
+        state.refocus = enter;
         cx.push(Command::Lesson(act(question, text)));
     }
+}
+
+/// Marks what stands in a field, so that typing replaces it.
+fn mark_all(ui: &Ui, id: egui::Id, text: &str) {
+    let mut state = TextEdit::load_state(ui.ctx(), id).unwrap_or_default();
+    let end = egui::text::CCursor::new(text.chars().count());
+    state.cursor.set_char_range(Some(egui::text::CCursorRange::two(egui::text::CCursor::new(0), end)));
+    state.store(ui.ctx(), id);
 }
 
 fn says_form(input: &Input) -> &'static str {
@@ -98,7 +110,8 @@ fn choose(ui: &mut Ui, cx: &mut Cx<'_>, draft: &mut String, choices: &[Choice], 
         ui.horizontal_top(|ui| {
             let response = ui.radio(chosen, RichText::new(&choice.letter).font(words(14.5)).strong());
             response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, chosen, &label));
-            if std::mem::take(&mut focus) {
+            if focus && (chosen || !choices.iter().any(|choice| *draft == choice.letter)) {
+                focus = false;
                 response.request_focus();
             }
             focused |= response.has_focus();
@@ -140,6 +153,8 @@ fn given(ui: &mut Ui, cx: &mut Cx<'_>, question: &Question) {
 /// A sign and a word, and what there is to say about it.
 fn verdict(ui: &mut Ui, cx: &mut Cx<'_>, question: &Question) {
     let word = match question.state {
+        // It could not be read, and why is told.
+        AnswerState::Open if !question.feedback.is_empty() => "Not counted.",
         AnswerState::Later | AnswerState::Open => return,
         AnswerState::Wrong => "Not yet.",
         AnswerState::Right => "Right.",

@@ -83,7 +83,9 @@ fn span(ui: &mut Ui, cx: &mut Cx<'_>, span: &Span, size: f32, colour: Color32) {
 /// A value or a name. The name of a symbol leads to its code.
 fn code(ui: &mut Ui, cx: &mut Cx<'_>, text: &str, size: f32) {
     let rich = RichText::new(text).font(mono(size - 1.5)).color(cx.t.strong).background_color(cx.t.sunken);
-    let Some(linear) = cx.model.symbols.address_of(text) else {
+    // A root is data: its bytes would make no sense as code.
+    let code_at = cx.model.symbols.address_of(text).filter(|_| cx.model.symbols.root_named(text).is_none());
+    let Some(linear) = code_at else {
         ui.add(Label::new(rich).selectable(true));
         return;
     };
@@ -98,12 +100,23 @@ fn code(ui: &mut Ui, cx: &mut Cx<'_>, text: &str, size: f32) {
 /// A term of the glossary: underlined with dots, explained on hover, and by `?` while it has the focus.
 fn term(ui: &mut Ui, cx: &mut Cx<'_>, id: &str, text: &str, size: f32) {
     let rich = RichText::new(text).font(words(size)).color(cx.t.strong);
-    let response = ui.add(Label::new(rich).sense(Sense::click()));
-    let rect = response.rect;
-    if rect.height() < size * 2.0 {
-        let y = rect.bottom() - 1.0;
-        let ends = [egui::pos2(rect.left(), y), egui::pos2(rect.right(), y)];
-        ui.painter().add(egui::Shape::dotted_line(&ends, cx.t.link, 3.0, 0.8));
+    let (at, galley, response) = Label::new(rich).sense(Sense::click()).layout_in_ui(ui);
+    ui.painter().galley(at, galley.clone(), cx.t.strong);
+    // Row by row: a term may begin at the end of a line and go on in the next.
+    for row in &galley.rows {
+        let rect = row.rect_without_leading_space().translate(at.to_vec2());
+        if rect.width() > 0.5 {
+            let ends = [egui::pos2(rect.left(), rect.bottom() - 1.0), egui::pos2(rect.right(), rect.bottom() - 1.0)];
+            ui.painter().add(egui::Shape::dotted_line(&ends, cx.t.link, 3.0, 0.8));
+        }
+    }
+    if response.has_focus() {
+        ui.painter().rect_stroke(
+            response.rect.expand(1.0),
+            2,
+            ui.visuals().selection.stroke,
+            egui::StrokeKind::Outside,
+        );
     }
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{text}, a term; ? explains it")));
     let missing = || Words::new(text, "The glossary has no entry for this term.");

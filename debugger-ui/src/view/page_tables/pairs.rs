@@ -78,7 +78,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         for (side, range) in [(left, &row.left), (right, &row.right)] {
             half_row(ui, cx, side, range.as_ref(), two_lines);
         }
-        relation(ui, cx, Rect::from_min_max(left.right_top(), right.left_bottom()), row);
+        relation(ui, cx, Rect::from_min_max(left.right_top(), right.left_bottom()), row, two_lines);
         row.words.clone()
     });
     let range_of = |row: &PairRow| row.left.as_ref().or(row.right.as_ref()).map(|range| range.from);
@@ -135,10 +135,10 @@ fn half_row(ui: &Ui, cx: &Cx<'_>, rect: Rect, range: Option<&Range>, two_lines: 
 }
 
 /// The middle: a bracket round shared rows with the word, else what the two have to do with each other.
-fn relation(ui: &Ui, cx: &Cx<'_>, rect: Rect, row: &PairRow) {
+fn relation(ui: &Ui, cx: &Cx<'_>, rect: Rect, row: &PairRow, two_lines: bool) {
     let (t, painter) = (cx.t, ui.painter());
     let (word, colour) = match &row.relation {
-        Relation::Shared { first, last, .. } => {
+        Relation::Shared { first, last, entries } => {
             let stroke = Stroke::new(2.0, t.good);
             let top = if *first { rect.top() + 3.0 } else { rect.top() };
             let bottom = if *last { rect.bottom() - 3.0 } else { rect.bottom() };
@@ -149,6 +149,16 @@ fn relation(ui: &Ui, cx: &Cx<'_>, rect: Rect, row: &PairRow) {
                         painter.line_segment([pos2(x, y), pos2(x + inwards, y)], stroke);
                     }
                 }
+            }
+            if two_lines {
+                // By which entries: slot 0 of one may be slot 273 of the other.
+                let at = rect.center() + vec2(0.0, 8.0);
+                let index = |entry: &str| entry.find('[').map(|at| entry[at..].to_owned());
+                let slots: Vec<String> = entries.split(" = ").filter_map(index).collect();
+                let slots = slots.join(" = ");
+                painter.text(at, Align2::CENTER_CENTER, slots, mono(11.0), t.weak);
+                painter.text(rect.center() - vec2(0.0, 8.0), Align2::CENTER_CENTER, "shared", words(13.0), t.good);
+                return;
             }
             ("shared", t.good)
         }

@@ -4,7 +4,7 @@ use super::sections::Section;
 use crate::command::Command;
 use crate::content::{ContentError, Source};
 use crate::expr::{Expr, Scope};
-use crate::lesson::{Action, Choice, Goal, InputKind, Number, Question, Show, ShowItem, Step, StepKind, Wrong};
+use crate::lesson::{Action, Again, Choice, Goal, InputKind, Number, Question, Show, ShowItem, Step, StepKind, Wrong};
 use crate::stop::{Stop, cpu_id};
 use crate::template::{Format, Line, Template, markdown};
 use serde::Deserialize;
@@ -95,6 +95,14 @@ struct ScriptTable {
 struct EndTable {
     #[serde(default)]
     numbers: Vec<NumberTable>,
+    again: Option<AgainTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AgainTable {
+    label: String,
+    cpus: Spanned<u16>,
 }
 
 #[derive(Deserialize)]
@@ -188,8 +196,8 @@ pub(super) fn read(
     })
 }
 
-/// Reads the numbers of the lesson's end.
-pub(super) fn numbers(source: &Source<'_>, scope: &Scope<'_>) -> Result<Vec<Number>, ContentError> {
+/// Reads the block of the lesson's end: its numbers, and the machine to go on with.
+pub(super) fn end(source: &Source<'_>, scope: &Scope<'_>) -> Result<(Vec<Number>, Option<Again>), ContentError> {
     let table: EndTable = source.read()?;
     let reader = Reader { source, names: scope.drawn };
     if table.numbers.len() > MAX_ITEMS {
@@ -201,7 +209,13 @@ pub(super) fn numbers(source: &Source<'_>, scope: &Scope<'_>) -> Result<Vec<Numb
         let value = reader.literal(&number.value)?;
         Ok(Number { label: number.label.get_ref().clone(), value, format, line })
     };
-    table.numbers.iter().map(number).collect()
+    let numbers = table.numbers.iter().map(number).collect::<Result<_, _>>()?;
+    if let Some(cpus) = table.again.as_ref().map(|again| &again.cpus).filter(|cpus| !(1..=255).contains(cpus.get_ref()))
+    {
+        return Err(source.error(cpus.span(), "a machine has 1 to 255 CPUs"));
+    }
+    let again = table.again.map(|again| Again { label: again.label, cpus: again.cpus.into_inner() });
+    Ok((numbers, again))
 }
 
 impl Reader<'_> {
@@ -296,12 +310,13 @@ impl Reader<'_> {
     }
 
     fn show(&self, text: &Spanned<String>) -> Result<ShowItem, ContentError> {
-        const PANELS: [(&str, Show); 14] = [
+        const PANELS: [(&str, Show); 15] = [
             ("lanes", Show::Lanes),
             ("code", Show::Code),
             ("cpu", Show::Cpu),
             ("registers", Show::Registers),
             ("segments", Show::Segments),
+            ("system-registers", Show::SystemRegisters),
             ("page-tables", Show::PageTables),
             ("two-roots", Show::TwoRoots),
             ("tlb", Show::Tlb),

@@ -204,3 +204,13 @@ fn opening_a_gap() {
     open.update(&timeline, &cpus, &Symbols::default());
     assert_eq!(open.columns, closed.columns);
 }
+
+/// Goal: a root that was edited is the one that the lane tells; method: edits of CR3 and CR0, and others, in the words that
+/// the server has for them.
+#[test]
+fn edited_roots() {
+    assert_eq!(edited("CPU 1 cr3: 0008e000 -> 00000000"), Some((false, 0)));
+    assert_eq!(edited("CPU 1 cr0: 80050033 -> 00050033"), Some((true, 0x5_0033)));
+    assert_eq!(edited("CPU 1 cr4: 000006a0 -> 00000680"), None);
+    assert_eq!(edited("8 bytes at phys 00001000"), None);
+}
