@@ -191,7 +191,7 @@ fn mistakes_in_sections_and_text() {
         ("~~~\n\n## Second", "~~~\nMore.\n\n## Second", "s.md:60: text stands after the block"),
         ("Because.", "Because.\n~~~step\n~~~", "s.md:78: `Why` is text only"),
         ("~~~end", "~~~step", "s.md:81: `End` takes a block `~~~end`"),
-        ("## Why {#why}\nBecause.\n", "", "s.md:82: the section `## Why {#why}` is missing"),
+        ("## Why {#why}\nBecause.\n", "", "s.md:83: the section `## Why {#why}` is missing"),
         (
             "## Second step                               {#second}\nBreak it.",
             "## Second {#second}\nText.\n\n## Third {#third}\nBreak it.",
