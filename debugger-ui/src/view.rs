@@ -211,10 +211,14 @@ pub struct View {
     column: Panel,
     /// Such is the case: the columns are behind tabs.
     tabs: bool,
+    /// The lesson was one of them in the last frame.
+    lesson_in_tab: bool,
     /// Which panel the Lecture layout shows large.
     lecture: Panel,
     /// Height of the transport bar's rows, which wrap where the window is narrow.
     transport_height: f32,
+    /// A step of the lesson has just begun: it shall be in view, in a window that scrolls.
+    step_began: bool,
 }
 
 impl Default for View {
@@ -242,8 +246,10 @@ impl Default for View {
             before_palette: None,
             column: Panel::Code,
             tabs: false,
+            lesson_in_tab: false,
             lecture: Panel::Lesson,
             transport_height: 24.0,
+            step_began: false,
         }
     }
 }
@@ -363,6 +369,7 @@ impl View {
         if self.lesson.shown.0 != page.lesson {
             self.column = Panel::Lesson;
         }
+        self.step_began = true;
         lesson::panels::begin(&mut self.lesson, page);
         layout::open_panels(self, &page.show);
     }

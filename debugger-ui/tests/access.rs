@@ -15,7 +15,7 @@ use egui::accesskit::Live;
 use egui::{Key, Modifiers, Role, Shape};
 use egui_kittest::kittest::{AccessKitNode, NodeT, Queryable};
 use recording::NOW;
-use scenes::{Window, places};
+use scenes::{Window, places, preferences, scenes};
 
 fn usual() -> Window {
     Window::open([1280.0, 800.0], Preferences::default())
@@ -39,13 +39,13 @@ fn focusable(node: &AccessKitNode<'_>) -> bool {
     node.data().supports_action(egui::accesskit::Action::Focus)
 }
 
-/// Goal: everything that can have the focus has a name and a role, in every panel; method: walk the whole tree of each.
+/// Goal: everything that can have the focus has a name and a role, in every scene; method: walk the whole tree of each.
 #[test]
 fn names_and_roles_everywhere() {
     let mut window = usual();
     let mut wrong = Vec::new();
-    for (id, command) in places() {
-        window.command(command);
+    for (id, scene) in scenes() {
+        window.enter(&scene);
         for node in all_nodes(&window) {
             let name = node.label().unwrap_or_default();
             if focusable(&node) && name.trim().is_empty() {
@@ -55,8 +55,7 @@ fn names_and_roles_everywhere() {
                 wrong.push(format!("{id}: {name:?} has the role Unknown"));
             }
         }
-        window.harness.key_press(Key::Escape);
-        window.harness.run();
+        window.leave(&scene);
     }
     wrong.sort();
     wrong.dedup();
@@ -310,4 +309,24 @@ fn find_in_a_list() {
     window.harness.key_press(Key::Escape);
     window.harness.run();
     assert!(window.harness.query_by_label("Close find in Code of CPU 1").is_none(), "it closed");
+}
+
+/// Goal: with large text the lesson does not take the machine's room, it becomes a tab; method: 100 % and 200 %.
+#[test]
+fn at_200_percent_the_lesson_is_a_tab() {
+    let mut window = Window::open([1280.0, 720.0], preferences(Theme::Dark, 100));
+    let question = scenes().into_iter().find(|(id, _)| *id == "question").expect("a scene with a question").1;
+    window.enter(&question);
+    let is_tab = |window: &Window| {
+        window.harness.query_by(|node| node.role() == Role::Tab && node.label().as_deref() == Some("Lesson")).is_some()
+    };
+    assert!(!is_tab(&window), "at 100 % it stands beside the code");
+    window.text_size(200);
+    assert!(is_tab(&window), "at 200 % it is a tab");
+    window.harness.get_by_role_and_label(Role::TextInput, "Your prediction:").focus();
+    window.harness.run();
+    window.command(Command::Ui(UiCommand::Focus(Panel::Code)));
+    assert!(window.harness.query_by_label("Where will it wake?, step 7 of 14").is_none(), "the code has its room");
+    window.command(Command::Ui(UiCommand::Focus(Panel::Lesson)));
+    assert!(window.harness.query_by_label("Where will it wake?, step 7 of 14").is_some(), "and gives it back");
 }

@@ -11,9 +11,9 @@ use crate::model::lanes::{ColumnKind, Lanes, Row, Segment};
 use crate::model::lesson::Reel;
 use crate::model::timeline::time_words;
 use crate::ui::theme::words;
-use egui::{Align2, Color32, CornerRadius, Painter, Rect, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
-use protocol::Activity;
+use egui::{Align2, Color32, CornerRadius, Painter, Rangef, Rect, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 use protocol::event::Delivery;
+use protocol::{Activity, Mode};
 
 /// How long time runs forwards, in seconds.
 const FORWARD: f32 = 3.4;
@@ -141,7 +141,7 @@ fn stage(area: Rect) -> Rect {
 /// Three moments side by side: asleep, woken, all running.
 fn stills(painter: &Painter, cx: &Cx<'_>, reel: &Reel, area: Rect, first: f32) {
     let [one, two, three] = sentences(reel);
-    let woken = first_of(&reel.lanes, Delivery::Sipi).unwrap_or(0.5);
+    let woken = first_awake(&reel.lanes).unwrap_or(0.5);
     let moments = [(first, two), (woken, "SIPI: it is woken.".to_owned()), (1.0, one)];
     let width = area.width() / 3.0;
     for (at, (now, says)) in moments.into_iter().enumerate() {
@@ -187,10 +187,12 @@ fn edges(lanes: &Lanes) -> Vec<f32> {
     edges
 }
 
-/// Where the first IPI of a kind lies, right after it.
-fn first_of(lanes: &Lanes, delivery: Delivery) -> Option<f32> {
-    let column = lanes.arrows.iter().find(|arrow| arrow.delivery == delivery)?.column;
-    edges(lanes).get(column + 1).copied()
+/// Where the first CPU that was woken has run through its first mode.
+fn first_awake(lanes: &Lanes) -> Option<f32> {
+    let segments = lanes.rows.iter().skip(1).flat_map(|row| &row.segments);
+    let first =
+        segments.filter(|segment| segment.activity == Some(Activity::Running)).map(|segment| segment.to).min()?;
+    edges(lanes).get(first).copied()
 }
 
 /// Right before the first INIT: where the lesson begins.
@@ -210,10 +212,13 @@ fn picture(painter: &Painter, cx: &Cx<'_>, reel: &Reel, stage: Rect, now: f32, b
         let top = stage.top() + height * at as f32;
         let floor = top + height * 0.86;
         painter.text(pos2(stage.left(), top + 4.0), Align2::LEFT_TOP, &row.label, words(18.0), cx.t.text);
+        let mut told = None;
         for segment in &row.segments {
             let (Some(&from), Some(&to)) = (edges.get(segment.from), edges.get(segment.to)) else { continue };
             if from < now {
-                stretch(painter, cx, segment, x(from), x(to.min(now)), floor, height * 0.62);
+                let across = Rangef::new(x(from), x(to.min(now)));
+                stretch(painter, cx, segment, across, floor, height * 0.62, told);
+                told = segment.mode;
             }
         }
         big_word(painter, cx, row, &edges, now, pos2(stage.right() - 8.0, top + 2.0));
@@ -234,8 +239,15 @@ fn picture(painter: &Painter, cx: &Cx<'_>, reel: &Reel, stage: Rect, now: f32, b
         if arrow.delivery == Delivery::InitDeassert {
             continue; // It follows the INIT at once and means nothing here.
         }
-        let label = pos2(at.x + 10.0, start + (end - start) * 0.4);
-        painter.text(label, Align2::LEFT_CENTER, &arrow.label, words(16.0), colour);
+        let label = painter.layout_no_wrap(arrow.label.clone(), words(16.0), colour);
+        let width = label.size().x + 10.0;
+        // Left of its arrow where the next one or the stage's end would cut it.
+        let next = lanes.arrows.iter().map(|other| x(edges[other.column]) + 8.0).filter(|other| *other > at.x + 1.0);
+        let room = next.fold(stage.right() + 8.0, f32::min) - at.x;
+        let left = if width <= room { at.x + 10.0 } else { at.x - width };
+        // Lower where it has no effect: the mode's word stands above.
+        let share = if arrow.ignored.is_some() { 0.8 } else { 0.4 };
+        painter.galley(pos2(left, start + (end - start) * share - label.size().y / 2.0), label, colour);
     }
     let line = Stroke::new(if back { 4.0 } else { 2.0 }, if back { cx.t.changed } else { cx.t.now });
     painter.vline(x(now), stage.top()..=stage.bottom(), line);
@@ -249,7 +261,16 @@ fn picture(painter: &Painter, cx: &Cx<'_>, reel: &Reel, stage: Rect, now: f32, b
     }
 }
 
-fn stretch(painter: &Painter, cx: &Cx<'_>, segment: &Segment, left: f32, right: f32, floor: f32, most: f32) {
+fn stretch(
+    painter: &Painter,
+    cx: &Cx<'_>,
+    segment: &Segment,
+    across: Rangef,
+    floor: f32,
+    most: f32,
+    told: Option<Mode>,
+) {
+    let (left, right) = (across.min, across.max);
     let asleep = segment.activity == Some(Activity::WaitForSipi);
     let Some(mode) = segment.mode.filter(|_| !asleep) else {
         let y = floor - 3.0;
@@ -263,6 +284,9 @@ fn stretch(painter: &Painter, cx: &Cx<'_>, segment: &Segment, left: f32, right: 
     let fill: Color32 = if running { cx.t.tint(hue) } else { crate::ui::tokens::mix(cx.t.sunken, hue, 0.1) };
     painter.rect_filled(rect, CornerRadius::ZERO, fill);
     painter.hline(rect.x_range(), rect.top() + 1.5, Stroke::new(3.0, hue));
+    if told == Some(mode) {
+        return; // It goes on.
+    }
     let word = painter.layout_no_wrap(mode_word(mode).to_owned(), words(15.0), cx.t.strong);
     if word.size().x + 10.0 < rect.width() {
         painter.galley(pos2(left + 6.0, floor - word.size().y - 4.0), word, cx.t.strong);

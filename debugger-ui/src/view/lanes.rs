@@ -255,7 +255,7 @@ fn row_names(ui: &mut Ui, cx: &mut Cx<'_>, state: &State, names: Rect) {
             continue;
         }
         let mut child = spoken::row(ui, at, rect);
-        child.set_clip_rect(rows);
+        child.set_clip_rect(rows.intersect(ui.clip_rect()));
         spoken::cells(&child, model, row, at, rect);
         let response = child.interact(rect.intersect(rows), child.scope_id().with("name"), Sense::click());
         response.widget_info(|| {

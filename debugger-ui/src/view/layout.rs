@@ -9,7 +9,8 @@ use super::{Cx, View, code, cpu_card, drawer, lanes, lecture, lesson, menu, narr
 use super::{transport, triple_fault};
 use crate::command::{Command, Layout, Panel as Place};
 use crate::ui::words::Words;
-use egui::{CentralPanel, Frame, Margin, Panel, Rect, Ui, UiBuilder};
+use egui::style::ScrollAnimation;
+use egui::{CentralPanel, Frame, Margin, Panel, Rect, ScrollArea, Sense, Ui, UiBuilder, vec2};
 use lessons::player::page::Show;
 
 /// From this width on, in points, the three columns stand side by side.
@@ -27,12 +28,36 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
         let frame = Frame::new().fill(cx.t.raised).inner_margin(Margin::symmetric(10, 6));
         Panel::top("banner").frame(frame).resizable(false).show(ui, |ui| status::show(ui, cx));
     }
-    match view.layout(cx.model) {
+    let layout = view.layout(cx.model);
+    let least = least_height(view, ui.available_width(), layout);
+    readable(ui, least, |ui| match layout {
         Layout::Lecture => lecture::show(view, ui, cx),
         Layout::Lesson => work(view, ui, cx, true),
         Layout::Explore => work(view, ui, cx, false),
-    }
+    });
     palette::show(ui.ctx(), cx, &mut view.palette);
+}
+
+/// The least height, in points, at which what is below the menu can be read.
+fn least_height(view: &View, width: f32, layout: Layout) -> f32 {
+    let drawer = if view.drawer.open.is_some() { 200.0 } else { 0.0 };
+    match layout {
+        Layout::Lecture => 400.0,
+        // Beside the lesson the drawer takes no room from it.
+        Layout::Lesson if width >= THREE_COLUMNS => 440.0,
+        // Bars need more lines where it is narrow.
+        _ if width < TWO_COLUMNS => 520.0 + drawer,
+        _ => 440.0 + drawer,
+    }
+}
+
+/// A low window, or one with large text, is scrolled: its panels keep a height at which they can be read.
+fn readable(ui: &mut Ui, least: f32, draw: impl FnOnce(&mut Ui)) {
+    ScrollArea::vertical().id_salt("below the menu").auto_shrink(false).show(ui, |ui| {
+        let size = vec2(ui.available_width(), ui.available_height().max(least));
+        let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
+        draw(&mut ui.new_child(UiBuilder::new().id_salt("all").max_rect(rect)));
+    });
 }
 
 /// The frame of a bar.
@@ -57,7 +82,7 @@ fn room(panel: Panel, ui: &mut Ui) -> Rect {
 /// Fills a room.
 fn fill<R>(ui: &mut Ui, id: &str, room: Rect, draw: impl FnOnce(&mut Ui) -> R) -> R {
     let mut child = ui.new_child(UiBuilder::new().id_salt(id).max_rect(room));
-    child.set_clip_rect(room.expand2(egui::vec2(8.0, 3.0)).intersect(ui.ctx().content_rect()));
+    child.set_clip_rect(room.expand2(vec2(8.0, 3.0)).intersect(ui.clip_rect()));
     draw(&mut child)
 }
 
@@ -65,6 +90,8 @@ fn fill<R>(ui: &mut Ui, id: &str, room: Rect, draw: impl FnOnce(&mut Ui) -> R) -
 fn work(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>, with_lesson: bool) {
     let t = cx.t;
     let (bar, column) = (bar(cx), column(cx));
+    let began = std::mem::take(&mut view.step_began).then_some(Place::Lesson);
+    let wanted = view.focus.or(began);
     let lanes_height = lanes::height(cx.model, ui.available_height());
     let lanes_frame = Frame::new().fill(t.sunken);
     let lanes_room = room(Panel::top("lanes").frame(lanes_frame).resizable(false).exact_size(lanes_height), ui);
@@ -83,6 +110,14 @@ fn work(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>, with_lesson: bool) {
     note(view, ui, cx);
     let rest = ui.available_rect_before_wrap();
     let in_tab = with_lesson && !beside;
+    let in_view = wanted.map(|place| match place {
+        Place::Lanes => lanes_room,
+        Place::Lesson | Place::Code | Place::Cpu | Place::PageTables => rest,
+        _ => drawer_room,
+    });
+    if let Some(room) = in_view {
+        ui.scroll_to_rect_animation(room, None, ScrollAnimation::none());
+    }
     if in_tab {
         // The lesson comes first for the keyboard, also as a tab.
         fill(ui, "columns", rest, |ui| columns(view, ui, cx, column, Columns { with_lesson, in_tab }));
@@ -153,6 +188,11 @@ fn columns(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>, frame: Frame, what: Co
     if view.column == Place::Lesson && !what.in_tab {
         view.column = Place::Code;
     }
+    // A lesson that becomes a tab stays what is read.
+    if what.in_tab && !std::mem::replace(&mut view.lesson_in_tab, what.in_tab) {
+        view.column = Place::Lesson;
+    }
+    view.lesson_in_tab = what.in_tab;
     let width = ui.available_width();
     if what.with_lesson && !what.in_tab {
         return beside_lesson(view, ui, cx, frame);
@@ -277,7 +317,7 @@ fn note(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
     Panel::bottom("note").frame(frame).resizable(false).show(ui, |ui| {
         ui.horizontal_top(|ui| {
             let text_width = (ui.available_width() - 150.0).max(200.0);
-            ui.allocate_ui(egui::vec2(text_width, 0.0), |ui| {
+            ui.allocate_ui(vec2(text_width, 0.0), |ui| {
                 ui.vertical(|ui| {
                     let text = Words { title: String::new(), ..words.clone() };
                     ui.label(egui::RichText::new(&words.title).strong());

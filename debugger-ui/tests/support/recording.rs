@@ -35,6 +35,8 @@ pub struct Recording {
     pub reason: StopReason,
     /// Every order so far.
     pub orders: Rc<RefCell<Vec<Order>>>,
+    /// Done to the model before anything else: what no answer of a machine can bring about.
+    pub arrange: Vec<fn(&mut Model)>,
     news: Vec<Incoming>,
     stepped: bool,
 }
@@ -48,6 +50,7 @@ impl Recording {
             cpus,
             reason: StopReason::Reached,
             orders: Rc::default(),
+            arrange: Vec::new(),
             news: vec![connecting, connected],
             stepped: false,
         }
@@ -132,6 +135,7 @@ impl Recording {
 
 impl Peer for Recording {
     fn pump(&mut self, model: &mut Model) {
+        self.arrange.drain(..).for_each(|arrange| arrange(model));
         loop {
             let orders = model.outbox.take();
             if orders.is_empty() && self.news.is_empty() {

@@ -6,7 +6,7 @@ use crate::ui::keys;
 use crate::ui::theme::{mono, words};
 use crate::ui::words::Words;
 use crate::view::Cx;
-use egui::{Color32, Frame, Label, Margin, RichText, Role, Sense, Ui, WidgetInfo, vec2};
+use egui::{Color32, FontId, Frame, Label, Margin, RichText, Role, Sense, Ui, WidgetInfo, vec2};
 use lessons::player::orders::Act;
 use lessons::text::{Block, Span};
 
@@ -89,7 +89,8 @@ fn code(ui: &mut Ui, cx: &mut Cx<'_>, text: &str, size: f32) {
         ui.add(Label::new(rich).selectable(true));
         return;
     };
-    let response = ui.add(Label::new(rich.color(cx.t.link)).sense(Sense::click()));
+    let label = one_piece(ui, rich.color(cx.t.link), text, mono(size - 1.5));
+    let response = ui.add(label);
     response.widget_info(|| WidgetInfo::labeled(Role::Link, true, format!("{text}, show its code")));
     let words = || Words::new(text, format!("A place in the code, at {linear}. Enter or a click shows it."));
     if cx.explain(response, words).clicked() {
@@ -97,27 +98,21 @@ fn code(ui: &mut Ui, cx: &mut Cx<'_>, text: &str, size: f32) {
     }
 }
 
+/// Something to click in a line. It is never broken over two lines: for keyboard and screen reader each further line would
+/// be a stop of its own, without a name.
+fn one_piece(ui: &Ui, rich: RichText, text: &str, font: FontId) -> Label {
+    let width = ui.painter().layout_no_wrap(text.to_owned(), font.clone(), Color32::PLACEHOLDER).size().x;
+    let label = Label::new(rich.font(font)).sense(Sense::click());
+    if width <= ui.max_rect().width() { label.extend() } else { label.truncate() }
+}
+
 /// A term of the glossary: underlined with dots, explained on hover, and by `?` while it has the focus.
 fn term(ui: &mut Ui, cx: &mut Cx<'_>, id: &str, text: &str, size: f32) {
-    let rich = RichText::new(text).font(words(size)).color(cx.t.strong);
-    let (at, galley, response) = Label::new(rich).sense(Sense::click()).layout_in_ui(ui);
-    ui.painter().galley(at, galley.clone(), cx.t.strong);
-    // Row by row: a term may begin at the end of a line and go on in the next.
-    for row in &galley.rows {
-        let rect = row.rect_without_leading_space().translate(at.to_vec2());
-        if rect.width() > 0.5 {
-            let ends = [egui::pos2(rect.left(), rect.bottom() - 1.0), egui::pos2(rect.right(), rect.bottom() - 1.0)];
-            ui.painter().add(egui::Shape::dotted_line(&ends, cx.t.link, 3.0, 0.8));
-        }
-    }
-    if response.has_focus() {
-        ui.painter().rect_stroke(
-            response.rect.expand(1.0),
-            2,
-            ui.visuals().selection.stroke,
-            egui::StrokeKind::Outside,
-        );
-    }
+    let label = one_piece(ui, RichText::new(text).color(cx.t.strong), text, words(size));
+    let response = ui.add(label);
+    let (rect, y) = (response.rect, response.rect.bottom() - 1.0);
+    let ends = [egui::pos2(rect.left(), y), egui::pos2(rect.right(), y)];
+    ui.painter().add(egui::Shape::dotted_line(&ends, cx.t.link, 3.0, 0.8));
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{text}, a term; ? explains it")));
     let missing = || Words::new(text, "The glossary has no entry for this term.");
     if cx.explain(response, || explained(id).unwrap_or_else(missing)).clicked() {
