@@ -11,8 +11,8 @@ use std::process::{Command, ExitCode, Stdio};
 /// installed with apt-get: as root, or with sudo where that asks for no password or somebody is there to type it. Else
 /// the command to run is printed, and the exit status is 1. Where everything is there nothing is done.
 ///
-/// Groups: build (a linker and libc for the host programs), window (what the window loads at run time), test (gdb, QEMU
-/// and a firmware for it, an X server without a screen, its keyboard and camera).
+/// Groups: build (a linker and libc for the host programs), window (what the window, and the tests that draw pictures of
+/// it, load at run time), test (gdb, QEMU and a firmware for it, an X server without a screen, its keyboard and camera).
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Only tell what is missing; exit status 1 if something is
@@ -28,7 +28,7 @@ pub struct Args {
 pub enum Group {
     /// Host programs.
     Build,
-    /// Opening the window.
+    /// Opening the window, and drawing pictures of it in tests.
     Window,
     /// `cargo xtask test` and `bench`.
     Test,

@@ -73,7 +73,9 @@ impl Part {
         use setup::Group::{Build, Test, Window};
         match self {
             Self::Fmt | Self::Tidy => &[],
-            Self::Clippy | Self::Doc | Self::Host | Self::Boot | Self::Lessons => &[Build],
+            Self::Clippy | Self::Doc | Self::Boot | Self::Lessons => &[Build],
+            // The pictures of the window's panels are drawn with what draws the window.
+            Self::Host => &[Build, Window],
             Self::Qemu | Self::Gdb => &[Build, Test],
             Self::Window => &[Build, Window, Test],
         }

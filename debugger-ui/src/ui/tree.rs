@@ -106,6 +106,8 @@ pub fn show<Name: Into<RowName>>(
     }
     state.cursor = state.cursor.min(spec.rows.saturating_sub(1));
     let scroll = ScrollArea::vertical().id_salt((spec.id, "rows")).auto_shrink(false);
+    // Where there is little room, less than egui's least height, rows must not run over what is below.
+    let scroll = scroll.min_scrolled_height(0.0);
     let reveal = state.reveal.take();
     let (mut hovered, mut drawn) = (None, 0..0);
     let mut is_tree = false;

@@ -18,6 +18,10 @@ use protocol::CpuId;
 use protocol::cpu::{CS, CpuState};
 
 const SIZE: f32 = 13.5;
+/// Room for the registers' names, so that the digits of a section stand below each other.
+const NAMES: f32 = 52.0;
+/// The same for `KERNEL_GS` and the like.
+const LONG_NAMES: f32 = 84.0;
 
 /// The value being typed.
 #[derive(Debug, Default)]
@@ -34,14 +38,14 @@ pub struct Editing {
 /// The general registers, IP and flags.
 pub fn general(ui: &mut Ui, cx: &mut Cx<'_>, edit: &mut Editing, cpu: &CpuState) {
     for row in general_rows(cpu, &cx.model.diff, &cx.model.symbols) {
-        register(ui, cx, edit, cpu.cpu, &row, true);
+        register(ui, cx, edit, cpu.cpu, &row, true, NAMES);
     }
 }
 
 /// Control registers, descriptor tables, MSRs.
 pub fn system(ui: &mut Ui, cx: &mut Cx<'_>, edit: &mut Editing, cpu: &CpuState) {
     for row in system_rows(cpu, &cx.model.diff, &cx.model.symbols) {
-        register(ui, cx, edit, cpu.cpu, &row, true);
+        register(ui, cx, edit, cpu.cpu, &row, true, LONG_NAMES);
     }
     wide(ui, cx, &msr_rows(cpu, before(cx, cpu)));
 }
@@ -49,7 +53,7 @@ pub fn system(ui: &mut Ui, cx: &mut Cx<'_>, edit: &mut Editing, cpu: &CpuState) 
 /// The local APIC, read only: it is changed by writing its memory.
 pub fn apic(ui: &mut Ui, cx: &mut Cx<'_>, cpu: &CpuState) {
     for row in apic_rows(cpu, &cx.model.diff) {
-        register(ui, cx, &mut Editing::default(), cpu.cpu, &row, false);
+        register(ui, cx, &mut Editing::default(), cpu.cpu, &row, false, LONG_NAMES);
     }
     wide(ui, cx, &vector_rows(cpu, before(cx, cpu)));
 }
@@ -122,7 +126,15 @@ pub fn cs_ip(ui: &mut Ui, cx: &mut Cx<'_>, cpu: &CpuState) {
 }
 
 /// One register: name, digits, what it was, what it points at.
-fn register(ui: &mut Ui, cx: &mut Cx<'_>, edit: &mut Editing, cpu: CpuId, row: &RegisterRow, editable: bool) {
+fn register(
+    ui: &mut Ui,
+    cx: &mut Cx<'_>,
+    edit: &mut Editing,
+    cpu: CpuId,
+    row: &RegisterRow,
+    editable: bool,
+    name_width: f32,
+) {
     let t = cx.t;
     // gdb has a name for what can be written; the cause of the others cannot be asked for.
     let known = editable;
@@ -132,7 +144,7 @@ fn register(ui: &mut Ui, cx: &mut Cx<'_>, edit: &mut Editing, cpu: CpuId, row: &
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 8.0;
         gutter(ui, cx, row.was.is_some());
-        let (rect, _) = ui.allocate_exact_size(vec2(52.0, 19.0), Sense::hover());
+        let (rect, _) = ui.allocate_exact_size(vec2(name_width, 19.0), Sense::hover());
         ui.painter().text(rect.left_center(), egui::Align2::LEFT_CENTER, row.label, words(13.5), t.weak);
         if edit.of.as_ref().is_some_and(|(of, name)| *of == cpu && name == row.name) {
             field(ui, cx, edit, cpu, row);
@@ -257,7 +269,7 @@ fn segment(ui: &mut Ui, cx: &mut Cx<'_>, edit: &mut Editing, cpu: CpuId, row: &S
         was: row.was_selector.map(u64::from),
         points_at: None,
     };
-    register(ui, cx, edit, cpu, &selector, true);
+    register(ui, cx, edit, cpu, &selector, true, NAMES);
     let t = cx.t;
     let digits = if row.base >> 32 == 0 { 8 } else { 16 };
     let mut job = LayoutJob::default();

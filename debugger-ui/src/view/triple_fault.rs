@@ -8,7 +8,7 @@ use crate::model::descriptors::Which;
 use crate::model::timeline::fault_name;
 use crate::ui::theme::words;
 use crate::ui::words::Words;
-use egui::{Align, Label, Layout, RichText, ScrollArea, Ui};
+use egui::{Label, RichText, ScrollArea, Ui};
 use protocol::event::{EventKind, FaultCause};
 use protocol::{Activity, CpuState};
 
@@ -61,7 +61,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
             ui.add_space(6.0);
         }
         ui.add_space(8.0);
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+        ui.horizontal_wrapped(|ui| {
             let moves = cx.can_move();
             cx.button(ui, "step-cpu-back", "Step back before 1", moves);
             if let Some(selector) = chain.first().and_then(selector) {

@@ -1,8 +1,83 @@
-//! Pictures as other eyes see them: in grey, and without green cones (deuteranopia). Pure functions on pixels, and one
-//! that writes them to `target/screenshots`.
+//! Pictures of the window, put together, and as other eyes see them: in grey, and without green cones (deuteranopia).
+//! Pure functions on pixels, one that draws, and one that writes to `target/screenshots`.
 
-use image::{Rgba, RgbaImage};
+use egui_kittest::Harness;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{GenericImage, Rgba, RgbaImage};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Draws what the window shows now.
+///
+/// # Panics
+/// Where nothing on this computer can draw, with the packages that can.
+pub fn of<State>(harness: &mut Harness<'_, State>) -> RgbaImage {
+    harness.remove_cursor();
+    harness.run();
+    // It is the processor that draws, with all its threads: one picture at a time is faster.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    // On a computer with much else to do the drawing may take longer than the ten seconds that wgpu waits for it.
+    for _ in 0..12 {
+        match catch_unwind(AssertUnwindSafe(|| harness.render())) {
+            Ok(Ok(mut image)) => {
+                // Around the window there is nothing; kept pictures have no transparency.
+                image.pixels_mut().for_each(|pixel| pixel.0[3] = 255);
+                return image;
+            }
+            Ok(Err(late)) => {
+                println!("once more, since the picture failed: {late}");
+                std::thread::sleep(Duration::from_secs(10));
+            }
+            Err(_) => panic!(
+                "No picture: wgpu found nothing to draw with. It takes the packages libegl1 and libgl1-mesa-dri, or \
+                 mesa-vulkan-drivers: apt-get install libegl1 libgl1-mesa-dri, or `cargo xtask setup`."
+            ),
+        }
+    }
+    panic!("no picture in twelve attempts");
+}
+
+/// Pictures beside each other.
+pub fn beside(pictures: &[RgbaImage]) -> RgbaImage {
+    let width = pictures.iter().map(RgbaImage::width).sum();
+    let height = pictures.iter().map(RgbaImage::height).max().unwrap_or(0);
+    let mut sheet = RgbaImage::from_pixel(width, height, Rgba([0, 0, 0, 255]));
+    let mut x = 0;
+    for picture in pictures {
+        sheet.copy_from(picture, x, 0).expect("there is room for it");
+        x += picture.width();
+    }
+    sheet
+}
+
+/// Pictures below each other.
+pub fn below(pictures: &[RgbaImage]) -> RgbaImage {
+    let width = pictures.iter().map(RgbaImage::width).max().unwrap_or(0);
+    let height = pictures.iter().map(RgbaImage::height).sum();
+    let mut sheet = RgbaImage::from_pixel(width, height, Rgba([0, 0, 0, 255]));
+    let mut y = 0;
+    for picture in pictures {
+        sheet.copy_from(picture, 0, y).expect("there is room for it");
+        y += picture.height();
+    }
+    sheet
+}
+
+/// Writes a PNG file anew, small, since these are kept in the repository: with 32 shades of red, green and blue. What
+/// that changes is below the threshold in `kittest.toml`.
+pub fn squeeze(path: &Path) {
+    let mut image = image::open(path).expect("a picture that was just written").to_rgb8();
+    for channel in image.iter_mut() {
+        let shade = (u32::from(*channel) * 31 + 127) / 255;
+        *channel = ((shade * 255 + 15) / 31) as u8;
+    }
+    let file = std::fs::File::create(path).expect("it was written before");
+    let encoder = PngEncoder::new_with_quality(file, CompressionType::Best, FilterType::Sub);
+    image.write_with_encoder(encoder).expect("a picture can be written");
+}
 
 /// A part of a picture.
 pub fn crop(image: &RgbaImage, x: u32, y: u32, width: u32, height: u32) -> RgbaImage {
@@ -32,12 +107,20 @@ fn to_byte(linear: f32) -> u8 {
 /// The picture through a filter.
 fn filtered(image: &RgbaImage, matrix: Matrix) -> RgbaImage {
     let light: Vec<f32> = (0..=255).map(to_linear).collect();
+    // Neighbours are mostly alike.
+    let mut last = (Rgba([0; 4]), Rgba([0; 4]));
     let mut seen = image.clone();
     for pixel in seen.pixels_mut() {
-        let Rgba([red, green, blue, alpha]) = *pixel;
+        if *pixel == last.0 {
+            *pixel = last.1;
+            continue;
+        }
+        let before = *pixel;
+        let Rgba([red, green, blue, alpha]) = before;
         let [red, green, blue] = [red, green, blue].map(|channel| light[usize::from(channel)]);
         let [r, g, b] = matrix.map(|[a, b, c]| to_byte(a * red + b * green + c * blue));
         *pixel = Rgba([r, g, b, alpha]);
+        last = (before, *pixel);
     }
     seen
 }

@@ -11,6 +11,7 @@ use debugger_ui::app::App;
 use debugger_ui::command::{Command, Layout, Panel, UiCommand};
 use debugger_ui::model::Model;
 use debugger_ui::model::inbox::Incoming;
+use debugger_ui::model::lesson::guide::Guide;
 use debugger_ui::model::lesson::{Kept, Reel};
 use debugger_ui::model::outbox::Order;
 use debugger_ui::preferences::{Preferences, Theme};
@@ -35,9 +36,18 @@ pub struct Window {
 impl Window {
     /// Two CPUs, CPU 1 selected, which has just set CR0.PE.
     pub fn open(size: [f32; 2], preferences: Preferences) -> Self {
+        Self::with_lesson(size, preferences, None)
+    }
+
+    /// The same, with a lesson that is on.
+    pub fn with_lesson(size: [f32; 2], preferences: Preferences, lesson: Option<Box<dyn Guide>>) -> Self {
         let recording = Recording::new(2);
         let orders = recording.orders.clone();
-        let mut app = App::new(recording, Model::default());
+        let mut model = Model::default();
+        if let Some(lesson) = lesson {
+            model.begin_lesson(lesson);
+        }
+        let mut app = App::new(recording, model);
         app.view_mut().remember(preferences);
         let harness = Harness::builder()
             .with_size(size)
@@ -136,6 +146,12 @@ impl Window {
     pub fn text_size(&mut self, percent: u16) {
         self.harness.state_mut().view_mut().preferences.text_size = percent;
         self.harness.run();
+        self.fit();
+    }
+
+    /// Another size of the window, in pixels.
+    pub fn resize(&mut self, size: [f32; 2]) {
+        self.size = size;
         self.fit();
     }
 
