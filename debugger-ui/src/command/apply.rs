@@ -469,8 +469,15 @@ fn type_console(model: &mut Model, bytes: Vec<u8>) {
         return;
     }
     model.console.typed.extend(bytes);
-    let waits = model.timeline.reason == Some(StopReason::AllWaiting) && model.timeline.position == model.timeline.end;
-    if waits && model.connection.ready() && !model.connection.gdb.attached {
+    // However it came here, by running or by going to the place: every CPU waits, and no run would do anything else.
+    let still = |cpu: &protocol::CpuState| cpu.activity != Activity::Running && cpu.due.is_none();
+    let all_still = !model.cpus.states.is_empty() && model.cpus.states.iter().all(still);
+    let waits = all_still || model.timeline.reason == Some(StopReason::AllWaiting);
+    if waits
+        && model.timeline.position == model.timeline.end
+        && model.connection.ready()
+        && !model.connection.gdb.attached
+    {
         advance(model, None, Direction::Forward, Until::Breakpoint, true);
     }
 }

@@ -116,6 +116,16 @@ fn console() {
     let mut model = model();
     apply(Command::TypeConsole(b"he".to_vec()), &mut model);
     assert_eq!(run_of(&mut model), None);
+    // All CPUs wait, and a lesson has just gone there.
+    let halted = |cpu| CpuState { cpu, activity: Activity::Halted, ..CpuState::default() };
+    let cpus = vec![halted(CpuId(0)), halted(CpuId(1))];
+    let mut placed = self::model();
+    let there = Stopped { reason: StopReason::Reached, end: Position(200), cpus, ..stopped(Position(200)) };
+    placed.absorb(Incoming::Stopped(Box::new(there)));
+    placed.outbox.take();
+    apply(Command::TypeConsole(b"h".to_vec()), &mut placed);
+    assert_eq!(run_of(&mut placed).unwrap().serial_input, b"h", "nothing else would happen: it runs at once");
+
     let waiting = Stopped { reason: StopReason::AllWaiting, end: Position(200), ..stopped(Position(200)) };
     model.absorb(Incoming::Stopped(Box::new(waiting)));
     apply(Command::TypeConsole(b"lp\r".to_vec()), &mut model);
