@@ -109,9 +109,7 @@ impl Learner {
             let fits = |label: String| if exact { label == name } else { label.starts_with(name) };
             usable(node) && node.label().is_some_and(fits)
         };
-        self.wait(&format!("a {role:?} {name:?} that can be used"), |learner| {
-            learner.nodes().iter().any(|node| is_it(node))
-        });
+        self.wait(&format!("a {role:?} {name:?} that can be used"), |learner| learner.nodes().iter().any(&is_it));
         let target = self.nodes().into_iter().find(|node| is_it(node)).map(|node| node.locate().0);
         self.act(target.expect("it is there"), egui::accesskit::Action::Click);
         self.settle();
@@ -134,7 +132,7 @@ impl Learner {
         let is_it = |node: &AccessKitNode<'_>| {
             node.role() == Role::RadioButton && node.label().is_some_and(|label| label.contains(says))
         };
-        self.wait(&format!("the answer {says:?}"), |learner| learner.nodes().iter().any(|node| is_it(node)));
+        self.wait(&format!("the answer {says:?}"), |learner| learner.nodes().iter().any(&is_it));
         let target = self.nodes().into_iter().find(|node| is_it(node)).map(|node| node.locate().0);
         self.act(target.expect("it is there"), egui::accesskit::Action::Click);
         self.button("Check");
@@ -146,7 +144,7 @@ impl Learner {
         let is_it = |node: &AccessKitNode<'_>| {
             node.role() == Role::TextInput && node.label().is_some_and(|label| label.starts_with("Your "))
         };
-        self.wait("a field for the answer", |learner| learner.nodes().iter().any(|node| is_it(node)));
+        self.wait("a field for the answer", |learner| learner.nodes().iter().any(&is_it));
         let target = self.nodes().into_iter().find(|node| is_it(node)).map(|node| node.locate().0);
         self.act(target.expect("it is there"), egui::accesskit::Action::Focus);
         self.type_and_enter(text);

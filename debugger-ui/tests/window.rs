@@ -273,7 +273,8 @@ fn page_tables_by_keys() {
 /// next difference, the trees.
 #[test]
 fn two_roots_side_by_side() {
-    let mut window = Window::open(2, [1280.0, 800.0]);
+    // High enough that the tree's last row is in view.
+    let mut window = Window::open(2, [1280.0, 1100.0]);
     window.click("two roots");
     assert!(window.has("Left CPU 0: init_top_pgt at phys 03450000, right trampoline_pgd"));
     assert!(window.has("only right: 0000_0000_0000"), "the low map");

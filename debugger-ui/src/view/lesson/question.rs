@@ -1,4 +1,4 @@
-//! A question: what is asked, a field or a list of choices, [Check], and how it went as sign and word.
+//! A question: what is asked, a field or a list of choices, `Check`, and how it went as sign and word.
 
 use super::text::{self, plain};
 use super::{State, sign};
@@ -38,7 +38,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, question: &Question
     });
 }
 
-/// The field or the choices, and [Check].
+/// The field or the choices, and `Check`.
 fn answer(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, question: &Question, step: &str) {
     let key = (step.to_owned(), question.number);
     let before = question.given.clone().unwrap_or_default();
