@@ -9,7 +9,8 @@ use crate::machine::{Ran, Stop};
 
 impl Timeline {
     /// Makes this run the recorded one, up to `end`, and stands there. What it has in common with the run that is recorded
-    /// is not played again. False: they differ from the very beginning; nothing was done.
+    /// is not played again. False: they differ from the very beginning; nothing was done. The last edit can be taken back
+    /// afterwards, whether it was played again or both runs have it.
     ///
     /// # Errors
     /// In words: the run cannot be played. All is then as before, but for the epoch.
@@ -18,9 +19,11 @@ impl Timeline {
         let (here, kept) = (self.position().0, self.kept.take());
         self.go_to(common);
         self.branch(common, self.applied);
-        let replaced = self.kept.take();
+        let (replaced, in_common) = (self.kept.take(), self.applied);
         match self.play(journal, end) {
             Ok(()) => {
+                // What was kept lies before an input that both runs have, unless a later edit was played.
+                self.kept = self.kept.take().or(kept.filter(|kept| kept.applied < in_common));
                 self.went_back = false;
                 self.unfinished = None;
                 Ok(true)

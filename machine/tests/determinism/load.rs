@@ -98,7 +98,8 @@ fn back_to_the_clean_run() {
 }
 
 /// Goal: who goes on with a run that was saved after an edit can take the edit back; method: save behind an edit, then
-/// play it on a new machine and on one that has its beginning, and compare with the machine before the edit.
+/// play it on a new machine, on one that has its beginning and on one that has the edit too, and compare with the machine
+/// before the edit.
 #[test]
 fn an_edit_of_a_loaded_run_is_taken_back() {
     let mut first = timeline(2, None);
@@ -112,13 +113,16 @@ fn an_edit_of_a_loaded_run_is_taken_back() {
     let mut begun = timeline(2, None);
     run_to(&mut begun, 15_000);
     assert_eq!(load(&mut begun, &run), Ok(true));
-    for mut again in [new, begun] {
-        assert_eq!(again.hash(), first.hash());
+    let hash_then = first.hash();
+    run_to(&mut first, 40_000);
+    assert_eq!(load(&mut first, &run), Ok(true));
+    for mut again in [new, begun, first] {
+        assert_eq!(again.hash(), hash_then);
         again.undo().unwrap();
         assert_eq!((again.position(), again.end(), again.hash()), (Position(20_000), Position(20_000), hash));
         assert!(trace(&again) == trace_then && !again.can_undo());
         run_to(&mut again, 30_000);
-        assert_ne!(again.hash(), first.hash());
+        assert_ne!(again.hash(), hash_then);
     }
 }
 
