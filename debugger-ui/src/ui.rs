@@ -4,6 +4,7 @@ pub mod bitfield;
 pub mod hex;
 pub mod key_map;
 pub mod keys;
+pub mod line;
 pub mod theme;
 pub mod tokens;
 pub mod tree;

@@ -89,7 +89,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
 
 /// The line that adds a breakpoint on an event.
 fn add(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         let kinds = kinds();
         let label = ui.label("Stop at");
         let combo = ComboBox::from_id_salt("kind").width(210.0).selected_text(kinds[state.kind].0).height(380.0);

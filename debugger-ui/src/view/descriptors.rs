@@ -6,6 +6,7 @@ use crate::command::Command;
 use crate::model::descriptors::{Entry, Which};
 use crate::model::why::{Of, Target};
 use crate::ui::bitfield::{Chip, chip};
+use crate::ui::line;
 use crate::ui::theme::{mono, words};
 use crate::ui::tree::{self, Spec};
 use crate::ui::words::Words;
@@ -52,7 +53,14 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         }
         return;
     }
-    let bits_height = 27.0;
+    // What a row has no room for is told of the chosen one.
+    let remarks = panel.entries.get(state.list.cursor).map(|entry| entry.remarks.join(" ")).unwrap_or_default();
+    let remarks = Some(RichText::new(remarks).size(13.0).color(cx.t.changed)).filter(|text| !text.is_empty());
+    let remarks = remarks.map(|text| {
+        let wrapped = egui::WidgetText::from(text);
+        wrapped.into_galley(ui, Some(egui::TextWrapMode::Wrap), ui.available_width(), egui::TextStyle::Body)
+    });
+    let bits_height = 27.0 + remarks.as_ref().map_or(0.0, |galley| galley.size().y + 4.0);
     let (t, list_height) = (cx.t, (ui.available_height() - bits_height).max(HEIGHT));
     let rect = Rect::from_min_size(ui.cursor().min, vec2(ui.available_width(), list_height));
     ui.scope_builder(egui::UiBuilder::new().max_rect(rect), |ui| {
@@ -71,6 +79,9 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         }
     });
     ui.add_space(3.0);
+    if let Some(remarks) = remarks {
+        ui.label(remarks);
+    }
     if let Some(entry) = panel.entries.get(state.list.cursor) {
         bits(ui, cx, entry);
     }
@@ -95,13 +106,13 @@ fn row(ui: &Ui, cx: &Cx<'_>, rect: Rect, entry: &Entry) -> String {
     let raw: String = entry.bytes.iter().rev().map(|byte| format!("{byte:02x}")).collect();
     let x = x.max(rect.left() + 200.0) + 14.0;
     let colour = if entry.empty { t.weak } else { t.text };
-    let x = painter.text(pos2(x, middle), Align2::LEFT_CENTER, &entry.says, words(14.0), colour).right() + 16.0;
+    let x = line::fit(painter, pos2(x, middle), &entry.says, words(14.0), colour, rect.right()) + 16.0;
     if entry.remarks.is_empty() {
         if !entry.empty && rect.right() - x > raw.len() as f32 * 8.0 {
             painter.text(pos2(rect.right() - 8.0, middle), Align2::RIGHT_CENTER, raw, mono(12.0), t.weak);
         }
     } else {
-        painter.text(pos2(x, middle), Align2::LEFT_CENTER, entry.remarks.join(" "), words(13.0), t.changed);
+        line::fit(painter, pos2(x, middle), &entry.remarks.join(" "), words(13.0), t.changed, rect.right());
     }
     entry.words()
 }

@@ -7,6 +7,7 @@ use crate::command::Command;
 use crate::model::event_rows::{EventRow, rows};
 use crate::model::timeline::{Timeline, event_words, position_words};
 use crate::ui::hex::count;
+use crate::ui::line;
 use crate::ui::theme::{mono, words};
 use crate::ui::tree::{self, Act, Spec};
 use crate::ui::words::Words;
@@ -87,7 +88,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
             t.text
         };
         let text = row_words(at);
-        painter.text(pos2(rect.left() + 136.0, rect.center().y), Align2::LEFT_CENTER, &text, words(14.0), colour);
+        line::fit(painter, pos2(rect.left() + 136.0, rect.center().y), &text, words(14.0), colour, rect.right());
         format!("{}step {position}: {text}", if future { "recorded future, " } else { "" })
     });
     let target = outcome.act.and_then(|(at, act)| Some((rows.get(at)?, act)));

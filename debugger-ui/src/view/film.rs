@@ -11,9 +11,12 @@ use crate::model::lanes::{ColumnKind, Lanes, Row, Segment};
 use crate::model::lesson::Reel;
 use crate::model::timeline::time_words;
 use crate::ui::theme::words;
-use egui::{Align2, Color32, CornerRadius, Painter, Rangef, Rect, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
+use egui::{
+    Align2, Color32, CornerRadius, Galley, Painter, Pos2, Rangef, Rect, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2,
+};
 use protocol::event::Delivery;
 use protocol::{Activity, Mode};
+use std::sync::Arc;
 
 /// How long time runs forwards, in seconds.
 const FORWARD: f32 = 3.4;
@@ -127,9 +130,23 @@ fn captions(painter: &Painter, cx: &Cx<'_>, reel: &Reel, area: Rect, back: bool)
     let top = area.top() + area.height() * 0.10;
     let middle = area.center().x;
     let text = format!("{first} {second}");
-    painter.text(pos2(middle, top), Align2::CENTER_CENTER, text, words(26.0), cx.t.strong);
+    let height = centred(painter, pos2(middle, top), area.width() - 24.0, &text, words(26.0), cx.t.strong);
     let colour = if back { cx.t.changed } else { cx.t.text };
-    painter.text(pos2(middle, top + 38.0), Align2::CENTER_CENTER, third, words(22.0), colour);
+    painter.text(pos2(middle, top + height / 2.0 + 22.0), Align2::CENTER_CENTER, third, words(22.0), colour);
+}
+
+/// Paints a text round a point, on as many lines as it needs. Returns its height.
+fn centred(painter: &Painter, at: Pos2, width: f32, text: &str, font: egui::FontId, colour: Color32) -> f32 {
+    let galley = layout_centred(painter, width, text, font, colour);
+    let height = galley.size().y;
+    painter.galley(at - vec2(0.0, height / 2.0), galley, colour);
+    height
+}
+
+fn layout_centred(painter: &Painter, width: f32, text: &str, font: egui::FontId, colour: Color32) -> Arc<Galley> {
+    let mut job = egui::text::LayoutJob::simple(text.to_owned(), font, colour, width);
+    job.halign = egui::Align::Center;
+    painter.layout_job(job)
 }
 
 /// Where the lanes stand.
@@ -151,9 +168,14 @@ fn stills(painter: &Painter, cx: &Cx<'_>, reel: &Reel, area: Rect, first: f32) {
             Rect::from_min_max(part.min + vec2(0.0, part.height() * 0.3), part.max - vec2(0.0, part.height() * 0.2));
         picture(painter, cx, reel, stage, now, false);
         let at = pos2(part.center().x, part.top() + part.height() * 0.16);
-        painter.text(at, Align2::CENTER_CENTER, says, words(17.0), cx.t.strong);
+        let font = words(17.0);
+        let height = layout_centred(painter, part.width(), &says, font.clone(), cx.t.strong).size().y;
+        // Never into the lanes below.
+        let at = pos2(at.x, at.y.min(stage.top() - 6.0 - height / 2.0));
+        centred(painter, at, part.width(), &says, font, cx.t.strong);
     }
-    let at = pos2(area.center().x, area.bottom() - area.height() * 0.1);
+    // Above the hint in the corner.
+    let at = pos2(area.center().x, area.bottom() - (area.height() * 0.1).max(52.0));
     painter.text(at, Align2::CENTER_CENTER, three, words(20.0), cx.t.text);
 }
 
@@ -208,20 +230,23 @@ fn picture(painter: &Painter, cx: &Cx<'_>, reel: &Reel, stage: Rect, now: f32, b
     let rows = &lanes.rows[..lanes.rows.len().min(6)];
     let height = stage.height() / rows.len().max(1) as f32;
     let x = |share: f32| stage.left() + stage.width() * share;
+    let mut labels = Labels { painter, taken: Vec::new() };
+    let mut modes = Vec::new();
     for (at, row) in rows.iter().enumerate() {
         let top = stage.top() + height * at as f32;
         let floor = top + height * 0.86;
         painter.text(pos2(stage.left(), top + 4.0), Align2::LEFT_TOP, &row.label, words(18.0), cx.t.text);
+        labels.keep(&row.label, words(18.0), pos2(stage.left(), top + 4.0));
         let mut told = None;
         for segment in &row.segments {
             let (Some(&from), Some(&to)) = (edges.get(segment.from), edges.get(segment.to)) else { continue };
             if from < now {
                 let across = Rangef::new(x(from), x(to.min(now)));
-                stretch(painter, cx, segment, across, floor, height * 0.62, told);
+                modes.extend(stretch(painter, cx, segment, across, floor, height * 0.62, told));
                 told = segment.mode;
             }
         }
-        big_word(painter, cx, row, &edges, now, pos2(stage.right() - 8.0, top + 2.0));
+        big_word(&mut labels, cx, row, &edges, now, pos2(stage.right() - 8.0, top + 2.0));
     }
     for arrow in lanes.arrows.iter().filter(|arrow| edges[arrow.column] < now) {
         let (from, to) = (edges[arrow.column], edges[arrow.column + 1]);
@@ -247,7 +272,10 @@ fn picture(painter: &Painter, cx: &Cx<'_>, reel: &Reel, stage: Rect, now: f32, b
         let left = if width <= room { at.x + 10.0 } else { at.x - width };
         // Lower where it has no effect: the mode's word stands above.
         let share = if arrow.ignored.is_some() { 0.8 } else { 0.4 };
-        painter.galley(pos2(left, start + (end - start) * share - label.size().y / 2.0), label, colour);
+        labels.put(label.clone(), pos2(left, start + (end - start) * share - label.size().y / 2.0), colour);
+    }
+    for (word, at) in modes {
+        labels.put(word, at, cx.t.strong);
     }
     let line = Stroke::new(if back { 4.0 } else { 2.0 }, if back { cx.t.changed } else { cx.t.now });
     painter.vline(x(now), stage.top()..=stage.bottom(), line);
@@ -269,13 +297,13 @@ fn stretch(
     floor: f32,
     most: f32,
     told: Option<Mode>,
-) {
+) -> Option<(Arc<Galley>, Pos2)> {
     let (left, right) = (across.min, across.max);
     let asleep = segment.activity == Some(Activity::WaitForSipi);
     let Some(mode) = segment.mode.filter(|_| !asleep) else {
         let y = floor - 3.0;
         painter.add(egui::Shape::dotted_line(&[pos2(left, y), pos2(right, y)], cx.t.weak, 9.0, 1.6));
-        return;
+        return None;
     };
     let hue = cx.t.mode(mode);
     let height = most * (0.35 + 0.65 * f32::from(mode_height(mode)) / 5.0);
@@ -285,16 +313,40 @@ fn stretch(
     painter.rect_filled(rect, CornerRadius::ZERO, fill);
     painter.hline(rect.x_range(), rect.top() + 1.5, Stroke::new(3.0, hue));
     if told == Some(mode) {
-        return; // It goes on.
+        return None; // It goes on.
     }
     let word = painter.layout_no_wrap(mode_word(mode).to_owned(), words(15.0), cx.t.strong);
-    if word.size().x + 10.0 < rect.width() {
-        painter.galley(pos2(left + 6.0, floor - word.size().y - 4.0), word, cx.t.strong);
+    let at = pos2(left + 6.0, floor - word.size().y - 4.0);
+    (word.size().x + 10.0 < rect.width()).then_some((word, at))
+}
+
+/// The words in a picture: each has its place for itself, and one that would run into another is left out.
+struct Labels<'a> {
+    painter: &'a Painter,
+    taken: Vec<Rect>,
+}
+
+impl Labels<'_> {
+    /// Something that is painted there already.
+    fn keep(&mut self, text: &str, font: egui::FontId, min: Pos2) {
+        let size = self.painter.layout_no_wrap(text.to_owned(), font, Color32::PLACEHOLDER).size();
+        self.taken.push(Rect::from_min_size(min, size));
+    }
+
+    /// Paints it, if its place is free.
+    fn put(&mut self, galley: Arc<Galley>, min: Pos2, colour: Color32) -> bool {
+        let rect = Rect::from_min_size(min, galley.size());
+        let free = !self.taken.iter().any(|other| other.intersects(rect.shrink2(vec2(0.0, 2.0))));
+        if free {
+            self.taken.push(rect);
+            self.painter.galley(min, galley, colour);
+        }
+        free
     }
 }
 
-/// The mode at NOW, large.
-fn big_word(painter: &Painter, cx: &Cx<'_>, row: &Row, edges: &[f32], now: f32, at: egui::Pos2) {
+/// The mode at NOW, as large as there is room for.
+fn big_word(labels: &mut Labels<'_>, cx: &Cx<'_>, row: &Row, edges: &[f32], now: f32, at: Pos2) {
     let here = row.segments.iter().rev().find(|segment| edges.get(segment.from).is_some_and(|from| *from < now));
     let Some(segment) = here else { return };
     let asleep = segment.activity == Some(Activity::WaitForSipi);
@@ -302,7 +354,12 @@ fn big_word(painter: &Painter, cx: &Cx<'_>, row: &Row, edges: &[f32], now: f32, 
         Some(mode) => (mode_word(mode), cx.t.mode(mode)),
         None => ("ASLEEP", cx.t.weak),
     };
-    painter.text(at, Align2::RIGHT_TOP, word, words(30.0), colour);
+    for size in [30.0, 20.0, 15.0] {
+        let galley = labels.painter.layout_no_wrap(word.to_owned(), words(size), colour);
+        if labels.put(galley.clone(), at - vec2(galley.size().x, 0.0), colour) {
+            return;
+        }
+    }
 }
 
 #[cfg(test)]

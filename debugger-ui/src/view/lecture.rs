@@ -96,6 +96,8 @@ fn poll(ui: &mut Ui, cx: &mut Cx<'_>, page: &Page, question: &Question) {
     ui.label(RichText::new(format!("{}, {}", page.title, progress_words(page))).color(cx.t.weak));
     let over = question.state.is_over();
     ScrollArea::vertical().id_salt("poll").auto_shrink(false).show(ui, |ui| {
+        // Not below the scroll bar, which lies over what is scrolled.
+        ui.set_max_width(ui.available_width() - ui.spacing().scroll.allocated_width().max(10.0));
         text::line(ui, cx, &question.ask, 19.0, cx.t.strong);
         ui.add_space(6.0);
         if let Input::Choice(choices) = &question.input {

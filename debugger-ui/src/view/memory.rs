@@ -6,6 +6,7 @@ use crate::command::Command;
 use crate::model::memory::{self, Cell, Memory, ROW, Row, Space};
 use crate::model::why::{Of, Target};
 use crate::ui::hex;
+use crate::ui::line;
 use crate::ui::theme::{mono, words};
 use crate::ui::tree::{self, Act, Spec};
 use crate::ui::words::Words;
@@ -86,7 +87,7 @@ fn list(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
     let (model, t) = (cx.model, cx.t);
     let outcome = tree::show(ui, t, spec, &mut list, |ui, at, rect| {
         let row = memory.row(at);
-        let layout = Layout { left: rect.left() + GUTTER, char_width, digits: digits(row.address) };
+        let layout = Layout::new(rect, char_width, digits(row.address));
         let chosen = (at == had_cursor).then_some(state.column);
         let words = paint(ui, cx, rect, &row, layout, chosen);
         if let Some((edited, text)) = &mut state.edit
@@ -111,11 +112,7 @@ fn list(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
     let cursor_address = |row: usize, column: u64| memory.row(row).address.wrapping_add(column);
     match outcome.act {
         Some((row, Act::Click(point))) => {
-            let layout = Layout {
-                left: outcome.response.rect.left() + GUTTER,
-                char_width,
-                digits: digits(memory.row(row).address),
-            };
+            let layout = Layout::new(outcome.response.rect, char_width, digits(memory.row(row).address));
             state.column = layout.column_at(point.x).unwrap_or(state.column);
         }
         Some((_, Act::Left)) => step(state, memory.rows(), -1),
@@ -310,13 +307,21 @@ struct Layout {
     left: f32,
     char_width: f32,
     digits: usize,
+    /// From one byte to the next, in characters: closer together where there is little room.
+    pitch: f32,
 }
 
 impl Layout {
+    fn new(rect: Rect, char_width: f32, digits: usize) -> Self {
+        let left = rect.left() + GUTTER;
+        let room = (rect.right() - left) / char_width - digits as f32 - 3.0;
+        Self { left, char_width, digits, pitch: (room / ROW as f32).clamp(2.08, 3.0) }
+    }
+
     /// Left edge of a byte. Between the eighth and the ninth there is room.
     fn byte(&self, column: u64) -> f32 {
-        let chars = self.digits as u64 + 2 + column * 3 + u64::from(column > 7);
-        self.left + chars as f32 * self.char_width
+        let chars = (self.digits + 2) as f32 + column as f32 * self.pitch + f32::from(u8::from(column > 7));
+        self.left + chars * self.char_width
     }
 
     fn characters(&self) -> f32 {
@@ -328,8 +333,10 @@ impl Layout {
     }
 
     fn column_at(&self, x: f32) -> Option<u64> {
-        (0..ROW)
-            .find(|column| (self.byte(*column) - self.char_width..self.byte(column + 1) - self.char_width).contains(&x))
+        (0..ROW).find(|column| {
+            let before = (self.pitch - 2.0).min(1.0) * self.char_width;
+            (self.byte(*column) - before..self.byte(column + 1) - before).contains(&x)
+        })
     }
 }
 
@@ -367,7 +374,8 @@ fn paint(ui: &Ui, cx: &Cx<'_>, rect: Rect, row: &Row, layout: Layout, chosen: Op
         bytes.push(' ');
         characters.push(if (0x20..0x7f).contains(value) { char::from(*value) } else { '.' });
     }
-    if !bytes.is_empty() {
+    let end_of_characters = layout.characters() + ROW as f32 * layout.char_width;
+    if !bytes.is_empty() && end_of_characters <= rect.right() {
         text(layout.characters(), &characters, t.weak);
     }
     if !changes.is_empty() {
@@ -379,7 +387,7 @@ fn paint(ui: &Ui, cx: &Cx<'_>, rect: Rect, row: &Row, layout: Layout, chosen: Op
     let remark = row.unreadable.as_deref().unwrap_or(&changed);
     let behind = if bytes.is_empty() { layout.byte(0) + 50.0 * layout.char_width } else { layout.behind() };
     let colour = if row.unreadable.is_some() { t.fault } else { t.weak };
-    painter.text(pos2(behind, middle), Align2::LEFT_CENTER, remark, words(13.0), colour);
+    line::fit(painter, pos2(behind, middle), remark, words(13.0), colour, rect.right());
     match (&row.unreadable, changes.is_empty()) {
         (Some(why), _) => format!("{address}: {bytes}{why}"),
         (None, true) => format!("{address}: {bytes}text {characters}"),
@@ -394,7 +402,7 @@ mod tests {
     /// Goal: a click means the byte it hits; method: the middle of each byte, and places beside them.
     #[test]
     fn clicks_hit_bytes() {
-        let layout = Layout { left: 20.0, char_width: 8.0, digits: 8 };
+        let layout = Layout { left: 20.0, char_width: 8.0, digits: 8, pitch: 3.0 };
         for column in 0..ROW {
             assert_eq!(layout.column_at(layout.byte(column) + 8.0), Some(column));
         }

@@ -8,6 +8,10 @@ use crate::ui::keys;
 use egui::{Align, Button, Layout, MenuBar, RichText, Ui};
 use lessons::player::page::Page;
 
+/// Room for the choice of the layout, in points, and the least for what is left of it.
+const LAYOUTS: f32 = 165.0;
+const TITLE: f32 = 80.0;
+
 /// Draws the bar.
 pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
     MenuBar::new().ui(ui, |ui| {
@@ -86,7 +90,14 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
             item(ui, cx, "copy-narration");
         });
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            // Where there is no room the menu View has the layouts, and Lesson the lesson.
+            if ui.available_width() < LAYOUTS {
+                return;
+            }
             layouts(view, ui, cx);
+            if ui.available_width() < TITLE {
+                return;
+            }
             match cx.model.lessons.page() {
                 Some(page) => lesson_title(ui, cx, page),
                 None => where_we_are(ui, cx),

@@ -43,7 +43,7 @@ pub fn show(ctx: &egui::Context, cx: &mut Cx<'_>, state: &mut State) {
     let Some(purpose) = state.open else { return };
     let mut close = ctx.input(|input| input.key_pressed(Key::Escape));
     let modal = Modal::new(egui::Id::unique("palette")).show(ctx, |ui| {
-        ui.set_width(640.0);
+        ui.set_width((ctx.content_rect().width() - 40.0).clamp(200.0, 640.0));
         let enter = field(ui, cx, state, purpose);
         match purpose {
             Purpose::Commands => close |= commands(ui, cx, state, enter),
@@ -66,7 +66,7 @@ pub fn show(ctx: &egui::Context, cx: &mut Cx<'_>, state: &mut State) {
 fn field(ui: &mut Ui, cx: &Cx<'_>, state: &mut State, purpose: Purpose) -> bool {
     let (title, hint) = match purpose {
         Purpose::Commands => ("Command", "Type a part of its name"),
-        Purpose::GoTo => ("Go to", "An address, seg:off, a symbol, a register, a bookmark, or step 1234"),
+        Purpose::GoTo => ("Go to", "An address, a name, or step 1234"),
     };
     let label = ui.label(RichText::new(title).strong().color(cx.t.strong));
     let filter = EventFilter { vertical_arrows: true, horizontal_arrows: true, tab: false, escape: true };

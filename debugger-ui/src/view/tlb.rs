@@ -5,6 +5,7 @@ use super::Cx;
 use crate::command::Command;
 use crate::model::page_tables::rows::{rights_words, short, size_words};
 use crate::model::tlb::{Counts, Fate, Row, why_empty};
+use crate::ui::line;
 use crate::ui::theme::{mono, words};
 use crate::ui::tree::{self, Act, Spec};
 use crate::ui::words::Words;
@@ -101,8 +102,9 @@ fn row(ui: &Ui, cx: &Cx<'_>, rect: Rect, row: &Row) -> String {
     }
     text(440.0, &rest, words(13.0), colour);
     if let Some(says) = &row.stale {
-        let galley = painter.layout_no_wrap(format!("stale: {says}"), words(13.5), t.fault);
-        let at = pos2(rect.left() + 482.0, middle - galley.size().y / 2.0);
+        let left = rect.left() + 482.0;
+        let galley = line::galley(painter, &format!("stale: {says}"), words(13.5), t.fault, rect.right() - left);
+        let at = pos2(left, middle - galley.size().y / 2.0);
         painter.rect_filled(Rect::from_min_size(at, galley.size()).expand(2.0), 2, t.sunken);
         painter.galley(at, galley, t.fault);
     }

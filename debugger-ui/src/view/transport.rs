@@ -53,6 +53,11 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
         hold(ui, cx, moves);
         ui.add_space(6.0);
         chips(ui, cx);
+        let (words, font) = (position_text(cx), egui::TextStyle::Monospace.resolve(ui.style()));
+        let width = ui.fonts_mut(|fonts| fonts.layout_no_wrap(words, font, cx.t.strong)).size().x;
+        if ui.available_size_before_wrap().x < width + 4.0 {
+            ui.end_row();
+        }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| position(ui, cx));
     });
 }
@@ -118,10 +123,16 @@ fn chips(ui: &mut Ui, cx: &mut Cx<'_>) {
     response.response.on_hover_text("Select a CPU (0 to 9, or Up and Down in the lanes)");
 }
 
+/// Where we stand: "step 1 204 352", "stop 3".
+fn position_text(cx: &Cx<'_>) -> String {
+    let unit = if cx.model.connection.offers.foreign.is_some() { "stop" } else { "step" };
+    format!("{unit} {}", hex::count(cx.model.timeline.position.0))
+}
+
 /// A server that counts no steps: its stops are counted.
 fn stop_number(ui: &mut Ui, cx: &mut Cx<'_>) {
-    let text = format!("stop {}", hex::count(cx.model.timeline.position.0));
-    let response = ui.add(egui::Label::new(RichText::new(text).monospace().color(cx.t.strong)).selectable(true));
+    let text = RichText::new(position_text(cx));
+    let response = ui.add(egui::Label::new(text.monospace().color(cx.t.strong)).selectable(true));
     cx.explain(response, || {
         Words::new("Stop", "This server counts no steps and goes on, never back. The window counts its stops.")
     });
@@ -135,8 +146,7 @@ fn position(ui: &mut Ui, cx: &mut Cx<'_>) {
     if cx.model.connection.offers.foreign.is_some() {
         return stop_number(ui, cx);
     }
-    let text = format!("step {}", hex::count(timeline.position.0));
-    let label = egui::Label::new(RichText::new(text).monospace().color(cx.t.strong)).selectable(true);
+    let label = egui::Label::new(RichText::new(position_text(cx)).monospace().color(cx.t.strong)).selectable(true);
     let response = ui.add(label);
     let end = hex::count(timeline.end.0);
     cx.explain(response, || {
