@@ -9,8 +9,10 @@ use crate::ui::theme::words;
 use crate::ui::tokens::{Tokens, mix};
 use crate::view::Cx;
 use egui::text::{LayoutJob, TextFormat, TextWrapping};
-use egui::{Align2, Color32, CornerRadius, Painter, Pos2, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
+use egui::{Align2, Color32, CornerRadius, Galley, Painter, Pos2, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 use protocol::{Activity, Mode};
+use std::cell::RefCell;
+use std::sync::Arc;
 
 /// Height of the lane in its row; the rest is the root's line.
 const LANE: f32 = 32.0;
@@ -18,7 +20,7 @@ const LANE: f32 = 32.0;
 /// Everything right of the names.
 pub fn track(ui: &Ui, cx: &Cx<'_>, state: &State, track: Rect, rows: Rect) {
     let lanes = &cx.model.lanes;
-    let mut view = View { t: cx.t, lanes, state, track, rows, future: false };
+    let mut view = View { t: cx.t, lanes, state, track, rows, future: false, words: RefCell::default() };
     let now = view.x(state.axis.now(lanes));
     // Not `clamp`: a window narrower than the names leaves a track with its right edge left of its left one.
     let past = Rect::from_min_max(track.min, pos2(now.min(track.right()).max(track.left()), track.bottom()));
@@ -42,6 +44,14 @@ pub fn track(ui: &Ui, cx: &Cx<'_>, state: &State, track: Rect, rows: Rect) {
     }
 }
 
+/// A text on a lane: it is painted last, over the signs of gaps, on a ground of its own.
+struct Word {
+    min: Pos2,
+    galley: Arc<Galley>,
+    colour: Color32,
+    back: Color32,
+}
+
 struct View<'a> {
     t: &'a Tokens,
     lanes: &'a Lanes,
@@ -50,6 +60,7 @@ struct View<'a> {
     rows: Rect,
     /// What is painted lies right of NOW: on another ground, and in quieter ink, which can be read all the same.
     future: bool,
+    words: RefCell<Vec<Word>>,
 }
 
 impl View<'_> {
@@ -87,12 +98,14 @@ impl View<'_> {
             if y > self.rows.bottom() || y + ROW < self.rows.top() {
                 continue;
             }
+            let mut ground = self.ground();
             if row.selected {
+                ground = mix(ground, self.t.chosen, 0.35);
                 let band = Rect::from_min_max(pos2(clip.left(), y + 1.0), pos2(clip.right(), y + ROW - 1.0));
-                rows.rect_filled(band, 0, mix(self.ground(), self.t.chosen, 0.35));
+                rows.rect_filled(band, 0, ground);
             }
             for segment in Lanes::visible(row, &columns) {
-                self.segment(&rows, segment, y);
+                self.segment(&rows, segment, y, ground);
             }
             for mark in row.marks.iter().filter(|mark| columns.contains(&mark.column)) {
                 let (left, right) = self.state.axis.span(mark.column);
@@ -100,6 +113,10 @@ impl View<'_> {
             }
         }
         self.gaps(painter, &rows, &columns);
+        for Word { min, galley, colour, back } in self.words.take() {
+            rows.rect_filled(Rect::from_min_size(min, galley.size()).expand2(vec2(3.0, -1.0)), 2, back);
+            rows.galley(min, galley, colour);
+        }
         for arrow in self.lanes.visible_arrows(&columns) {
             self.arrow(&rows, arrow);
         }
@@ -153,7 +170,7 @@ impl View<'_> {
     }
 
     /// One stretch of a lane.
-    fn segment(&self, painter: &Painter, segment: &Segment, y: f32) {
+    fn segment(&self, painter: &Painter, segment: &Segment, y: f32, ground: Color32) {
         let left = self.x(self.state.axis.left(segment.from)).max(self.track.left());
         let right = self.x(self.state.axis.left(segment.to)).min(self.track.right());
         let floor = y + LANE + 1.0;
@@ -175,7 +192,7 @@ impl View<'_> {
             ));
             painter.vline(left + 0.5, floor - 7.0..=floor, dots);
             let text = if asleep { ["zzz wait-for-SIPI", "zzz"] } else { ["several", ""] };
-            self.fitting(painter, &text, text_at - vec2(0.0, 3.0), room, self.t.weak, None);
+            self.fitting(painter, &text, text_at - vec2(0.0, 3.0), room, self.t.weak, ground);
             return;
         };
         let hue = self.t.mode(mode);
@@ -199,26 +216,23 @@ impl View<'_> {
         let full =
             if doing == Activity::Running { word.to_owned() } else { format!("{word}, {}", activity_phrase(doing)) };
         let brief = if doing == Activity::Running { short.to_owned() } else { activity_phrase(doing).to_owned() };
-        self.fitting(painter, &[&full, &brief, short], text_at, room, self.t.strong, Some(fill));
+        self.fitting(painter, &[&full, &brief, short], text_at, room, self.t.strong, fill);
         if doing == Activity::Shutdown {
             cross(painter, pos2(left + 8.0, rect.top() - 5.0), 4.0, self.t.fault);
         }
         let root = if segment.root_name.is_empty() { "none" } else { &segment.root_name };
-        self.fitting(painter, &[root], root_at, room, self.t.weak, None);
+        self.fitting(painter, &[root], root_at, room, self.t.weak, ground);
         painter.vline(left + 0.75, floor..=floor + 20.0, self.t.stroke(1.0, self.t.hairline));
     }
 
-    /// The first text that fits, on one line; its middle is at `at.y`. `back` keeps a pattern from running through it.
-    fn fitting(&self, painter: &Painter, texts: &[&str], at: Pos2, room: f32, colour: Color32, back: Option<Color32>) {
+    /// The first text that fits, on one line; its middle is at `at.y`. `back` keeps what it stands on from running through it.
+    fn fitting(&self, painter: &Painter, texts: &[&str], at: Pos2, room: f32, colour: Color32, back: Color32) {
         let colour = self.ink(colour);
         for text in texts {
             let galley = painter.layout_no_wrap((*text).to_owned(), words(12.0), colour);
             if galley.size().x <= room {
                 let min = pos2(at.x, at.y - galley.size().y / 2.0);
-                if let Some(back) = back {
-                    painter.rect_filled(Rect::from_min_size(min, galley.size()).expand2(vec2(3.0, -1.0)), 2, back);
-                }
-                painter.galley(min, galley, colour);
+                self.words.borrow_mut().push(Word { min, galley, colour, back });
                 return;
             }
         }
