@@ -7,7 +7,7 @@ use crate::session::Target;
 use crate::session::hosted::{self, Guest};
 use crate::session::standard::Aside;
 use clap::Parser;
-use protocol::request::MachineConfig;
+use protocol::request::{CpuQuirk, MachineConfig};
 use std::path::PathBuf;
 
 const ABOUT: &str = "Firstlight: an operating system you can watch start its processors.
@@ -78,6 +78,9 @@ pub struct Args {
     /// Words for the kernel: "bringup=parallel cpu_timeout_ms=100".
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub options: String,
+    /// Processors that are not as usual: efer-lma-gp, xd-disable, slow-init; may be given several times.
+    #[arg(long = "cpu-quirk", value_name = "WORD", conflicts_with = "connect")]
+    pub cpu_quirks: Vec<CpuQuirk>,
     /// Open this lesson, where you left it [default: wake, after an opening film at the first start].
     #[arg(long, value_name = "ID", conflicts_with = "explore")]
     pub lesson: Option<String>,
@@ -134,6 +137,7 @@ impl Args {
             || self.seed != usual.seed
             || self.quantum != usual.quantum
             || self.options != usual.options
+            || self.cpu_quirks != usual.cpu_quirks
     }
 
     /// The machine that is asked for.
@@ -151,6 +155,7 @@ impl Args {
             quantum: self.quantum,
             seed: self.seed,
             options: self.options.clone(),
+            cpu_quirks: self.cpu_quirks.clone(),
         })
     }
 

@@ -29,6 +29,7 @@ fn machine(guest: Guest) -> Result<Target, String> {
         quantum: 64,
         seed: None,
         options: String::new(),
+        cpu_quirks: Vec::new(),
     };
     target(guest, config, None)
 }

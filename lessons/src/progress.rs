@@ -149,6 +149,7 @@ mod tests {
             quantum: 64,
             seed: None,
             options: "bringup=serial".into(),
+            cpu_quirks: Vec::new(),
         };
         let edit = Edit::Register { cpu: CpuId(0), name: "rax".into(), value: u64::MAX };
         let run = Run {

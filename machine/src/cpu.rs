@@ -209,8 +209,21 @@ pub struct Cpu {
     mode: Mode,
     /// This is the bootstrap processor: INIT restarts it at the reset vector.
     pub is_bsp: bool,
+    /// How it differs from the usual one.
+    pub quirks: Quirks,
+    /// Clock up to which no SIPI is accepted, since the last INIT is not finished. 0 without [`Quirks::init_ns`].
+    pub init_until_ns: u64,
     /// Steps made since power-on.
     pub steps: u64,
+}
+
+/// What is not as usual with a CPU: configuration, which nothing in the machine changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quirks {
+    /// WRMSR that sets EFER.LMA where it is 0 is #GP(0).
+    pub efer_lma_gp: bool,
+    /// How long an INIT takes, in nanoseconds. 0: no time.
+    pub init_ns: u32,
 }
 
 /// Model-specific registers that have plain storage.

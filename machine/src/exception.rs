@@ -37,6 +37,9 @@ pub fn is_quiet(cpu: &Cpu) -> bool {
 fn service(cpu: &mut Cpu, bus: &mut Bus) -> bool {
     if cpu.pending.init {
         cpu.init_reset();
+        if cpu.quirks.init_ns != 0 {
+            cpu.init_until_ns = bus.clock_ns + u64::from(cpu.quirks.init_ns);
+        }
         return true;
     }
     if cpu.activity == Activity::WaitForSipi {

@@ -7,3 +7,4 @@
 pub mod acpi;
 pub mod boot;
 pub mod memory_map;
+mod quirks;

@@ -6,7 +6,7 @@
 
 use crate::bus::ram::PAGE_BYTES;
 use crate::cpu::segment::{Segment, TableRegister};
-use crate::cpu::{Cpu, Msrs, Pending, X87};
+use crate::cpu::{Cpu, Msrs, Pending, Quirks, X87};
 use crate::device::Devices;
 use crate::machine::{Machine, State, Stop};
 use protocol::Activity;
@@ -80,6 +80,8 @@ fn hash_cpu(hasher: &mut Hasher, cpu: &Cpu) {
     let flags = [init, nmi, cpu.interrupt_shadow, cpu.nmi_blocked, cpu.is_bsp];
     flags.into_iter().for_each(|flag| hasher.put(flag.into()));
     hasher.put(sipi.map_or(u64::MAX, u64::from));
+    let Quirks { efer_lma_gp, init_ns } = cpu.quirks;
+    hasher.put_all(&[efer_lma_gp.into(), init_ns.into(), cpu.init_until_ns]);
     hasher.put(cpu.steps);
 }
 

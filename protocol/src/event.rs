@@ -244,6 +244,8 @@ pub enum Ignored {
     InWaitForSipi,
     /// System management interrupts are not modelled.
     SmiNotModelled,
+    /// The CPU has not finished its INIT yet: it takes no SIPI so early (`--cpu-quirk slow-init`).
+    InitNotFinished,
 }
 
 impl Ignored {
@@ -258,6 +260,7 @@ impl Ignored {
             Self::ReservedDelivery => "reserved delivery mode",
             Self::InWaitForSipi => "in wait-for-SIPI, takes only INIT and SIPI",
             Self::SmiNotModelled => "SMI is not modelled",
+            Self::InitNotFinished => "its INIT is not finished",
         }
     }
 }

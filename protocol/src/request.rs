@@ -8,11 +8,12 @@ use crate::cpu::CpuState;
 use crate::event::Event;
 use crate::page_table::{PagingMode, TlbEntry, Tree, WalkTrace};
 use crate::run::Run;
+use alloc::format;
 use alloc::{boxed::Box, string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 /// Version of requests and answers; an end that sees another says so and stops using them.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// What can be asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -343,6 +344,45 @@ pub struct MachineConfig {
     pub seed: Option<u64>,
     /// Text for the kernel, in the ramdisk.
     pub options: String,
+    /// How this machine's processors differ from the usual ones. Runs that were kept before there was this have none.
+    #[serde(default)]
+    pub cpu_quirks: Vec<CpuQuirk>,
+}
+
+/// A peculiarity of real processors and firmware that history's mistakes needed to show. `docs/QUIRKS.md` has the sources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum CpuQuirk {
+    /// WRMSR that sets EFER.LMA where it is 0 is #GP(0), as on some of AMD's; others ignore the bit.
+    EferLmaGp,
+    /// Firmware has set IA32_MISC_ENABLE bit 34 (XD Bit Disable) on all processors but the first: CPUID hides NX there.
+    XdDisable,
+    /// After an INIT a processor takes a while, drawn from the seed, before it accepts a SIPI; earlier ones are lost.
+    SlowInit,
+}
+
+impl CpuQuirk {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::EferLmaGp, Self::XdDisable, Self::SlowInit];
+
+    /// Its word on command lines.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::EferLmaGp => "efer-lma-gp",
+            Self::XdDisable => "xd-disable",
+            Self::SlowInit => "slow-init",
+        }
+    }
+}
+
+impl core::str::FromStr for CpuQuirk {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|quirk| quirk.word() == word).ok_or_else(|| {
+            let known = Self::ALL.map(Self::word).join(", ");
+            format!("{word:?} is no quirk of a processor; there are {known}")
+        })
+    }
 }
 
 /// An answer.

@@ -35,6 +35,8 @@ pub struct Draft {
     pub seed: String,
     /// Words for the kernel.
     pub options: String,
+    /// "slow-init", or empty.
+    pub cpu_quirks: String,
 }
 
 impl Draft {
@@ -53,6 +55,7 @@ impl Draft {
             quantum: config.quantum.to_string(),
             seed: config.seed.map(|seed| seed.to_string()).unwrap_or_default(),
             options: config.options.clone(),
+            cpu_quirks: config.cpu_quirks.iter().map(|quirk| quirk.word()).collect::<Vec<_>>().join(" "),
         }
     }
 
@@ -72,7 +75,10 @@ impl Draft {
             "" => None,
             text => Some(input::decimal(text).map_err(|why| format!("Seed: {why}"))?),
         };
-        Ok(MachineConfig { cpus, apic_ids, memory_bytes, quantum, seed, options: self.options.clone() })
+        let words = self.cpu_quirks.split([',', ' ']).filter(|word| !word.is_empty());
+        let cpu_quirks = words.map(str::parse).collect::<Result<_, _>>()?;
+        let options = self.options.clone();
+        Ok(MachineConfig { cpus, apic_ids, memory_bytes, quantum, seed, options, cpu_quirks })
     }
 }
 
@@ -110,6 +116,7 @@ mod tests {
             quantum: text("64"),
             seed: String::new(),
             options: text("bringup=serial"),
+            cpu_quirks: text("slow-init, efer-lma-gp"),
         }
     }
 
@@ -134,6 +141,7 @@ mod tests {
         assert!(wrong(|draft| draft.apic_ids = "3,3".to_owned()).contains("twice"));
         assert!(wrong(|draft| draft.memory = "100".to_owned()).contains("4096"));
         assert!(wrong(|draft| draft.quantum = "0".to_owned()).contains("quantum"));
+        assert!(wrong(|draft| draft.cpu_quirks = "tired".to_owned()).contains("slow-init"));
         assert!(wrong(|draft| draft.seed = "x".to_owned()).contains("Seed"));
     }
 }

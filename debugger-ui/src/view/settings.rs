@@ -7,7 +7,7 @@ use crate::ui::words::Words;
 use egui::{Grid, RichText, TextEdit, Ui};
 
 /// Name, sentence, hint and width of each field.
-const FIELDS: [(&str, &str, &str, f32); 6] = [
+const FIELDS: [(&str, &str, &str, f32); 7] = [
     ("CPUs", "How many processors, 1 to 255.", "2", 60.0),
     ("APIC IDs", "One for each CPU, with commas. Empty: 0, 1, 2, …", "0,1", 160.0),
     ("Memory", "RAM, with K, M or G.", "128M", 90.0),
@@ -17,6 +17,12 @@ const FIELDS: [(&str, &str, &str, f32); 6] = [
         "Empty: round-robin. A number: order and run lengths are drawn from it; the same seed gives the same run.",
         "round-robin",
         120.0,
+    ),
+    (
+        "CPU quirks",
+        "Processors that are not as usual: efer-lma-gp, xd-disable, slow-init. Empty: as usual.",
+        "slow-init",
+        200.0,
     ),
     ("Options", "Words for the kernel, such as bringup=parallel or cpu_init_udelay=10.", "bringup=serial", 330.0),
 ];
@@ -29,7 +35,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
     let mut enter = false;
     egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         ui.horizontal_top(|ui| {
-            for half in [0..3, 3..6] {
+            for half in [0..4, 4..FIELDS.len()] {
                 Grid::new(("settings", half.start)).num_columns(2).spacing([8.0, 6.0]).show(ui, |ui| {
                     for at in half {
                         enter |= field(ui, cx, at, text_of(&mut draft, at));
@@ -76,6 +82,7 @@ fn text_of(draft: &mut Draft, at: usize) -> &mut String {
         2 => &mut draft.memory,
         3 => &mut draft.quantum,
         4 => &mut draft.seed,
+        5 => &mut draft.cpu_quirks,
         _ => &mut draft.options,
     }
 }

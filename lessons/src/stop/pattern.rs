@@ -207,7 +207,7 @@ const CONTROL: [ControlRegister; 6] = [
     ControlRegister::ApicBase,
 ];
 const TABLES: [TableRegister; 4] = [TableRegister::Gdtr, TableRegister::Idtr, TableRegister::Ldtr, TableRegister::Tr];
-const REASONS: [(&str, Ignored); 8] = [
+const REASONS: [(&str, Ignored); 9] = [
     ("not-in-wait-for-sipi", Ignored::NotInWaitForSipi),
     ("apic-software-disabled", Ignored::ApicSoftwareDisabled),
     ("no-such-apic-id", Ignored::NoSuchApicId),
@@ -216,6 +216,7 @@ const REASONS: [(&str, Ignored); 8] = [
     ("reserved", Ignored::ReservedDelivery),
     ("in-wait-for-sipi", Ignored::InWaitForSipi),
     ("smi", Ignored::SmiNotModelled),
+    ("init-not-finished", Ignored::InitNotFinished),
 ];
 
 /// The word that lessons have for the reason why an IPI was ignored.

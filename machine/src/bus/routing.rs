@@ -22,14 +22,14 @@ pub fn deliver(cpus: &mut [Arc<Cpu>], bus: &mut Bus) {
         bus.devices.ioapic.end_of_interrupt(vector, &mut bus.out);
     }
     for message in std::mem::take(&mut bus.out.interrupts) {
-        deliver_message(cpus, message);
+        deliver_message(cpus, message, bus.clock_ns);
     }
     for ipi in std::mem::take(&mut bus.out.ipis) {
         deliver_ipi(cpus, bus, ipi);
     }
 }
 
-fn deliver_message(cpus: &mut [Arc<Cpu>], message: InterruptMessage) {
+fn deliver_message(cpus: &mut [Arc<Cpu>], message: InterruptMessage, clock_ns: u64) {
     let is_target = |cpu: &Cpu| {
         if message.logical {
             cpu.lapic.matches_logical(message.destination)
@@ -39,7 +39,7 @@ fn deliver_message(cpus: &mut [Arc<Cpu>], message: InterruptMessage) {
     };
     let lowest = message.delivery == Delivery::LowestPriority;
     for cpu in cpus.iter_mut().filter(|cpu| is_target(cpu)).take(if lowest { 1 } else { usize::MAX }) {
-        signal(Arc::make_mut(cpu), message.delivery, message.vector, message.level);
+        signal(Arc::make_mut(cpu), message.delivery, message.vector, message.level, clock_ns);
     }
 }
 
@@ -56,13 +56,14 @@ fn deliver_ipi(cpus: &mut [Arc<Cpu>], bus: &mut Bus, ipi: Ipi) {
         shorthand::ALL => true,
         _ => cpu.id != ipi.from,
     };
+    let clock_ns = bus.clock_ns;
     let mut log = |to: Option<CpuId>, ignored: Option<Ignored>| {
         bus.out.events.push((ipi.from, EventKind::Ipi { delivery, from: ipi.from, to, vector, ignored }));
     };
     let mut nobody = true;
     for cpu in cpus.iter_mut().filter(|cpu| is_target(cpu)) {
         nobody = false;
-        let ignored = signal(Arc::make_mut(cpu), delivery, vector, false);
+        let ignored = signal(Arc::make_mut(cpu), delivery, vector, false, clock_ns);
         log(Some(cpu.id), ignored);
         if delivery == Delivery::LowestPriority {
             break;
@@ -74,7 +75,7 @@ fn deliver_ipi(cpus: &mut [Arc<Cpu>], bus: &mut Bus, ipi: Ipi) {
 }
 
 /// An interrupt arrives at a CPU's local APIC. Returns why it has no effect, if it has none.
-fn signal(cpu: &mut Cpu, delivery: Delivery, vector: u8, level: bool) -> Option<Ignored> {
+fn signal(cpu: &mut Cpu, delivery: Delivery, vector: u8, level: bool, clock_ns: u64) -> Option<Ignored> {
     match delivery {
         Delivery::Init => {
             // A new INIT also takes back a start-up that was not begun.
@@ -84,7 +85,10 @@ fn signal(cpu: &mut Cpu, delivery: Delivery, vector: u8, level: bool) -> Option<
         Delivery::InitDeassert => Some(Ignored::InitDeassert),
         Delivery::Sipi => {
             let waits = cpu.activity == Activity::WaitForSipi || cpu.pending.init && !cpu.is_bsp;
-            if waits && cpu.pending.sipi.is_none() {
+            let slow = cpu.quirks.init_ns != 0 && (cpu.pending.init || clock_ns < cpu.init_until_ns);
+            if waits && slow {
+                Some(Ignored::InitNotFinished)
+            } else if waits && cpu.pending.sipi.is_none() {
                 cpu.pending.sipi = Some(vector);
                 None
             } else {

@@ -2,7 +2,7 @@
 //! Reset" and "MP Initialization Protocol"). Called by [`crate::exception`] (INIT, SIPI) and by whoever builds a machine.
 
 use super::segment::{self, Segment, TableRegister, attr};
-use super::{Cpu, Msrs, Pending, X87, flags, gpr};
+use super::{Cpu, Msrs, Pending, Quirks, X87, flags, gpr};
 use crate::device::lapic::Lapic;
 use crate::execute::cpuid;
 use crate::execute::msr::MISC_NO_BTS_NO_PEBS;
@@ -59,6 +59,8 @@ impl Cpu {
             nmi_blocked: false,
             mode: Mode::Real,
             is_bsp,
+            quirks: Quirks::default(),
+            init_until_ns: 0,
             steps: 0,
         };
         cpu.init_reset();

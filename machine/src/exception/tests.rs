@@ -283,6 +283,37 @@ fn acceptance() {
     assert!(!is_due(&cpu) && !service_pending(&mut cpu, &mut bus), "HLT with IF = 0 is not ended by an interrupt");
 }
 
+/// Goal: a processor that is slow to finish its INIT takes no SIPI before; method: SIPIs by ICR before, during and after.
+#[test]
+fn a_slow_init_loses_early_sipis() {
+    use crate::bus::{Ipi, routing};
+    use protocol::event::{EventKind, Ignored};
+    use std::sync::Arc;
+    let (mut cpu, mut bus) = long();
+    cpu.is_bsp = false;
+    cpu.quirks.init_ns = 10_000;
+    let mut cpus = [Arc::new(cpu)];
+    let sipi = |cpus: &mut [Arc<crate::cpu::Cpu>], bus: &mut crate::bus::Bus| {
+        let destination = u64::from(cpus[0].lapic.id()) << 56;
+        bus.out.ipis.push(Ipi { from: protocol::CpuId(7), icr: destination | 0x69a, x2apic: false });
+        routing::deliver(cpus, bus);
+        match bus.out.events.pop() {
+            Some((_, EventKind::Ipi { ignored, .. })) => ignored,
+            other => panic!("no IPI was logged: {other:?}"),
+        }
+    };
+    Arc::make_mut(&mut cpus[0]).pending.init = true;
+    assert_eq!(sipi(&mut cpus, &mut bus), Some(Ignored::InitNotFinished), "not even begun");
+    bus.clock_ns = 5_000;
+    assert!(service_pending(Arc::make_mut(&mut cpus[0]), &mut bus));
+    bus.clock_ns = 14_999;
+    assert_eq!(sipi(&mut cpus, &mut bus), Some(Ignored::InitNotFinished));
+    assert!(!is_due(&cpus[0]));
+    bus.clock_ns = 15_000;
+    assert_eq!(sipi(&mut cpus, &mut bus), None);
+    assert!(is_due(&cpus[0]));
+}
+
 /// Goal: INIT and SIPI; method: an AP in the middle of 64-bit code, then vector 9Ah; the BSP restarts.
 #[test]
 fn init_and_sipi() {

@@ -168,7 +168,7 @@ fn canonical(cpu: &Cpu, index: u32, value: u64) -> Exec<u64> {
     Err(Fault::gp(0, format!("MSR {index:x}h cannot hold {}: it is not canonical", LinearAddr(value))).into())
 }
 
-/// LMA is the processor's: what is written to it is ignored.
+/// LMA is the processor's: what is written to it is ignored, or refused where the processor is of that kind.
 fn write_efer(cpu: &mut Cpu, bus: &mut Bus, value: u64) -> Exec<()> {
     let has_xd = cpu.msr.misc_enable & MISC_XD_DISABLE == 0;
     let known = efer::SCE | efer::LME | efer::LMA | if has_xd { efer::NXE } else { 0 };
@@ -179,6 +179,9 @@ fn write_efer(cpu: &mut Cpu, bus: &mut Bus, value: u64) -> Exec<()> {
     let old = cpu.efer;
     if (old ^ value) & efer::LME != 0 && cpu.cr0 & cr0::PG != 0 {
         return Err(Fault::gp(0, "EFER.LME cannot be changed while CR0.PG = 1").into());
+    }
+    if cpu.quirks.efer_lma_gp && value & !old & efer::LMA != 0 {
+        return Err(Fault::gp(0, "WRMSR sets LMA of EFER, which this processor does not ignore").into());
     }
     cpu.efer = value & !efer::LMA | old & efer::LMA;
     log(cpu, bus, ControlRegister::Efer, old, cpu.efer);

@@ -6,8 +6,8 @@
 use crate::bus::{Bus, ram::Ram};
 use crate::cpu::segment::{self, Segment, TableRegister, attr};
 use crate::cpu::{Cpu, cr0, cr4, efer, flags, gpr};
-use crate::firmware::acpi;
 use crate::firmware::memory_map::{FIRMWARE_AREA, HIGH_MEMORY, MAX_MEMORY_BYTES, memory_map};
+use crate::firmware::{acpi, quirks};
 use crate::machine::Machine;
 use crate::schedule::Schedule;
 use loader::{Entry, Image, LoadError, PhysMemory, Platform, RegionAllocator};
@@ -98,6 +98,7 @@ pub fn machine(kernel: &[u8], config: &MachineConfig) -> Result<Machine, BootErr
     let (bus, entry) = memory(kernel, config, &apic_ids)?;
     let power_on = |(cpu, &apic_id)| Cpu::power_on(CpuId(cpu), u32::from(apic_id), cpu == 0);
     let mut cpus: Vec<Cpu> = (0..).zip(&apic_ids).map(power_on).collect();
+    cpus.iter_mut().for_each(|cpu| quirks::apply(cpu, config));
     if let Some(bsp) = cpus.first_mut() {
         enter(bsp, &entry);
     }
@@ -197,6 +198,7 @@ mod tests {
             quantum: 64,
             seed: None,
             options: String::new(),
+            cpu_quirks: Vec::new(),
         }
     }
 

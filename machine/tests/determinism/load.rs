@@ -18,6 +18,7 @@ fn saved(timeline: &Timeline, cpus: u16) -> Run {
         quantum: 64,
         seed: None,
         options: String::new(),
+        cpu_quirks: Vec::new(),
     };
     let (image_sha256, machine) = (String::new(), String::new());
     Run { version: VERSION, image_sha256, machine, config, inputs, holds, end: timeline.end() }

@@ -65,6 +65,7 @@ pub fn config() -> MachineConfig {
         quantum: 64,
         seed: None,
         options: String::new(),
+        cpu_quirks: Vec::new(),
     }
 }
 

@@ -131,6 +131,7 @@ fn a_loaded_run_replaces_what_was_known() {
             quantum: 64,
             seed: None,
             options: String::new(),
+            cpu_quirks: Vec::new(),
         },
         inputs: Vec::new(),
         holds: Vec::new(),

@@ -150,6 +150,7 @@ impl Machine {
                     quantum: 64,
                     seed: None,
                     options: String::new(),
+                    cpu_quirks: Vec::new(),
                 },
                 image_sha256: String::new(),
                 image_path: String::new(),

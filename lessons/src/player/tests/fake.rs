@@ -200,7 +200,15 @@ pub struct Bench {
 pub const IMAGE: &str = "one";
 
 fn some_config() -> MachineConfig {
-    MachineConfig { cpus: 4, apic_ids: vec![], memory_bytes: 1 << 27, quantum: 64, seed: None, options: String::new() }
+    MachineConfig {
+        cpus: 4,
+        apic_ids: vec![],
+        memory_bytes: 1 << 27,
+        quantum: 64,
+        seed: None,
+        options: String::new(),
+        cpu_quirks: Vec::new(),
+    }
 }
 
 pub fn read(text: &str) -> Arc<lesson::Lesson> {

@@ -2,7 +2,7 @@
 
 use crate::until::Condition;
 use clap::{Parser, builder::styling::Styles};
-use protocol::request::MachineConfig;
+use protocol::request::{CpuQuirk, MachineConfig};
 use std::path::PathBuf;
 
 const ABOUT: &str = "The Firstlight machine without a window: a deterministic x86-64 PC with 1 to 255 CPUs.
@@ -81,6 +81,10 @@ pub struct Flags {
     /// Text for the kernel, for example "bringup=parallel cpu_init_udelay=10000".
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub options: String,
+    /// Processors that are not as usual: efer-lma-gp, xd-disable, slow-init; may be given several times. docs/QUIRKS.md
+    /// tells what they are.
+    #[arg(long = "cpu-quirk", value_name = "WORD")]
+    pub cpu_quirks: Vec<CpuQuirk>,
     /// Where the serial port leads: stdio, null, or file:PATH (output only).
     #[arg(long, value_name = "WHERE", default_value = "stdio")]
     pub serial: Serial,
@@ -103,7 +107,7 @@ pub struct Flags {
     #[arg(long, value_name = "CONDITION")]
     pub until: Option<Condition>,
     /// Play this run first; its machine is the one that the file names. See RUNS in the long help.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["cpus", "apic_ids", "memory", "seed", "quantum", "options"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["cpus", "apic_ids", "memory", "seed", "quantum", "options", "cpu_quirks"])]
     pub run: Option<PathBuf>,
     /// Write the run to this file when the program ends.
     #[arg(long, value_name = "FILE")]
@@ -160,6 +164,7 @@ impl Flags {
             quantum: self.quantum,
             seed: self.seed,
             options: self.options.clone(),
+            cpu_quirks: self.cpu_quirks.clone(),
         }
     }
 }

@@ -152,6 +152,13 @@ fn efer_rules() {
     assert_eq!(code(set(&mut cpu, &mut bus, now | 1 << 14)), GP0);
     set(&mut cpu, &mut bus, now & !efer::LMA).unwrap();
     assert_eq!(cpu.efer, now, "LMA is the processor's");
+    cpu.quirks.efer_lma_gp = true;
+    set(&mut cpu, &mut bus, now).expect("it is set already");
+    cpu.efer &= !efer::LMA;
+    assert_eq!(code(set(&mut cpu, &mut bus, now)), GP0, "this one does not ignore it");
+    cpu.quirks.efer_lma_gp = false;
+    set(&mut cpu, &mut bus, now).expect("the usual one does");
+    cpu.efer = now;
     let hide = cpu.msr.misc_enable | msr::MISC_XD_DISABLE;
     msr::write(&mut cpu, &mut bus, msr::number::MISC_ENABLE, hide).unwrap();
     assert_eq!(code(set(&mut cpu, &mut bus, now)), GP0, "no NXE while it is hidden");

@@ -1,0 +1,78 @@
+//! Processors that are not as usual, and what firmware left in them: [`CpuQuirk`] by [`CpuQuirk`]. Called by
+//! [`super::boot`] for each CPU as power comes on; docs/QUIRKS.md has the sources.
+
+use crate::cpu::Cpu;
+use crate::execute::msr::MISC_XD_DISABLE;
+use protocol::request::{CpuQuirk, MachineConfig};
+
+/// An INIT takes at least so long with `slow-init`, in nanoseconds: longer than an INIT that is followed by a SIPI at once.
+const INIT_LEAST_NS: u64 = 10_000;
+/// And at most so much longer: the second SIPI, 20 us behind the first, finds each processor ready.
+const INIT_SPREAD_NS: u64 = 8_000;
+
+/// Gives a CPU its quirks.
+pub fn apply(cpu: &mut Cpu, config: &MachineConfig) {
+    for quirk in &config.cpu_quirks {
+        match quirk {
+            CpuQuirk::EferLmaGp => cpu.quirks.efer_lma_gp = true,
+            CpuQuirk::XdDisable if cpu.is_bsp => {}
+            CpuQuirk::XdDisable => cpu.msr.misc_enable |= MISC_XD_DISABLE,
+            CpuQuirk::SlowInit => {
+                let drawn = draw(config.seed.unwrap_or_default(), cpu.id.0.into());
+                cpu.quirks.init_ns = (INIT_LEAST_NS + drawn % INIT_SPREAD_NS) as u32;
+            }
+        }
+    }
+}
+
+/// A number that depends on seed and CPU alone (the mixing step of SplitMix64).
+fn draw(seed: u64, cpu: u64) -> u64 {
+    let mut word = seed.wrapping_add(cpu.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ word >> 31
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::CpuId;
+
+    fn config(quirks: &[CpuQuirk], seed: Option<u64>) -> MachineConfig {
+        let cpu_quirks = quirks.to_vec();
+        MachineConfig {
+            cpus: 2,
+            apic_ids: Vec::new(),
+            memory_bytes: 1 << 26,
+            quantum: 64,
+            seed,
+            options: String::new(),
+            cpu_quirks,
+        }
+    }
+
+    fn cpu(number: u16, quirks: &[CpuQuirk], seed: Option<u64>) -> Cpu {
+        let mut cpu = Cpu::power_on(CpuId(number), number.into(), number == 0);
+        apply(&mut cpu, &config(quirks, seed));
+        cpu
+    }
+
+    /// Goal: firmware hid NX on all but the first; method: both, and without the quirk.
+    #[test]
+    fn xd_is_disabled_on_the_others() {
+        let hidden = |number, quirks: &[_]| cpu(number, quirks, None).msr.misc_enable & MISC_XD_DISABLE != 0;
+        assert!(!hidden(0, &[CpuQuirk::XdDisable]) && hidden(1, &[CpuQuirk::XdDisable]) && !hidden(1, &[]));
+    }
+
+    /// Goal: how long an INIT takes depends on seed and CPU, and lies within its bounds; method: many of both.
+    #[test]
+    fn init_takes_a_while_that_is_drawn() {
+        let ns = |number, seed| cpu(number, &[CpuQuirk::SlowInit], seed).quirks.init_ns;
+        assert_eq!(ns(1, Some(5)), ns(1, Some(5)));
+        assert!(ns(1, Some(5)) != ns(2, Some(5)) && ns(1, Some(5)) != ns(1, Some(6)));
+        for number in 0..200 {
+            assert!((10_000..18_000).contains(&ns(number, Some(u64::from(number) * 77))));
+        }
+        assert_eq!(cpu(1, &[], None).quirks.init_ns, 0);
+    }
+}
