@@ -12,6 +12,7 @@ pub mod arch;
 pub mod boot;
 pub mod console;
 pub mod memlayout;
+pub mod mistake;
 pub mod mm;
 pub mod options;
 pub mod report;

@@ -7,6 +7,7 @@ use bootloader_api::{BootInfo, BootloaderConfig, entry_point};
 use core::arch::global_asm;
 use core::mem::{offset_of, size_of};
 use kernel::arch::{cpu, cpuid, gdt, idt, lapic, percpu, port};
+use kernel::mistake::Mistakes;
 use kernel::mm::{direct_map, kernel_pgd};
 use kernel::options::{self, Options};
 use kernel::smp::{acpi_tables, ap_start, bringup, cpus, irq, madt::Madt, realmode};
@@ -70,6 +71,7 @@ static BLOB: realmode::Blob = realmode::Blob {
     segments: blob::SEGMENTS,
     linears: blob::LINEARS,
     end_signature: blob::symbol::END_SIGNATURE,
+    take_lock: blob::symbol::TR_TAKE_LOCK..blob::symbol::TR_LOAD_STACK,
 };
 
 static CONFIG: BootloaderConfig = boot::CONFIG;
@@ -108,6 +110,13 @@ extern "C" fn start_kernel_on_own_tables() -> ! {
     let Found { options, madt } = FOUND.get().expect("the first half stored it");
     let boot_cpu = percpu::current();
     println!("mm: init_top_pgt loaded: kernel, direct map, no identity map");
+    if options.mistakes != Mistakes::default() {
+        println!("mistakes that are on:{}", options.mistakes);
+    }
+    if options.pcid {
+        let has = cpu::enable_pcid();
+        println!("mm: {}", if has { "CR4.PCIDE is on" } else { "pcid=on: this processor has no PCIDs" });
+    }
     lapic::check_mode().unwrap_or_else(|error| panic!("{error}"));
     lapic::enable();
     println!("time: TSC runs at {} kHz, measured with PIT channel 2", time::calibrate());
@@ -118,7 +127,7 @@ extern "C" fn start_kernel_on_own_tables() -> ! {
     }
     port::announce_online();
     let real_mode = realmode::reserve_real_mode(&BLOB, boot::info().regions(), options.trampoline)
-        .and_then(|base| realmode::setup_real_mode(&BLOB, base, ap_start::entry_point()));
+        .and_then(|base| realmode::setup_real_mode(&BLOB, base, ap_start::entry_point(), options));
     match real_mode {
         Ok(real_mode) => bringup::smp_init(&real_mode, options),
         Err(error) => println!("smp: no other CPU can be started: {error}"),

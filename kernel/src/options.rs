@@ -1,5 +1,7 @@
 //! The kernel's options: words separated by white space, `key=value`, handed over as the loader's ramdisk.
 
+use crate::mistake::{Mistake, Mistakes};
+
 /// How application processors are started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Bringup {
@@ -8,12 +10,14 @@ pub enum Bringup {
     Serial,
     /// INIT and SIPI to all first, then each is let on (Linux since 6.5).
     Parallel,
+    /// The same without the lock on the real-mode stack: a mistake.
+    ParallelNolock,
 }
 
 /// What the options say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// `bringup=serial|parallel`
+    /// `bringup=serial|parallel|parallel-nolock`
     pub bringup: Bringup,
     /// `trampoline=0x9a000`: physical page for the real-mode blob; the highest that is free if not given.
     pub trampoline: Option<u64>,
@@ -21,16 +25,37 @@ pub struct Options {
     pub cpu_init_udelay: Option<u32>,
     /// `cpu_timeout_ms=N`: how long to wait for each step of a processor's handshake.
     pub cpu_timeout_ms: u32,
+    /// `sipi_count=1|2`: how many SIPIs an AP is sent.
+    pub sipi_count: u8,
+    /// `sipi_udelay=N`: microseconds after a SIPI and before the next; by [`Self::cpu_init_udelay`] if not given.
+    pub sipi_udelay: Option<u32>,
+    /// `sipi=each|broadcast`: whether parallel bring-up sends INIT and SIPI to all others at once.
+    pub sipi_broadcast: bool,
+    /// `pcid=on|off`: run with CR4.PCIDE, where the processor has PCIDs.
+    pub pcid: bool,
+    /// `mistake=WORD[,WORD]`: mistakes of the past; docs/MISTAKES.md.
+    pub mistakes: Mistakes,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { bringup: Bringup::Serial, trampoline: None, cpu_init_udelay: None, cpu_timeout_ms: 1000 }
+        Self {
+            bringup: Bringup::Serial,
+            trampoline: None,
+            cpu_init_udelay: None,
+            cpu_timeout_ms: 1000,
+            sipi_count: 2,
+            sipi_udelay: None,
+            sipi_broadcast: false,
+            pcid: false,
+            mistakes: Mistakes::default(),
+        }
     }
 }
 
 /// The options in words, for the message about one that is not understood.
-pub const KNOWN: &str = "bringup=serial|parallel, trampoline=ADDRESS, cpu_init_udelay=N, cpu_timeout_ms=N";
+pub const KNOWN: &str = "bringup=serial|parallel|parallel-nolock, trampoline=ADDRESS, cpu_init_udelay=N, cpu_timeout_ms=N, \
+     sipi_count=1|2, sipi_udelay=N, sipi=each|broadcast, pcid=on|off, mistake=WORD[,WORD] (docs/MISTAKES.md)";
 
 /// Reads the options; `complain` is called with each word that is not understood and why. Such words change nothing.
 pub fn parse<'a>(text: &'a str, mut complain: impl FnMut(&'a str, &'static str)) -> Options {
@@ -50,7 +75,8 @@ fn apply(options: &mut Options, word: &str) -> Result<(), &'static str> {
             options.bringup = match value {
                 "serial" => Bringup::Serial,
                 "parallel" => Bringup::Parallel,
-                _ => return Err("bringup is serial or parallel"),
+                "parallel-nolock" => Bringup::ParallelNolock,
+                _ => return Err("bringup is serial, parallel or parallel-nolock"),
             };
         }
         "trampoline" => {
@@ -62,6 +88,35 @@ fn apply(options: &mut Options, word: &str) -> Result<(), &'static str> {
         }
         "cpu_init_udelay" => options.cpu_init_udelay = Some(small(value)?),
         "cpu_timeout_ms" => options.cpu_timeout_ms = small(value)?,
+        "sipi_count" => {
+            options.sipi_count = match value {
+                "1" => 1,
+                "2" => 2,
+                _ => return Err("one or two SIPIs are sent"),
+            };
+        }
+        "sipi_udelay" => options.sipi_udelay = Some(small(value)?),
+        "sipi" => {
+            options.sipi_broadcast = match value {
+                "each" => false,
+                "broadcast" => true,
+                _ => return Err("a SIPI goes to each or is broadcast"),
+            };
+        }
+        "pcid" => {
+            options.pcid = match value {
+                "on" => true,
+                "off" => false,
+                _ => return Err("pcid is on or off"),
+            };
+        }
+        "mistake" => {
+            let mut mistakes = options.mistakes;
+            for word in value.split(',') {
+                mistakes.add(Mistake::parse(word).ok_or("no such mistake: they are in docs/MISTAKES.md")?);
+            }
+            options.mistakes = mistakes;
+        }
         _ => return Err("no such option"),
     }
     Ok(())

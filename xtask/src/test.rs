@@ -3,6 +3,7 @@
 mod boot;
 mod gdb_scripts;
 mod host;
+mod mistakes;
 mod qemu;
 mod tidy;
 mod window;
@@ -19,7 +20,7 @@ use std::time::Instant;
 ///
 /// The parts, in the order in which they run: fmt (rustfmt), tidy (what no compiler checks: headers, file lengths,
 /// unsafe, dependencies), clippy and doc (no warnings), host (unit and integration tests), boot (the kernel on the
-/// machine, with many configurations), qemu (the same lines on QEMU with a UEFI firmware), gdb (a real gdb, scripted), lessons (each one
+/// machine, with many configurations), mistakes (each of docs/MISTAKES.md shows its symptom), qemu (the same lines on QEMU with a UEFI firmware), gdb (a real gdb, scripted), lessons (each one
 /// played by its script with 20 seeds), window (the program under an X server without a
 /// screen, driven by its keys, with screenshots in target/screenshots/).
 #[derive(clap::Args, Debug)]
@@ -44,6 +45,8 @@ enum Part {
     Host,
     /// The kernel on the machine.
     Boot,
+    /// Mistakes of the past, switched on.
+    Mistakes,
     /// The kernel on QEMU with a UEFI firmware.
     Qemu,
     /// A real gdb, scripted.
@@ -54,13 +57,14 @@ enum Part {
     Window,
 }
 
-const ALL: [Part; 10] = [
+const ALL: [Part; 11] = [
     Part::Fmt,
     Part::Tidy,
     Part::Clippy,
     Part::Doc,
     Part::Host,
     Part::Boot,
+    Part::Mistakes,
     Part::Qemu,
     Part::Gdb,
     Part::Lessons,
@@ -76,7 +80,7 @@ impl Part {
             Self::Clippy | Self::Doc | Self::Boot | Self::Lessons => &[Build],
             // The pictures of the window's panels are drawn with what draws the window.
             Self::Host => &[Build, Window],
-            Self::Qemu | Self::Gdb => &[Build, Test],
+            Self::Mistakes | Self::Qemu | Self::Gdb => &[Build, Test],
             Self::Window => &[Build, Window, Test],
         }
     }
@@ -85,7 +89,17 @@ impl Part {
     fn needs_guest(self) -> bool {
         // The host tests of machine and window boot the kernel too.
         // The kernel's binary holds the blob.
-        matches!(self, Self::Clippy | Self::Host | Self::Boot | Self::Qemu | Self::Gdb | Self::Lessons | Self::Window)
+        matches!(
+            self,
+            Self::Clippy
+                | Self::Host
+                | Self::Boot
+                | Self::Mistakes
+                | Self::Qemu
+                | Self::Gdb
+                | Self::Lessons
+                | Self::Window
+        )
     }
 
     fn run(self, report: &mut Report) -> Result<()> {
@@ -96,6 +110,7 @@ impl Part {
             Self::Doc => host::doc(report),
             Self::Host => host::tests(report),
             Self::Boot => boot::run(report),
+            Self::Mistakes => mistakes::run(report),
             Self::Qemu => qemu::run(report),
             Self::Gdb => gdb_scripts::run(report),
             Self::Lessons => crate::lessons::check::run(report),

@@ -1,6 +1,9 @@
 //! Control registers at boot, waiting and stopping.
 #![allow(unsafe_code)]
 
+use super::cpuid;
+use crate::mistake::{Mistake, Mistakes};
+use core::sync::atomic::{AtomicBool, Ordering};
 use x86_64::instructions::{hlt, interrupts};
 use x86_64::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags, Efer, EferFlags};
 
@@ -14,7 +17,7 @@ pub const CR0_STATE: Cr0Flags = Cr0Flags::PAGING
     .union(Cr0Flags::PROTECTED_MODE_ENABLE);
 
 /// Brings the boot CPU's control registers to what all CPUs use, whatever the loader left. PCIDE goes off: the kernel
-/// has one address space, and a CR4 with PCIDE could not be loaded by an AP in 32-bit code.
+/// has one address space; [`enable_pcid`] switches it on again, if that is wanted.
 ///
 /// # Panics
 /// If the loader switched to 5-level paging, which this kernel's tables do not have.
@@ -29,10 +32,40 @@ pub fn init_boot_cpu() {
     }
 }
 
-/// Values for the trampoline header: EFER without LMA, CR4 without PCIDE.
-pub fn trampoline_state() -> (u64, u32) {
-    let efer = Efer::read_raw() & !EferFlags::LONG_MODE_ACTIVE.bits();
-    let cr4 = Cr4::read_raw() & !Cr4Flags::PCID.bits();
+/// The CPUs run with CR4.PCIDE.
+static PCIDE: AtomicBool = AtomicBool::new(false);
+
+/// Switches process-context identifiers on, for this CPU now and for each AP as soon as it executes Rust. The kernel has one
+/// address space and uses identifier 0 for it. False: the processor has none.
+pub fn enable_pcid() -> bool {
+    if cpuid::has_pcid() {
+        PCIDE.store(true, Ordering::Release);
+        set_pcide();
+    }
+    cpuid::has_pcid()
+}
+
+/// Sets CR4.PCIDE where the CPUs run with it: here, and not in the trampoline, since only long mode allows it.
+pub fn set_pcide() {
+    if PCIDE.load(Ordering::Acquire) {
+        // SAFETY: the processor has PCIDs, this is long mode, and bits 11:0 of CR3 are 0: the tables are page-aligned and
+        // have neither PWT nor PCD. With identifier 0 alone nothing changes in what the TLB may keep.
+        unsafe { Cr4::update(|cr4| cr4.insert(Cr4Flags::PCID)) };
+    }
+}
+
+/// Values for the trampoline header: EFER without LMA, CR4 without PCIDE; or as they are, by mistake.
+pub fn trampoline_state(mistakes: Mistakes) -> (u64, u32) {
+    let (mut efer, mut cr4) = (Efer::read_raw(), Cr4::read_raw());
+    if !mistakes.has(Mistake::EferLma) {
+        efer &= !EferFlags::LONG_MODE_ACTIVE.bits();
+    }
+    if mistakes.has(Mistake::NoNxe) {
+        efer &= !EferFlags::NO_EXECUTE_ENABLE.bits();
+    }
+    if !mistakes.has(Mistake::Cr4Pcide) {
+        cr4 &= !Cr4Flags::PCID.bits();
+    }
     // The bits of CR4 that are defined above bit 31 are not used here.
     (efer, cr4 as u32)
 }

@@ -28,3 +28,8 @@ pub fn has_1g_pages() -> bool {
 pub fn initial_apic_id() -> u32 {
     __cpuid(1).ebx >> 24
 }
+
+/// Whether there are process-context identifiers (PCID: leaf 1, ECX bit 17).
+pub fn has_pcid() -> bool {
+    __cpuid(1).ecx >> 17 & 1 != 0
+}

@@ -57,6 +57,9 @@ impl Message {
     }
 }
 
+/// ICR, bits 19:18: everybody but the sender (SDM volume 3A, "Interrupt Command Register").
+const ALL_EXCLUDING_SELF: u32 = 3 << 18;
+
 /// Why the local APIC cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LapicError {
@@ -145,12 +148,37 @@ unsafe extern "C" {
     fn lapic_write_icr(high: u32, low: u32);
 }
 
+/// Who gets a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// The CPU with this APIC ID.
+    Apic(u32),
+    /// All but this CPU, by a shorthand; also those that no table names.
+    AllOthers,
+}
+
+impl Destination {
+    /// The ICR's upper half, and the shorthand in its lower one.
+    const fn icr(self) -> (u32, u32) {
+        match self {
+            Self::Apic(id) => (id << 24, 0),
+            Self::AllOthers => (0, ALL_EXCLUDING_SELF),
+        }
+    }
+}
+
 /// Sends a message to the CPU with this APIC ID.
 pub fn send(apic_id: u32, message: Message) {
+    send_to(Destination::Apic(apic_id), message);
+}
+
+/// Sends a message.
+pub fn send_to(destination: Destination, message: Message) {
+    let (high, shorthand) = destination.icr();
     // An interrupt between the two halves could send something of its own.
     without_interrupts(|| {
         // SAFETY: the local APIC's page is mapped; what the message does to the other CPU is the caller's purpose.
-        unsafe { lapic_write_icr(apic_id << 24, message.icr_low()) }
+        unsafe { lapic_write_icr(high, message.icr_low() | shorthand) }
     });
 }
 
@@ -171,5 +199,7 @@ mod tests {
         for (message, low) in expected {
             assert_eq!(message.icr_low(), low, "{message:?}");
         }
+        assert_eq!(Destination::AllOthers.icr(), (0, 0xc_0000));
+        assert_eq!(Destination::Apic(5).icr(), (0x500_0000, 0));
     }
 }

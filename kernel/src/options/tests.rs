@@ -14,13 +14,22 @@ fn check(text: &str, expected: Options, expected_complaints: &[&str]) {
 /// Goal: every option is understood, in any order and spacing. Method: one text with all of them.
 #[test]
 fn reads_every_option() {
+    let mut mistakes = Mistakes::default();
+    mistakes.add(Mistake::NoNxe);
+    mistakes.add(Mistake::EferLma);
     check(
-        "  bringup=parallel\ttrampoline=0x9a000\n cpu_init_udelay=10000 cpu_timeout_ms=50 ",
+        "  bringup=parallel\ttrampoline=0x9a000\n cpu_init_udelay=10000 cpu_timeout_ms=50 sipi_count=1 sipi_udelay=0 sipi=broadcast pcid=on \
+         mistake=no-nxe,efer-lma ",
         Options {
             bringup: Bringup::Parallel,
             trampoline: Some(0x9_a000),
             cpu_init_udelay: Some(10_000),
             cpu_timeout_ms: 50,
+            sipi_count: 1,
+            sipi_udelay: Some(0),
+            sipi_broadcast: true,
+            pcid: true,
+            mistakes,
         },
         &[],
     );
@@ -31,8 +40,19 @@ fn reads_every_option() {
 #[test]
 fn names_what_it_does_not_understand() {
     check(
-        "quiet bringup=both trampoline=0x9a800 trampoline=0x100000 cpu_timeout_ms=-1 colour=red cpu_init_udelay=7",
+        "quiet bringup=both trampoline=0x9a800 trampoline=0x100000 cpu_timeout_ms=-1 colour=red cpu_init_udelay=7 \
+         sipi_count=3 pcid=maybe mistake=no-nxe,nonsense",
         Options { cpu_init_udelay: Some(7), ..Options::default() },
-        &["quiet", "bringup=both", "trampoline=0x9a800", "trampoline=0x100000", "cpu_timeout_ms=-1", "colour=red"],
+        &[
+            "quiet",
+            "bringup=both",
+            "trampoline=0x9a800",
+            "trampoline=0x100000",
+            "cpu_timeout_ms=-1",
+            "colour=red",
+            "sipi_count=3",
+            "pcid=maybe",
+            "mistake=no-nxe,nonsense",
+        ],
     );
 }

@@ -19,6 +19,7 @@ pub fn entry_point() -> u64 {
 // SAFETY: no other symbol has this name.
 #[unsafe(no_mangle)]
 extern "C" fn start_secondary() -> ! {
+    cpu::set_pcide();
     let me = percpu::current().number;
     INITIALIZED.set(me);
     while !CALLOUT.contains(me) {

@@ -8,7 +8,7 @@
 
 use super::cpus::{self, CALLIN, CALLOUT, INITIALIZED, ONLINE};
 use super::realmode::RealMode;
-use crate::arch::lapic::{self, Message};
+use crate::arch::lapic::{self, Destination, Message};
 use crate::arch::percpu::PerCpu;
 use crate::arch::{cpuid, percpu};
 use crate::options::{Bringup, Options};
@@ -26,6 +26,11 @@ pub struct Delays {
 }
 
 impl Delays {
+    /// With `sipi_udelay=N` both pauses around a SIPI have that length.
+    pub fn with_sipi(self, option: Option<u32>) -> Self {
+        option.map_or(self, |micros| Self { sipi_accept: micros, between_sipis: micros, ..self })
+    }
+
     /// Linux's rule: processors since Intel family 6, AMD family 0Fh and Hygon family 18h need no 10 ms after INIT, and
     /// with that gone the pauses after SIPI shrink too. `cpu_init_udelay=N` sets the first by hand.
     pub fn new(option: Option<u32>, vendor: &[u8; 12], family: u32) -> Self {
@@ -74,28 +79,37 @@ impl core::fmt::Display for Failure {
 /// Starts all CPUs but the boot CPU, which has number 0. One that does not come is reported and left out.
 pub fn smp_init(real_mode: &RealMode, options: &Options) {
     let delays = Delays::new(options.cpu_init_udelay, &cpuid::vendor(), cpuid::family());
+    let send = Send {
+        vector: real_mode.sipi_vector(),
+        sipis: options.sipi_count,
+        delays: delays.with_sipi(options.sipi_udelay),
+    };
     let timeout_us = u64::from(options.cpu_timeout_ms) * 1000;
-    let vector = real_mode.sipi_vector();
     let (_, possible) = cpus::count();
     let others = || (1..possible as u32).filter_map(percpu::of);
     match options.bringup {
         Bringup::Serial => {
             for cpu in others() {
                 let start = time::tsc();
-                let result = wakeup_secondary_cpu_via_init(cpu, vector, delays).and_then(|()| let_on(cpu, timeout_us));
-                report(cpu, vector, start, result);
+                let result = wakeup_secondary_cpu_via_init(Destination::Apic(cpu.apic_id), send)
+                    .and_then(|()| let_on(cpu, timeout_us));
+                report(cpu, send, start, result);
             }
         }
-        Bringup::Parallel => {
-            println!("smp: parallel bring-up: INIT, SIPI vector {vector:02x}h, SIPI to every CPU first");
+        Bringup::Parallel | Bringup::ParallelNolock => {
+            let whom = if options.sipi_broadcast { "all others at once" } else { "every CPU first" };
+            println!("smp: parallel bring-up: {send} to {whom}");
             let start = time::tsc();
             let mut failed = [None; crate::memlayout::MAX_CPUS];
-            for cpu in others() {
-                failed[cpu.number as usize] = wakeup_secondary_cpu_via_init(cpu, vector, delays).err();
+            if options.sipi_broadcast {
+                failed.fill(wakeup_secondary_cpu_via_init(Destination::AllOthers, send).err());
+            }
+            for cpu in others().filter(|_| !options.sipi_broadcast) {
+                failed[cpu.number as usize] = wakeup_secondary_cpu_via_init(Destination::Apic(cpu.apic_id), send).err();
             }
             for cpu in others() {
                 let result = failed[cpu.number as usize].map_or_else(|| let_on(cpu, timeout_us), Err);
-                report(cpu, vector, start, result);
+                report(cpu, send, start, result);
             }
         }
     }
@@ -103,17 +117,33 @@ pub fn smp_init(real_mode: &RealMode, options: &Options) {
     println!("smp: {online} of {possible} CPUs online");
 }
 
-/// Sends INIT and two SIPIs. The second SIPI goes out even if the AP runs already: it is then ignored.
-fn wakeup_secondary_cpu_via_init(cpu: &PerCpu, vector: u8, delays: Delays) -> Result<(), Failure> {
+/// What a CPU is sent.
+#[derive(Clone, Copy, Debug)]
+struct Send {
+    vector: u8,
+    sipis: u8,
+    delays: Delays,
+}
+
+impl core::fmt::Display for Send {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "INIT, SIPI vector {:02x}h", self.vector)?;
+        if self.sipis > 1 { write!(f, ", SIPI") } else { Ok(()) }
+    }
+}
+
+/// Sends INIT and one or two SIPIs, to one CPU or to all others at once (SDM volume 3A, "MP Initialization Example"). The second goes out even if the AP runs already: it is then ignored.
+fn wakeup_secondary_cpu_via_init(to: Destination, send: Send) -> Result<(), Failure> {
+    let Send { vector, sipis, delays } = send;
     lapic::clear_errors();
-    lapic::send(cpu.apic_id, Message::Init);
+    lapic::send_to(to, Message::Init);
     time::wait_for(SEND_TIMEOUT_US, lapic::is_idle);
     time::udelay(delays.init.into());
-    lapic::send(cpu.apic_id, Message::InitDeassert);
+    lapic::send_to(to, Message::InitDeassert);
     time::wait_for(SEND_TIMEOUT_US, lapic::is_idle);
-    for _ in 0..2 {
+    for _ in 0..sipis {
         lapic::clear_errors();
-        lapic::send(cpu.apic_id, Message::Startup(vector));
+        lapic::send_to(to, Message::Startup(vector));
         time::udelay(delays.sipi_accept.into());
         time::wait_for(SEND_TIMEOUT_US, lapic::is_idle);
         time::udelay(delays.between_sipis.into());
@@ -137,15 +167,13 @@ fn let_on(cpu: &PerCpu, timeout_us: u64) -> Result<(), Failure> {
     reached(&ONLINE, Failure::NotOnline)
 }
 
-fn report(cpu: &PerCpu, vector: u8, start: u64, result: Result<(), Failure>) {
+fn report(cpu: &PerCpu, send: Send, start: u64, result: Result<(), Failure>) {
     let (number, apic_id, micros) = (cpu.number, cpu.apic_id, time::micros_since(start));
     match result {
-        Ok(()) => println!(
-            "smp: CPU {number} (APIC ID {apic_id}): INIT, SIPI vector {vector:02x}h, SIPI; online after {micros} us"
-        ),
-        Err(failure) => println!(
-            "smp: CPU {number} (APIC ID {apic_id}): INIT, SIPI vector {vector:02x}h, SIPI; left out after {micros} us: {failure}"
-        ),
+        Ok(()) => println!("smp: CPU {number} (APIC ID {apic_id}): {send}; online after {micros} us"),
+        Err(failure) => {
+            println!("smp: CPU {number} (APIC ID {apic_id}): {send}; left out after {micros} us: {failure}");
+        }
     }
 }
 

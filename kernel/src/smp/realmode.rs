@@ -5,6 +5,7 @@ use crate::memlayout::{LOW_MEMORY_END, phys_to_virt};
 use crate::mm::frame::{Region, find_below, is_usable};
 use crate::mm::page_table::MapError;
 use crate::mm::{direct_map::DirectMap, kernel_pgd, roots, trampoline_pgd};
+use crate::options::{Bringup, Options};
 use crate::{arch::cpu, println};
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +13,7 @@ use trampoline::{END_SIGNATURE, RealModeHeader, RelocError, TrampolineHeader};
 use x86_64::PhysAddr;
 
 /// The blob as it was linked, from the build script.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Blob {
     /// Its bytes, whole pages.
     pub bytes: &'static [u8],
@@ -22,6 +23,8 @@ pub struct Blob {
     pub linears: &'static [u32],
     /// Offset of the word that must be [`END_SIGNATURE`].
     pub end_signature: usize,
+    /// Offsets of the two instructions that take the lock on the real-mode stack.
+    pub take_lock: core::ops::Range<usize>,
 }
 
 /// Physical address of the blob; 0 while it has no place.
@@ -94,11 +97,14 @@ impl RealMode {
     }
 }
 
+/// The instruction that does nothing.
+const NOP: u8 = 0x90;
+
 /// Copies the blob, relocates it, fills its header and its page table, and sets its rights.
 ///
 /// # Errors
 /// [`RealModeError`]
-pub fn setup_real_mode(blob: &Blob, base: PhysAddr, start: u64) -> Result<RealMode, RealModeError> {
+pub fn setup_real_mode(blob: &Blob, base: PhysAddr, start: u64, options: &Options) -> Result<RealMode, RealModeError> {
     let signature = blob.bytes.get(blob.end_signature..blob.end_signature + 4);
     if signature != Some(&END_SIGNATURE.to_le_bytes()) {
         return Err(RealModeError::Incomplete);
@@ -109,7 +115,12 @@ pub fn setup_real_mode(blob: &Blob, base: PhysAddr, start: u64) -> Result<RealMo
     trampoline::relocate(copy, base.as_u64() as u32, blob.segments, blob.linears).map_err(RealModeError::Relocation)?;
     let header = RealModeHeader::from_bytes(copy).ok_or(RealModeError::Incomplete)?;
 
-    let (efer, cr4) = cpu::trampoline_state();
+    if options.bringup == Bringup::ParallelNolock {
+        // As before Linux 6.5: two instructions fewer. Nobody executes the blob yet.
+        copy.get_mut(blob.take_lock.clone()).ok_or(RealModeError::Incomplete)?.fill(NOP);
+    }
+
+    let (efer, cr4) = cpu::trampoline_state(options.mistakes);
     let tr = phys_to_virt(PhysAddr::new(header.trampoline_header.into()));
     // SAFETY: relocation made it the address of `trampoline_header` in the copy, whose layout main.rs checks at compile
     // time; it is 8-byte aligned.

@@ -1,0 +1,169 @@
+//! Historical mistakes, each of which can be switched on: the code as it was, in the place where it stood. What each did and
+//! what mended it is in one table, which docs/MISTAKES.md shows.
+//!
+//! `mistake=WORD` switches one on; where the mistake is to have too little of something, an option of its own does. The
+//! code asks [`Mistakes::has`] where the paths part. `cargo xtask test mistakes` shows the symptom of each, and that the
+//! kernel without it is well.
+
+use core::fmt;
+
+/// A mistake that `mistake=` knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mistake {
+    /// `cr4-pcide`
+    Cr4Pcide,
+    /// `efer-lma`
+    EferLma,
+    /// `no-nxe`
+    NoNxe,
+}
+
+impl Mistake {
+    const ALL: [(&str, Self); 3] =
+        [("cr4-pcide", Self::Cr4Pcide), ("efer-lma", Self::EferLma), ("no-nxe", Self::NoNxe)];
+
+    /// The mistake of that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| *known == word).map(|(_, mistake)| mistake)
+    }
+}
+
+/// The mistakes that are on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mistakes(u32);
+
+impl Mistakes {
+    /// Switches one on.
+    pub fn add(&mut self, mistake: Mistake) {
+        self.0 |= 1 << mistake as u32;
+    }
+
+    /// Whether it is on.
+    pub fn has(self, mistake: Mistake) -> bool {
+        self.0 >> (mistake as u32) & 1 != 0
+    }
+}
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (word, _) in Mistake::ALL.into_iter().filter(|(_, mistake)| self.has(*mistake)) {
+            write!(f, " {word}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A line of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The options that switch it on.
+    pub options: &'static str,
+    /// The machine that it takes; empty: any.
+    pub machine: &'static str,
+    /// Where it is known from: a commit of Linux.
+    pub source: &'static str,
+    /// What was wrong.
+    pub mistake: &'static str,
+    /// What comes of it.
+    pub symptom: &'static str,
+    /// What mended it, as this kernel does it.
+    pub mended: &'static str,
+}
+
+/// All of them. Commits are those of linux.git.
+pub const TABLE: &[Row] = &[
+    Row {
+        options: "pcid=on mistake=cr4-pcide",
+        machine: "a processor with PCIDs (not QEMU's TCG)",
+        source: "c7ad5ad297e6: CR4.PCIDE is set early on each CPU, and left out of what is saved",
+        mistake: "the boot CPU's CR4 goes into the trampoline header as it is, with PCIDE",
+        symptom: "tr_load_cr4 in startup_32: #GP, since PCIDE may only be set in long mode; with an empty IDT the AP shuts down",
+        mended: "the saved CR4 has no PCIDE; start_secondary sets it on each AP",
+    },
+    Row {
+        options: "mistake=efer-lma",
+        machine: "--cpu-quirk efer-lma-gp (some AMD processors)",
+        source: "arch/x86/realmode/init.c, setup_real_mode(): EFER_LMA is masked out",
+        mistake: "the boot CPU's EFER goes into the trampoline header as it is, with LMA",
+        symptom: "tr_load_efer in startup_32: #GP, and the AP shuts down; processors that ignore the bit start all the same",
+        mended: "the saved EFER has no LMA: the processor sets it itself when paging goes on",
+    },
+    Row {
+        options: "mistake=no-nxe",
+        machine: "",
+        source: "04633df0c43d (4.4): verify_cpu is called again after long mode is entered, so that NX is there in time",
+        mistake: "the AP uses entries with XD set before its EFER has NXE",
+        symptom: "tr_enter_64: the far jump reads tr_gdt, whose page has XD: #PF with error code 9 (present, reserved bit). The \
+                  IDT is empty, so the AP shuts down",
+        mended: "NXE is in the EFER that the trampoline loads, after verify_cpu has switched NX on where firmware hid it \
+                 (--cpu-quirk xd-disable)",
+    },
+    Row {
+        options: "sipi_count=1",
+        machine: "--cpu-quirk slow-init",
+        source: "7a2ad752746b (the delays of extended Intel families) and SDM 3A, MP Initialization Protocol: two SIPIs",
+        mistake: "one SIPI, right behind the INIT",
+        symptom: "the AP has not finished its INIT and takes no SIPI: it does not answer",
+        mended: "a second SIPI after a pause",
+    },
+    Row {
+        options: "bringup=parallel-nolock sipi=broadcast",
+        machine: "three CPUs or more",
+        source: "Linux 6.5, arch/x86/realmode/rm/trampoline_64.S: tr_lock, with the parallel bring-up of 0c7ffa32dbd6",
+        mistake: "all APs are sent into the trampoline at once, where they share one stack",
+        symptom: "verify_cpu keeps flags on the stack: an AP takes another one's for its own, finds that it has no CPUID, and \
+                  stays in no_longmode. Whether it comes to that depends on who runs when",
+        mended: "the AP takes tr_lock before it uses the stack, and secondary_startup_64 gives it back",
+    },
+];
+
+/// docs/MISTAKES.md.
+///
+/// # Errors
+/// Those of `out`.
+pub fn document(out: &mut impl fmt::Write) -> fmt::Result {
+    out.write_str(
+        "# Mistakes: what went wrong once, to be switched on\n\nEach is code as it was, in the place where it stood. The \
+         options go to the kernel (`--options`), quirks to the machine; `cargo xtask test mistakes` shows each symptom, and \
+         that the same machine is well without the mistake. This file is written from `kernel/src/mistake.rs`.\n",
+    )?;
+    for row in TABLE {
+        let machine = if row.machine.is_empty() { "any" } else { row.machine };
+        write!(
+            out,
+            "\n## `{}`\n- Machine: {machine}\n- Mistake: {}\n- Symptom: {}\n- Mended: {}\n- Source: {}\n",
+            row.options, row.mistake, row.symptom, row.mended, row.source
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::string::String;
+
+    /// Goal: the document is the table. Method: compare; `UPDATE_DOCS=1` writes it anew.
+    #[test]
+    fn the_document_is_the_table() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/MISTAKES.md");
+        let mut document = String::new();
+        super::document(&mut document).expect("a String takes all");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, &document).expect("docs can be written");
+        }
+        let there = std::fs::read_to_string(path).expect("docs/MISTAKES.md is there");
+        assert!(there == document, "docs/MISTAKES.md is not the table: UPDATE_DOCS=1 cargo test -p kernel mistake");
+    }
+
+    /// Goal: every line can be switched on as it says. Method: the options parser understands each.
+    #[test]
+    fn the_options_are_known() {
+        for row in TABLE {
+            let options = crate::options::parse(row.options, |word, why| panic!("{word}: {why}"));
+            assert!(options != crate::options::Options::default(), "{}", row.options);
+        }
+        assert_eq!(Mistake::parse("no-such"), None);
+    }
+}

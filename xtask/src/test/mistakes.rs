@@ -1,0 +1,177 @@
+//! The mistakes of docs/MISTAKES.md: each shows its symptom on the machine that it takes, and that machine is well without
+//! it. One of them is shown on QEMU too, whose TCG has neither PCIDs nor this machine's quirks.
+
+use super::Report;
+use crate::guest::symbols::Linked;
+use crate::{cmd, project, qemu};
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Exit status of the machine: a CPU shut down; nothing can happen any more.
+const TRIPLE_FAULT: i32 = 6;
+const ALL_WAIT: i32 = 8;
+/// QEMU boots in four seconds; a busy computer may take some times as long.
+const QEMU: Duration = Duration::from_secs(120);
+
+/// What is seen.
+enum Symptom {
+    /// An AP's first fault: its vector, its error code, and the label of the blob before it. It shuts the AP down.
+    Fault(u64, &'static str, &'static str),
+    /// The kernel reports at least one CPU that did not come, and goes on.
+    LeftOut,
+}
+
+/// A mistake.
+struct Case {
+    /// The kernel's options, as in the document.
+    options: &'static str,
+    /// Without the mistake.
+    well: &'static str,
+    cpus: u16,
+    /// The machine that it takes.
+    arguments: &'static [&'static str],
+    symptom: Symptom,
+}
+
+const CASES: &[Case] = &[
+    Case {
+        options: "pcid=on mistake=cr4-pcide",
+        well: "pcid=on",
+        cpus: 2,
+        arguments: &[],
+        symptom: Symptom::Fault(13, "0x0", "tr_load_cr4"),
+    },
+    Case {
+        options: "mistake=efer-lma",
+        well: "",
+        cpus: 2,
+        arguments: &["--cpu-quirk", "efer-lma-gp"],
+        symptom: Symptom::Fault(13, "0x0", "tr_load_efer"),
+    },
+    Case {
+        options: "mistake=no-nxe",
+        well: "",
+        cpus: 2,
+        arguments: &["--cpu-quirk", "xd-disable"],
+        symptom: Symptom::Fault(14, "0x9", "tr_enter_64"),
+    },
+    Case {
+        options: "sipi_count=1",
+        well: "",
+        cpus: 4,
+        arguments: &["--cpu-quirk", "slow-init"],
+        symptom: Symptom::LeftOut,
+    },
+    Case {
+        options: "bringup=parallel-nolock sipi=broadcast",
+        well: "bringup=parallel sipi=broadcast",
+        cpus: 8,
+        arguments: &["--quantum", "1", "--seed", "1"],
+        symptom: Symptom::LeftOut,
+    },
+];
+
+pub fn run(report: &mut Report) -> Result<()> {
+    let folder = project::target().join("mistake-tests");
+    std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    let blob = Linked::read(&project::blob(), 16)?;
+    report.case("every mistake of docs/MISTAKES.md has a test", all_are_here());
+    for case in CASES {
+        report.case(&format!("mistake: {}", case.options), shows(case, &blob, &folder));
+        let words = [case.well, &case.arguments.join(" ")].join(" ");
+        report.case(&format!("without it: {}", words.trim()), is_well(case, &folder));
+    }
+    report.case("mistake on QEMU: mistake=no-nxe", on_qemu(&folder));
+    Ok(())
+}
+
+/// The document's headings are the options of [`CASES`].
+fn all_are_here() -> Result<()> {
+    let path = project::root().join("docs/MISTAKES.md");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let mut told: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("## `")?.strip_suffix('`')).collect();
+    let mut tested: Vec<&str> = CASES.iter().map(|case| case.options).collect();
+    told.sort_unstable();
+    tested.sort_unstable();
+    ensure!(told == tested, "it tells of {told:?}, tested are {tested:?}");
+    Ok(())
+}
+
+/// A boot: exit status, events, console.
+fn boot(case: &Case, options: &str, folder: &Path) -> Result<(Option<i32>, Vec<Value>, String)> {
+    let (events, serial) = (folder.join("events.jsonl"), folder.join("serial.txt"));
+    let mut machine = Command::new(project::program("firstlight-machine", false));
+    machine.arg("--kernel").arg(project::kernel()).args(["--cpus", &case.cpus.to_string()]).args(case.arguments);
+    machine.args(["--options", &format!("cpu_timeout_ms=20 {options}"), "--max-steps", "500000000"]);
+    machine.arg("--events").arg(&events).arg("--serial").arg(format!("file:{}", serial.display()));
+    let output = machine.stdin(Stdio::null()).output().map_err(|error| cmd::explain(&machine, error))?;
+    let text = std::fs::read_to_string(&events).context("the machine wrote no events")?;
+    let events = text.lines().map(serde_json::from_str).collect::<Result<_, _>>().context("an event is no JSON")?;
+    Ok((output.status.code(), events, std::fs::read_to_string(&serial).unwrap_or_default()))
+}
+
+fn shows(case: &Case, blob: &Linked, folder: &Path) -> Result<()> {
+    let (status, events, console) = boot(case, case.options, folder)?;
+    let fault = events.iter().find(|event| event["kind"] == "fault");
+    match case.symptom {
+        Symptom::Fault(vector, error, label) => {
+            ensure!(status == Some(TRIPLE_FAULT), "no CPU shut down: exit status {status:?}");
+            let fault = fault.context("there was no fault")?;
+            ensure!(
+                fault["cpu"] != 0 && fault["vector"] == vector && fault["error"] == error,
+                "another fault: {fault}"
+            );
+            let at = place(&events, fault, blob)?;
+            ensure!(at == label, "the fault was behind {at}, not {label}: {fault}");
+        }
+        Symptom::LeftOut => {
+            ensure!(status == Some(ALL_WAIT), "exit status {status:?}; the console:\n{console}");
+            ensure!(fault.is_none(), "a fault: {}", fault.unwrap_or(&Value::Null));
+            ensure!(console.contains("it did not answer"), "every CPU came; the console:\n{console}");
+        }
+    }
+    Ok(())
+}
+
+/// The blob's label at or before a fault. The SIPI's vector tells where the blob lies.
+fn place<'a>(events: &[Value], fault: &Value, blob: &'a Linked) -> Result<&'a str> {
+    let sipi = events.iter().find(|event| event["kind"] == "ipi" && event["delivery"] == "sipi");
+    let vector = sipi.and_then(|event| event["vector"].as_u64()).context("no SIPI was sent")?;
+    let start = blob.symbols.iter().find(|symbol| symbol.name == "trampoline_start").context("no trampoline_start")?;
+    let at = fault["at"].as_str().and_then(|at| u64::from_str_radix(at.strip_prefix("0x")?, 16).ok());
+    let offset = at.context("a fault without a place")?.wrapping_sub(vector << 12).wrapping_add(start.address);
+    let before = blob.symbols.iter().filter(|symbol| symbol.address <= offset && !symbol.name.starts_with("pa_"));
+    let label = before.max_by_key(|symbol| symbol.address).context("the fault was not in the blob")?;
+    Ok(&label.name)
+}
+
+fn is_well(case: &Case, folder: &Path) -> Result<()> {
+    let (status, events, console) = boot(case, case.well, folder)?;
+    let online = format!("smp: {0} of {0} CPUs online", case.cpus);
+    ensure!(status == Some(ALL_WAIT) && console.contains(&online), "exit status {status:?}; the console:\n{console}");
+    let fault = events.iter().find(|event| event["kind"] == "fault");
+    ensure!(fault.is_none(), "a fault: {}", fault.unwrap_or(&Value::Null));
+    Ok(())
+}
+
+/// The AP shuts down, which resets a PC: this QEMU ends then.
+fn on_qemu(folder: &Path) -> Result<()> {
+    let (options, kernel) = ("mistake=no-nxe", project::kernel());
+    let boot = qemu::Boot { cpus: 2, kernel: Some(&kernel), options, gdb: None, monitor: None, folder };
+    let mut qemu = boot.start()?;
+    let start = Instant::now();
+    let text = || String::from_utf8_lossy(&std::fs::read(boot.console()).unwrap_or_default()).into_owned();
+    while qemu.0.try_wait()?.is_none() {
+        if start.elapsed() > QEMU {
+            bail!("it did not reset; the console's last lines:\n{}", qemu::tail(&text()));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let text = text();
+    let reached = text.contains("mistakes that are on: no-nxe") && text.contains("trampoline_pgd at ");
+    ensure!(reached && !text.contains("CPUs online"), "the console's last lines:\n{}", qemu::tail(&text));
+    Ok(())
+}
