@@ -16,6 +16,7 @@ pub mod mistake;
 pub mod mm;
 pub mod options;
 pub mod report;
+pub mod restart;
 pub mod shell;
 pub mod smp;
 pub mod time;

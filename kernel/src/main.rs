@@ -11,7 +11,7 @@ use kernel::mistake::Mistakes;
 use kernel::mm::{direct_map, kernel_pgd};
 use kernel::options::{self, Options};
 use kernel::smp::{acpi_tables, ap_start, bringup, cpus, irq, madt::Madt, realmode};
-use kernel::{boot, console, memlayout, println, shell, time};
+use kernel::{boot, console, memlayout, println, restart, shell, time};
 use spin::Once;
 use trampoline::{RealModeHeader, TrampolineHeader};
 
@@ -42,6 +42,7 @@ global_asm!(include_str!("../asm/defs.S"), options(raw));
 global_asm!(include_str!("../asm/entry.S"), options(raw));
 global_asm!(include_str!("../asm/head_64.S"), options(raw));
 global_asm!(include_str!("../asm/lapic.S"), options(raw));
+global_asm!(include_str!("../asm/restart.S"), options(raw));
 global_asm!(include_str!("../asm/traps.S"), options(raw));
 global_asm!(include_str!("../asm/mem.S"), options(raw));
 
@@ -54,6 +55,8 @@ const _: () = {
     assert!(at::RMH_TRAMPOLINE_START == offset_of!(RealModeHeader, trampoline_start));
     assert!(at::RMH_TRAMPOLINE_HEADER == offset_of!(RealModeHeader, trampoline_header));
     assert!(at::RMH_TRAMPOLINE_PGD == offset_of!(RealModeHeader, trampoline_pgd));
+    assert!(at::RMH_MACHINE_REAL_RESTART_ASM == offset_of!(RealModeHeader, machine_real_restart_asm));
+    assert!(at::RMH_MACHINE_REAL_RESTART_SEG == offset_of!(RealModeHeader, machine_real_restart_seg));
     assert!(at::RMH_END == RealModeHeader::SIZE);
     assert!(at::TR_START - at::TRAMPOLINE_HEADER == offset_of!(TrampolineHeader, start));
     assert!(at::TR_EFER - at::TRAMPOLINE_HEADER == offset_of!(TrampolineHeader, efer));
@@ -93,6 +96,7 @@ fn start_kernel(boot_info: &'static mut BootInfo) -> ! {
     let boot = boot::copy(boot_info);
     let options = read_options(boot);
     let madt = acpi_tables::read_madt(boot.rsdp).unwrap_or_else(|error| panic!("acpi: {error}"));
+    restart::remember(acpi_tables::read_reset_register(boot.rsdp));
     direct_map::init(boot.regions());
     idt::init();
     let boot_cpu = percpu::create(0, cpuid::initial_apic_id());

@@ -16,11 +16,20 @@ pub enum Mistake {
     EferLma,
     /// `no-nxe`
     NoNxe,
+    /// `restart-no-kernel-map`
+    RestartNoKernelMap,
+    /// `restart-pcide`
+    RestartPcide,
 }
 
 impl Mistake {
-    const ALL: [(&str, Self); 3] =
-        [("cr4-pcide", Self::Cr4Pcide), ("efer-lma", Self::EferLma), ("no-nxe", Self::NoNxe)];
+    const ALL: [(&str, Self); 5] = [
+        ("cr4-pcide", Self::Cr4Pcide),
+        ("efer-lma", Self::EferLma),
+        ("no-nxe", Self::NoNxe),
+        ("restart-no-kernel-map", Self::RestartNoKernelMap),
+        ("restart-pcide", Self::RestartPcide),
+    ];
 
     /// The mistake of that word.
     pub fn parse(word: &str) -> Option<Self> {
@@ -60,6 +69,8 @@ pub struct Row {
     pub options: &'static str,
     /// The machine that it takes; empty: any.
     pub machine: &'static str,
+    /// What has to be typed to the shell; empty: nothing.
+    pub typed: &'static str,
     /// Where it is known from: a commit of Linux.
     pub source: &'static str,
     /// What was wrong.
@@ -75,6 +86,7 @@ pub const TABLE: &[Row] = &[
     Row {
         options: "pcid=on mistake=cr4-pcide",
         machine: "a processor with PCIDs (not QEMU's TCG)",
+        typed: "",
         source: "c7ad5ad297e6: CR4.PCIDE is set early on each CPU, and left out of what is saved",
         mistake: "the boot CPU's CR4 goes into the trampoline header as it is, with PCIDE",
         symptom: "tr_load_cr4 in startup_32: #GP, since PCIDE may only be set in long mode; with an empty IDT the AP shuts down",
@@ -83,6 +95,7 @@ pub const TABLE: &[Row] = &[
     Row {
         options: "mistake=efer-lma",
         machine: "--cpu-quirk efer-lma-gp (some AMD processors)",
+        typed: "",
         source: "arch/x86/realmode/init.c, setup_real_mode(): EFER_LMA is masked out",
         mistake: "the boot CPU's EFER goes into the trampoline header as it is, with LMA",
         symptom: "tr_load_efer in startup_32: #GP, and the AP shuts down; processors that ignore the bit start all the same",
@@ -91,6 +104,7 @@ pub const TABLE: &[Row] = &[
     Row {
         options: "mistake=no-nxe",
         machine: "",
+        typed: "",
         source: "04633df0c43d (4.4): verify_cpu is called again after long mode is entered, so that NX is there in time",
         mistake: "the AP uses entries with XD set before its EFER has NXE",
         symptom: "tr_enter_64: the far jump reads tr_gdt, whose page has XD: #PF with error code 9 (present, reserved bit). The \
@@ -101,6 +115,7 @@ pub const TABLE: &[Row] = &[
     Row {
         options: "sipi_count=1",
         machine: "--cpu-quirk slow-init",
+        typed: "",
         source: "7a2ad752746b (the delays of extended Intel families) and SDM 3A, MP Initialization Protocol: two SIPIs",
         mistake: "one SIPI, right behind the INIT",
         symptom: "the AP has not finished its INIT and takes no SIPI: it does not answer",
@@ -109,11 +124,33 @@ pub const TABLE: &[Row] = &[
     Row {
         options: "bringup=parallel-nolock sipi=broadcast",
         machine: "three CPUs or more",
+        typed: "",
         source: "Linux 6.5, arch/x86/realmode/rm/trampoline_64.S: tr_lock, with the parallel bring-up of 0c7ffa32dbd6",
         mistake: "all APs are sent into the trampoline at once, where they share one stack",
         symptom: "verify_cpu keeps flags on the stack: an AP takes another one's for its own, finds that it has no CPUID, and \
                   stays in no_longmode. Whether it comes to that depends on who runs when",
         mended: "the AP takes tr_lock before it uses the stack, and secondary_startup_64 gives it back",
+    },
+    Row {
+        options: "mistake=restart-no-kernel-map",
+        machine: "",
+        typed: "restart real",
+        source: "51523ed1c267 (5.16): trampoline_pgd gets all of the kernel's slots",
+        mistake: "trampoline_pgd has slot 511 of the kernel's tables and no other: the kernel's image, but neither direct map nor \
+                  stack",
+        symptom: "mrr_far_jump: #PF, since the far pointer lies in the direct map; neither is there a stack to handle it on, so \
+                  the CPU shuts down. Linux lived with it as long as the TLB kept the global entries of the tables before; \
+                  the flush behind MOV CR3 makes it show every time",
+        mended: "every slot from the direct map's on is copied",
+    },
+    Row {
+        options: "pcid=on mistake=restart-pcide",
+        machine: "a processor with PCIDs (not QEMU's TCG)",
+        typed: "restart real",
+        source: "\"x86/mm/64: Fix reboot interaction with CR4.PCIDE\"",
+        mistake: "CR4.PCIDE stays set on the way back to real mode",
+        symptom: "rr_clear_pg: #GP, since paging cannot be switched off with PCIDE; the machine does not restart",
+        mended: "CR4.PCIDE is cleared before CR3 is loaded",
     },
 ];
 
@@ -129,10 +166,14 @@ pub fn document(out: &mut impl fmt::Write) -> fmt::Result {
     )?;
     for row in TABLE {
         let machine = if row.machine.is_empty() { "any" } else { row.machine };
+        write!(out, "\n## `{}`\n- Machine: {machine}\n", row.options)?;
+        if !row.typed.is_empty() {
+            writeln!(out, "- Then type: `{}`", row.typed)?;
+        }
         write!(
             out,
-            "\n## `{}`\n- Machine: {machine}\n- Mistake: {}\n- Symptom: {}\n- Mended: {}\n- Source: {}\n",
-            row.options, row.mistake, row.symptom, row.mended, row.source
+            "- Mistake: {}\n- Symptom: {}\n- Mended: {}\n- Source: {}\n",
+            row.mistake, row.symptom, row.mended, row.source
         )?;
     }
     Ok(())

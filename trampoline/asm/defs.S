@@ -6,6 +6,7 @@
 .set __KERNEL_DS, 0x18              # tr_gdt: data, base 0, limit 4 GiB
 
 .set CR0_PE, 1 << 0                 # protection: selectors index the GDT
+.set CR0_WITHOUT_PG, 0x7fffffff      # all bits but PG
 .set CR0_STATE, 0x80050033          # PG AM WP NE ET MP PE: what the kernel runs with
 .set MSR_EFER, 0xc0000080           # SCE, LME, LMA, NXE
 

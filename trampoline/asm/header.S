@@ -16,4 +16,8 @@ rmh_trampoline_header:
     .long pa_trampoline_header      # what the kernel fills in for the AP
 rmh_trampoline_pgd:
     .long pa_trampoline_pgd         # the blob's own PML4
+rmh_machine_real_restart_asm:
+    .long pa_machine_real_restart_asm # the way back: with the next word,
+rmh_machine_real_restart_seg:
+    .long __KERNEL32_CS             # the operand of a far jump
 rmh_end:

@@ -84,3 +84,16 @@ pub fn stop() -> ! {
         hlt();
     }
 }
+
+/// Shuts this CPU down: an exception for which there is no gate, nor one for the double fault. A PC resets then.
+pub fn triple_fault() -> ! {
+    #[repr(C, packed)]
+    struct Nowhere {
+        limit: u16,
+        base: u64,
+    }
+    let nowhere = Nowhere { limit: 0, base: 0 };
+    // SAFETY: that nothing can be handled any more is the purpose.
+    unsafe { core::arch::asm!("lidt [{}]", "int3", in(reg) &nowhere) };
+    stop()
+}

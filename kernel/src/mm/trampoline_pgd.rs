@@ -4,16 +4,19 @@
 use super::frame::FRAME_SIZE;
 use super::page_table::{MapError, TableMemory, protect_page, split};
 use crate::memlayout::{DIRECT_MAP_BASE, pgd_index, phys_to_virt};
+use crate::mistake::{Mistake, Mistakes};
 use trampoline::RealModeHeader;
 use x86_64::{PhysAddr, structures::paging::PageTableFlags};
 
 /// Fills the blob's PML4. Slot 0 becomes what the direct map's slot is, so that low memory appears at linear = physical
 /// through the same lower tables; the kernel's half is copied whole (Linux since 5.16), so that the kernel is reachable.
-pub fn fill(memory: &mut impl TableMemory, init_top_pgt: PhysAddr, trampoline_pgd: PhysAddr) {
+/// By mistake, and in Linux before, it is slot 511 alone: the kernel's image, but no stack.
+pub fn fill(memory: &mut impl TableMemory, init_top_pgt: PhysAddr, trampoline_pgd: PhysAddr, mistakes: Mistakes) {
     let direct_map_slot = pgd_index(DIRECT_MAP_BASE);
     let entry = memory.read_entry(init_top_pgt, direct_map_slot);
     memory.write_entry(trampoline_pgd, 0, entry);
-    for slot in direct_map_slot..512 {
+    let first = if mistakes.has(Mistake::RestartNoKernelMap) { 511 } else { direct_map_slot };
+    for slot in first..512 {
         let entry = memory.read_entry(init_top_pgt, slot);
         memory.write_entry(trampoline_pgd, slot, entry);
     }
@@ -66,13 +69,15 @@ mod tests {
         let (mut memory, root) = new_root(16);
         let pgd = memory.allocate_table().expect("a table");
         map_range(&mut memory, root, (DIRECT_MAP_BASE, 0, 0x20_0000), PageSize::Size2M, DATA).expect("maps");
-        fill(&mut memory, root, pgd);
+        fill(&mut memory, root, pgd, Mistakes::default());
         let header = RealModeHeader {
             text_start: 0x9_b000,
             ro_end: 0x9_c000,
             trampoline_start: 0x9_b000,
             trampoline_header: 0x9_d000,
             trampoline_pgd: 0x9_c000,
+            machine_real_restart_asm: 0x9_b100,
+            machine_real_restart_seg: 8,
         };
         let base = PhysAddr::new(0x9_a000);
         set_real_mode_permissions(&mut memory, root, base, 0x4000, &header).expect("protects");
@@ -104,6 +109,8 @@ mod tests {
             trampoline_start: 0x9_b000,
             trampoline_header: 0x9_d000,
             trampoline_pgd: 0x9_c000,
+            machine_real_restart_asm: 0x9_b100,
+            machine_real_restart_seg: 8,
         };
         let result = set_real_mode_permissions(&mut memory, root, PhysAddr::new(0x9_a000), 0x4000, &header);
         assert!(matches!(result, Err(MapError::NotMapped { .. })), "{result:?}");

@@ -1,6 +1,7 @@
 //! What a line of the shell means: words into a [`Command`], or a sentence that says what was expected.
 
 use crate::mm::roots;
+use crate::restart::Method;
 use crate::smp::ipi::{DEFAULT_VECTOR, Ipi};
 use core::fmt;
 
@@ -19,16 +20,19 @@ pub(super) enum Command<'a> {
     Ipi(u32, Ipi),
     /// Physical memory.
     Mem,
+    /// A new start.
+    Restart(Method),
 }
 
 /// Names, arguments and what each does, for `help`.
-pub(super) const HELP: [(&str, &str); 6] = [
+pub(super) const HELP: [(&str, &str); 7] = [
     ("help", "this list"),
     ("cpus", "the processors, their APIC IDs, and how far each is"),
     ("pgd NAME", "what the page tables below a root map"),
     ("translate NAME ADDRESS", "the walk of a linear address (hex) through a root's tables"),
     ("ipi CPU [VECTOR|nmi|init]", "sends a CPU an interrupt and waits for its answer; VECTOR in hex"),
     ("mem", "the memory map, and how much the kernel has taken"),
+    ("restart real|acpi|kbd|cf9|triple", "restarts the machine; real goes back through trampoline_pgd to real mode"),
 ];
 
 /// Why a line is no command.
@@ -72,6 +76,7 @@ pub(super) fn parse(line: &str) -> Result<Option<Command<'_>>, Misunderstood<'_>
         "translate" => Command::Translate(root(words.next())?, address(words.next())?),
         "ipi" => Command::Ipi(cpu(words.next())?, kind(words.next())?),
         "mem" => Command::Mem,
+        "restart" => Command::Restart(method(words.next())?),
         _ => return Err(Misunderstood::Unknown(name)),
     };
     match words.next() {
@@ -83,6 +88,11 @@ pub(super) fn parse(line: &str) -> Result<Option<Command<'_>>, Misunderstood<'_>
 fn root(word: Option<&str>) -> Result<&str, Misunderstood<'_>> {
     let word = word.ok_or(Misunderstood::Missing("the name of a root"))?;
     if roots::NAMES.contains(&word) { Ok(word) } else { Err(Misunderstood::NoSuchRoot(word)) }
+}
+
+fn method(word: Option<&str>) -> Result<Method, Misunderstood<'_>> {
+    let word = word.ok_or(Misunderstood::Missing("the way to restart"))?;
+    Method::parse(word).ok_or(Misunderstood::NotA(word, "a way to restart: real, acpi, kbd, cf9 or triple"))
 }
 
 fn address(word: Option<&str>) -> Result<u64, Misunderstood<'_>> {
@@ -144,6 +154,10 @@ mod tests {
         assert_eq!(parse("ipi 1 nmi"), Ok(Some(Command::Ipi(1, Ipi::Nmi))));
         assert_eq!(parse("ipi 1 init"), Ok(Some(Command::Ipi(1, Ipi::Init))));
         assert_eq!(parse("mem"), Ok(Some(Command::Mem)));
+        for (word, method) in Method::ALL {
+            let line = std::format!("restart {word}");
+            assert_eq!(parse(&line), Ok(Some(Command::Restart(method))));
+        }
     }
 
     /// Goal: what is wrong is named. Method: one line of each kind.
@@ -163,6 +177,8 @@ mod tests {
         check("ipi one", "`one` is not the number");
         check("ipi 1 123", "`123` is not a vector");
         check("ipi 1 0x", "`0x` is not a vector");
+        check("restart", "the way to restart is missing");
+        check("restart efi", "`efi` is not a way");
         check("mem now", "`now` is one word too many");
     }
 }

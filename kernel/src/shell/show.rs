@@ -7,6 +7,7 @@ use crate::mm::frame::{FRAME_SIZE, RegionKind};
 use crate::mm::page_table::{Missing, PageSize, Range, Rights, for_each_range, level_name, walk};
 use crate::mm::roots;
 use crate::println;
+use crate::restart;
 use crate::smp::{cpus, ipi};
 use core::fmt;
 
@@ -27,6 +28,7 @@ fn obey(command: Command<'_>) {
         Command::Translate(name, linear) => show_walk(name, linear),
         Command::Ipi(cpu, kind) => send_ipi(cpu, kind),
         Command::Mem => show_memory(),
+        Command::Restart(method) => println!("restart: {}", restart::restart(method)),
     }
 }
 

@@ -3,6 +3,8 @@
 
 use super::madt::{Madt, MadtError};
 use crate::memlayout::phys_to_virt;
+use acpi::address::AddressSpace;
+use acpi::fadt::Fadt;
 use acpi::{AcpiError, AcpiHandler, AcpiTables, PhysicalMapping};
 use core::ptr::NonNull;
 use x86_64::PhysAddr;
@@ -59,4 +61,38 @@ pub fn read_madt(rsdp: Option<u64>) -> Result<Madt, AcpiFailure> {
     let bytes =
         unsafe { core::slice::from_raw_parts(madt.virtual_start().as_ptr().cast::<u8>(), madt.region_length()) };
     Madt::parse(bytes).map_err(AcpiFailure::Madt)
+}
+
+/// What the FADT says about restarting (ACPI 6.5, "Reset Register").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetRegister {
+    /// There is none, or no good FADT.
+    None,
+    /// A byte to a port.
+    Port {
+        /// Its number.
+        port: u16,
+        /// The byte that restarts.
+        value: u8,
+    },
+    /// It is in memory or in PCI configuration space, which this kernel does not map.
+    Elsewhere,
+}
+
+/// Reads the FADT, given the RSDP's physical address.
+pub fn read_reset_register(rsdp: Option<u64>) -> ResetRegister {
+    let Some(rsdp) = rsdp else { return ResetRegister::None };
+    // SAFETY: as in read_madt.
+    let Ok(tables) = (unsafe { AcpiTables::from_rsdp(Mapped, rsdp as usize) }) else { return ResetRegister::None };
+    let Ok(fadt) = tables.find_table::<Fadt>() else { return ResetRegister::None };
+    let flags = fadt.flags;
+    match fadt.reset_register() {
+        Ok(register) if flags.supports_system_reset_via_fadt() => match u16::try_from(register.address) {
+            Ok(port) if register.address_space == AddressSpace::SystemIo => {
+                ResetRegister::Port { port, value: fadt.reset_value }
+            }
+            _ => ResetRegister::Elsewhere,
+        },
+        _ => ResetRegister::None,
+    }
 }

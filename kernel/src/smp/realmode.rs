@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use crate::memlayout::{LOW_MEMORY_END, phys_to_virt};
+use crate::mistake::Mistakes;
 use crate::mm::frame::{Region, find_below, is_usable};
 use crate::mm::page_table::MapError;
 use crate::mm::{direct_map::DirectMap, kernel_pgd, roots, trampoline_pgd};
@@ -9,6 +10,7 @@ use crate::options::{Bringup, Options};
 use crate::{arch::cpu, println};
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU64, Ordering};
+use spin::Once;
 use trampoline::{END_SIGNATURE, RealModeHeader, RelocError, TrampolineHeader};
 use x86_64::PhysAddr;
 
@@ -87,6 +89,17 @@ pub struct RealMode {
     pub base: PhysAddr,
     /// Its relocated header.
     pub header: RealModeHeader,
+    /// Offset in the blob of the far pointer to the way back.
+    pub restart_pointer: u64,
+    /// Mistakes that are on: the way back has some.
+    pub mistakes: Mistakes,
+}
+
+static PLACED: Once<RealMode> = Once::new();
+
+/// The blob, once it has its place and its rights.
+pub fn placed() -> Option<RealMode> {
+    PLACED.get().copied()
 }
 
 impl RealMode {
@@ -127,15 +140,17 @@ pub fn setup_real_mode(blob: &Blob, base: PhysAddr, start: u64, options: &Option
     unsafe { tr.as_mut_ptr::<TrampolineHeader>().write(TrampolineHeader { start, efer, cr4, flags: 0, lock: 0 }) };
     trampoline_lock.store((tr + offset_of!(TrampolineHeader, lock) as u64).as_u64(), Ordering::Release);
 
-    let real_mode = RealMode { base, header };
+    let restart_pointer = offset_of!(RealModeHeader, machine_real_restart_asm) as u64;
+    let real_mode = RealMode { base, header, restart_pointer, mistakes: options.mistakes };
     let root = roots::by_name("init_top_pgt").expect("the kernel's tables are made first");
     let pgd = PhysAddr::new(header.trampoline_pgd.into());
-    trampoline_pgd::fill(&mut DirectMap, root, pgd);
+    trampoline_pgd::fill(&mut DirectMap, root, pgd, options.mistakes);
     roots::trampoline_pgd_paddr.store(pgd.as_u64(), Ordering::Release);
     trampoline_pgd::set_real_mode_permissions(&mut DirectMap, root, base, blob.bytes.len() as u64, &header)
         .map_err(RealModeError::Permissions)?;
     kernel_pgd::flush_all();
     real_mode_base.store(base.as_u64(), Ordering::Release);
+    PLACED.call_once(|| real_mode);
     println!(
         "realmode: {} KiB at {:05x}-{:05x}, SIPI vector {:02x}h, trampoline_pgd at {:05x}",
         blob.bytes.len() / 1024,

@@ -18,6 +18,12 @@ use std::fmt;
 /// Most processors: APIC IDs are 8 bits wide, and FFh is the broadcast.
 pub const MAX_CPUS: u16 = 255;
 
+/// Where real-mode code that jumps to F000:FFF0 arrives.
+const RESET_VECTOR: u64 = 0xf_fff0;
+/// All of this machine's firmware that is code. A PC's would initialize the hardware and load a kernel; this one has the
+/// machine do both: `mov dx, 0cf9h; mov al, 2; out dx, al; mov al, 6; out dx, al; hlt`, and `jmp` to the HLT.
+const RESET_CODE: [u8; 12] = [0xba, 0xf9, 0x0c, 0xb0, 0x02, 0xee, 0xb0, 0x06, 0xee, 0xf4, 0xeb, 0xfd];
+
 /// Why a machine cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BootError {
@@ -122,6 +128,7 @@ fn memory(kernel: &[u8], config: &MachineConfig, apic_ids: &[u8]) -> Result<(Bus
     let regions = memory_map(bytes);
     let mut bus = Bus::new(bytes);
     bus.ram.write_slice(FIRMWARE_AREA, &acpi::tables(apic_ids, FIRMWARE_AREA));
+    bus.ram.write_slice(RESET_VECTOR, &RESET_CODE);
     let platform = Platform {
         regions: &regions,
         rsdp_paddr: Some(FIRMWARE_AREA),

@@ -1,7 +1,7 @@
 //! The mistakes of docs/MISTAKES.md: each shows its symptom on the machine that it takes, and that machine is well without
 //! it. One of them is shown on QEMU too, whose TCG has neither PCIDs nor this machine's quirks.
 
-use super::Report;
+use super::{Report, restart};
 use crate::guest::symbols::Linked;
 use crate::{cmd, project, qemu};
 use anyhow::{Context, Result, bail, ensure};
@@ -20,6 +20,9 @@ const QEMU: Duration = Duration::from_secs(120);
 enum Symptom {
     /// An AP's first fault: its vector, its error code, and the label of the blob before it. It shuts the AP down.
     Fault(u64, &'static str, &'static str),
+    /// After `restart real`: CPU 0's first fault, its vector and the label before it, in the kernel or in the blob; and no
+    /// restart.
+    NoRestart(u64, &'static str),
     /// The kernel reports at least one CPU that did not come, and goes on.
     LeftOut,
 }
@@ -72,6 +75,20 @@ const CASES: &[Case] = &[
         arguments: &["--quantum", "1", "--seed", "1"],
         symptom: Symptom::LeftOut,
     },
+    Case {
+        options: "mistake=restart-no-kernel-map",
+        well: "",
+        cpus: 2,
+        arguments: &[],
+        symptom: Symptom::NoRestart(14, "mrr_far_jump"),
+    },
+    Case {
+        options: "pcid=on mistake=restart-pcide",
+        well: "pcid=on",
+        cpus: 2,
+        arguments: &[],
+        symptom: Symptom::NoRestart(13, "rr_clear_pg"),
+    },
 ];
 
 pub fn run(report: &mut Report) -> Result<()> {
@@ -82,7 +99,8 @@ pub fn run(report: &mut Report) -> Result<()> {
     for case in CASES {
         report.case(&format!("mistake: {}", case.options), shows(case, &blob, &folder));
         let words = [case.well, &case.arguments.join(" ")].join(" ");
-        report.case(&format!("without it: {}", words.trim()), is_well(case, &folder));
+        let words = if words.trim().is_empty() { "the usual machine and kernel" } else { words.trim() };
+        report.case(&format!("without it: {words}"), is_well(case, &folder));
     }
     report.case("mistake on QEMU: mistake=no-nxe", on_qemu(&folder));
     Ok(())
@@ -114,6 +132,20 @@ fn boot(case: &Case, options: &str, folder: &Path) -> Result<(Option<i32>, Vec<V
 }
 
 fn shows(case: &Case, blob: &Linked, folder: &Path) -> Result<()> {
+    if let Symptom::NoRestart(vector, label) = case.symptom {
+        let (console, events) = restart::type_to(case.options, "restart real\r", folder)?;
+        let fault = events.iter().find(|event| event["kind"] == "fault");
+        let fault = fault.with_context(|| format!("there was no fault; the console:\n{console}"))?;
+        ensure!(fault["cpu"] == 0 && fault["vector"] == vector, "another fault: {fault}");
+        let kernel = Linked::read(&project::kernel(), 64)?;
+        let in_kernel = kernel.symbols.iter().find(|symbol| symbol.name == label).map(|symbol| symbol.address);
+        match in_kernel {
+            Some(address) => ensure!(hex(&fault["at"]) == Some(address), "the fault was not at {label}: {fault}"),
+            None => ensure!(place(&events, fault, blob)? == label, "the fault was not behind {label}: {fault}"),
+        }
+        ensure!(events.iter().all(|event| event["kind"] != "reset"), "it restarted all the same");
+        return Ok(());
+    }
     let (status, events, console) = boot(case, case.options, folder)?;
     let fault = events.iter().find(|event| event["kind"] == "fault");
     match case.symptom {
@@ -127,6 +159,7 @@ fn shows(case: &Case, blob: &Linked, folder: &Path) -> Result<()> {
             let at = place(&events, fault, blob)?;
             ensure!(at == label, "the fault was behind {at}, not {label}: {fault}");
         }
+        Symptom::NoRestart(..) => {}
         Symptom::LeftOut => {
             ensure!(status == Some(ALL_WAIT), "exit status {status:?}; the console:\n{console}");
             ensure!(fault.is_none(), "a fault: {}", fault.unwrap_or(&Value::Null));
@@ -136,19 +169,29 @@ fn shows(case: &Case, blob: &Linked, folder: &Path) -> Result<()> {
     Ok(())
 }
 
+fn hex(value: &Value) -> Option<u64> {
+    u64::from_str_radix(value.as_str()?.strip_prefix("0x")?, 16).ok()
+}
+
 /// The blob's label at or before a fault. The SIPI's vector tells where the blob lies.
 fn place<'a>(events: &[Value], fault: &Value, blob: &'a Linked) -> Result<&'a str> {
     let sipi = events.iter().find(|event| event["kind"] == "ipi" && event["delivery"] == "sipi");
     let vector = sipi.and_then(|event| event["vector"].as_u64()).context("no SIPI was sent")?;
     let start = blob.symbols.iter().find(|symbol| symbol.name == "trampoline_start").context("no trampoline_start")?;
-    let at = fault["at"].as_str().and_then(|at| u64::from_str_radix(at.strip_prefix("0x")?, 16).ok());
-    let offset = at.context("a fault without a place")?.wrapping_sub(vector << 12).wrapping_add(start.address);
+    let offset =
+        hex(&fault["at"]).context("a fault without a place")?.wrapping_sub(vector << 12).wrapping_add(start.address);
     let before = blob.symbols.iter().filter(|symbol| symbol.address <= offset && !symbol.name.starts_with("pa_"));
     let label = before.max_by_key(|symbol| symbol.address).context("the fault was not in the blob")?;
     Ok(&label.name)
 }
 
 fn is_well(case: &Case, folder: &Path) -> Result<()> {
+    if matches!(case.symptom, Symptom::NoRestart(..)) {
+        let (console, _) = restart::type_to(case.well, "restart real\r", folder)?;
+        let boots = console.matches("2 of 2 CPUs online").count();
+        ensure!(boots == 2, "it came up {boots} times; the console:\n{console}");
+        return Ok(());
+    }
     let (status, events, console) = boot(case, case.well, folder)?;
     let online = format!("smp: {0} of {0} CPUs online", case.cpus);
     ensure!(status == Some(ALL_WAIT) && console.contains(&online), "exit status {status:?}; the console:\n{console}");

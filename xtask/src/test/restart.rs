@@ -1,0 +1,100 @@
+//! The shell's `restart METHOD` on the embedded machine: it boots again, and `real` passes every mode on its way down.
+
+use super::Report;
+use crate::cmd::{self, Background};
+use crate::guest::symbols::Linked;
+use crate::project;
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// The kernel waits for a command.
+const PROMPT: &str = "firstlight> ";
+
+/// A way, and what the machine says that it was reset by. None: a CPU shuts down.
+const METHODS: [(&str, Option<&str>); 5] = [
+    ("real", Some("port CF9h")),
+    ("acpi", Some("port CF9h")),
+    ("cf9", Some("port CF9h")),
+    ("kbd", Some("the keyboard controller (port 64h, command FEh)")),
+    ("triple", None),
+];
+
+pub fn run(report: &mut Report) -> Result<()> {
+    let folder = project::target().join("restart-tests");
+    std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    let blob = Linked::read(&project::blob(), 16)?;
+    for (method, by) in METHODS {
+        report.case(&format!("restart {method}"), restarts(method, by, &blob, &folder));
+    }
+    Ok(())
+}
+
+fn restarts(method: &str, by: Option<&str>, blob: &Linked, folder: &Path) -> Result<()> {
+    let (console, events) = type_to("", &format!("restart {method}\r"), folder)?;
+    let reset = events.iter().find(|event| event["kind"] == "reset");
+    let boots = console.matches("Firstlight kernel ").count();
+    let Some(by) = by else {
+        let shut_down = events.iter().any(|event| event["kind"] == "triple-fault" && event["cpu"] == 0);
+        ensure!(shut_down && boots == 1, "CPU 0 did not shut down; the console:\n{console}");
+        return Ok(());
+    };
+    let reset = reset.with_context(|| format!("there was no reset; the console:\n{console}"))?;
+    ensure!(reset["by"] == by, "it was reset by {}", reset["by"]);
+    let online = console.matches("2 of 2 CPUs online").count();
+    ensure!(boots == 2 && online == 2, "it booted {boots} times; the console:\n{console}");
+    if method == "real" { descent(&events, reset, blob) } else { Ok(()) }
+}
+
+/// CPU 0 loads CR3 with `trampoline_pgd` and passes every mode in order before the reset.
+fn descent(events: &[Value], reset: &Value, blob: &Linked) -> Result<()> {
+    let before = || events.iter().filter(|event| event["cpu"] == 0 && event["step"].as_u64() < reset["step"].as_u64());
+    let modes: Vec<&str> = before().filter(|e| e["kind"] == "mode").filter_map(|e| e["to"].as_str()).collect();
+    ensure!(modes == ["compat", "protected32", "protected16", "real"], "its modes were {}", modes.join(", "));
+    let address = |name: &str| {
+        let symbol = blob.symbols.iter().find(|symbol| symbol.name == name);
+        symbol.map(|symbol| symbol.address).with_context(|| format!("the blob has no {name}"))
+    };
+    let sipi = events.iter().find(|event| event["kind"] == "ipi" && event["delivery"] == "sipi");
+    let vector = sipi.and_then(|sipi| sipi["vector"].as_u64()).context("no SIPI was sent")?;
+    let pgd = (vector << 12) - address("trampoline_start")? + address("trampoline_pgd")?;
+    let cr3: Vec<&str> = before()
+        .filter(|event| event["kind"] == "cr" && event["register"] == "cr3")
+        .filter_map(|event| event["new"].as_str())
+        .collect();
+    let expected = [format!("{pgd:#x}"), "0x0".to_owned()];
+    ensure!(cr3.ends_with(&expected.each_ref().map(String::as_str)), "it loaded CR3 with {}", cr3.join(", "));
+    Ok(())
+}
+
+/// Boots two CPUs with these options, types a line at the first prompt, and lets the machine go on until it waits again or
+/// ends: what the console showed, and the events.
+pub fn type_to(options: &str, line: &str, folder: &Path) -> Result<(String, Vec<Value>)> {
+    let path = folder.join("events.jsonl");
+    let mut machine = Command::new(project::program("firstlight-machine", false));
+    machine.arg("--kernel").arg(project::kernel()).args(["--cpus", "2", "--max-steps", "500000000"]);
+    machine.args(["--serial", "stdio", "--options", options]).arg("--events").arg(&path);
+    machine.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut running = Background(cmd::spawn(&mut machine)?);
+    let mut input = running.0.stdin.take().context("its input is a pipe")?;
+    let mut output = running.0.stdout.take().context("its output is a pipe")?;
+    let mut console = String::new();
+    for typed in [line, ""] {
+        let prompts = console.matches(PROMPT).count();
+        let mut byte = [0];
+        while console.matches(PROMPT).count() == prompts && output.read(&mut byte)? == 1 {
+            console.push(char::from(byte[0]));
+        }
+        // It may have ended.
+        let _ = input.write_all(typed.as_bytes()).and_then(|()| input.flush());
+    }
+    // Without an input that can come it ends where all CPUs wait.
+    drop(input);
+    output.read_to_string(&mut console)?;
+    running.0.wait()?;
+    let text = std::fs::read_to_string(&path).context("the machine wrote no events")?;
+    let events = text.lines().map(serde_json::from_str).collect::<Result<_, _>>().context("an event is no JSON")?;
+    Ok((console, events))
+}
