@@ -68,8 +68,12 @@ pub(crate) fn names(model: &mut Model) {
     if !model.connection.offers.reads_memory() {
         return;
     }
-    let paging = model.cpus.get(CpuId(0)).is_some_and(|cpu| cpu.page_table_root().is_some());
-    if !paging {
+    let Some(boot_cpu) = model.cpus.get(CpuId(0)) else { return };
+    if boot_cpu.page_table_root().is_none() {
+        let linear_pc = boot_cpu.linear_pc();
+        if model.symbols.place_blob_by_code(linear_pc) {
+            model.names_changed();
+        }
         return;
     }
     let read = |linear: LinearAddr| Request::Memory { from: Place::Linear { cpu: CpuId(0), linear }, len: 8 };

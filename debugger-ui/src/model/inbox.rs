@@ -234,8 +234,7 @@ impl Model {
             (Purpose::Watch, Answer::Stopped(stopped)) => self.watched(*stopped),
             (Purpose::BlobBase(blob), Answer::Memory { bytes, .. }) => {
                 let base = follow_up::variable(&bytes);
-                if let Some(known) = self.symbols.blob_bases.get_mut(blob).filter(|known| **known != base) {
-                    *known = base;
+                if self.symbols.place_blob(blob, base) {
                     self.names_changed();
                 }
             }
@@ -314,7 +313,7 @@ impl Model {
     }
 
     /// A blob or a root has got its place, or lost it again by going back.
-    fn names_changed(&mut self) {
+    pub(super) fn names_changed(&mut self) {
         if self.memory.shown && self.memory.follow {
             self.memory.resolve(&self.symbols, &self.cpus);
             follow_up::memory(self);

@@ -16,6 +16,8 @@ pub struct Symbols {
     pub blob_bases: Vec<Option<u64>>,
     /// Address of each root of the profile, once the guest has made it.
     pub roots: Vec<Option<PhysAddr>>,
+    /// Where each blob was last, also after going back to before it was placed.
+    last_bases: Vec<Option<u64>>,
 }
 
 /// What stands at an address.
@@ -41,7 +43,36 @@ impl Symbols {
     /// Takes a profile in; what the guest's variables hold is not known yet.
     pub fn set_profile(&mut self, profile: Option<Profile>) {
         let (blobs, roots) = profile.as_ref().map_or((0, 0), |profile| (profile.blobs.len(), profile.roots.len()));
-        *self = Self { profile: profile.map(Arc::new), blob_bases: vec![None; blobs], roots: vec![None; roots] };
+        *self = Self {
+            profile: profile.map(Arc::new),
+            blob_bases: vec![None; blobs],
+            roots: vec![None; roots],
+            last_bases: vec![None; blobs],
+        };
+    }
+
+    /// Takes in what the guest's variable says about a blob's place. True: that is new.
+    pub fn place_blob(&mut self, blob: usize, base: Option<u64>) -> bool {
+        let Some(known) = self.blob_bases.get_mut(blob).filter(|known| **known != base) else { return false };
+        *known = base;
+        if base.is_some() {
+            self.last_bases[blob] = base;
+        }
+        true
+    }
+
+    /// The boot processor does not page, so that the guest's variables cannot be read. Where it executes in the place that a
+    /// blob had last (on its way back to real mode, say) the blob is there. True: that is new.
+    pub fn place_blob_by_code(&mut self, linear_pc: LinearAddr) -> bool {
+        let Some(profile) = self.profile.clone() else { return false };
+        let mut placed = false;
+        for (at, blob) in profile.blobs.iter().enumerate() {
+            let inside = |base: &u64| linear_pc.0.wrapping_sub(*base) < blob.size;
+            if let Some(base) = self.last_bases[at].filter(inside) {
+                placed |= self.place_blob(at, Some(base));
+            }
+        }
+        placed
     }
 
     /// The linear address of the variable that holds the base of a blob.
@@ -274,6 +305,19 @@ pub(crate) mod tests {
         assert!(symbols.is_padding(LinearAddr(0x9b001)) && !symbols.is_padding(LinearAddr(0x9b080)));
         assert_eq!(symbols.address_of("startup_32"), Some(LinearAddr(0x9b080)));
         assert_eq!(symbols.labels_at(LinearAddr(0x9b080))[0].bits, 32);
+    }
+
+    /// Goal: code that runs where a blob was last has its names also while no variable can be read; method: placed, gone back
+    /// to before that, then code inside and outside.
+    #[test]
+    fn a_blob_is_known_by_the_code_that_runs_in_it() {
+        let mut symbols = sample();
+        assert!(!symbols.place_blob_by_code(LinearAddr(0x9b000)), "nothing is known of it");
+        assert!(symbols.place_blob(0, Some(0x9a000)) && !symbols.place_blob(0, Some(0x9a000)));
+        assert!(symbols.place_blob(0, None));
+        assert!(!symbols.place_blob_by_code(LinearAddr(0xf_fff0)));
+        assert!(symbols.place_blob_by_code(LinearAddr(0x9b000)));
+        assert_eq!(symbols.blob_bases, [Some(0x9a000)]);
     }
 
     /// Goal: roots have names both ways; method: one made, one not.
