@@ -70,13 +70,6 @@ pub fn trampoline_state(mistakes: Mistakes) -> (u64, u32) {
     (efer, cr4 as u32)
 }
 
-/// Waits for interrupts for ever: what a CPU does when it has nothing to do. No periodic tick wakes it.
-pub fn idle() -> ! {
-    loop {
-        interrupts::enable_and_hlt();
-    }
-}
-
 /// Stops this CPU for good.
 pub fn stop() -> ! {
     loop {

@@ -26,7 +26,8 @@ pub struct PerCpu {
     pub number: CpuNumber,
     /// Local APIC ID.
     pub apic_id: u32,
-    gdt: [u64; gdt::SLOTS],
+    /// Read and, for the TSS, written by the processor.
+    gdt: [AtomicU64; gdt::SLOTS],
     tss: TaskStateSegment,
     /// Interrupts and NMIs taken from other CPUs, counted.
     pub ipis: AtomicU64,
@@ -34,6 +35,18 @@ pub struct PerCpu {
     pub nmis: AtomicU64,
     /// Who sent the IPI that is on its way, as CPU number + 1; 0 if nobody did.
     pub ipi_sender: AtomicU32,
+    /// It is to go offline as soon as it has nothing to do.
+    pub leaving: AtomicBool,
+}
+
+impl PerCpu {
+    /// Makes the block ready for a start of its CPU, which does not run: LTR refuses a TSS that is busy, and that of a CPU
+    /// that ran before is.
+    pub fn prepare_start(&self) {
+        const BUSY: u64 = 1 << 41;
+        self.leaving.store(false, Ordering::Release);
+        self.gdt[gdt::TSS_SELECTOR as usize / 8].fetch_and(!BUSY, Ordering::AcqRel);
+    }
 }
 
 /// Offsets that the assembly uses.
@@ -72,8 +85,8 @@ pub fn create(number: CpuNumber, apic_id: u32) -> &'static PerCpu {
     gdtr[2..].copy_from_slice(&gdt_linear.to_le_bytes());
 
     // SAFETY: 1. the frames were just allocated, page-aligned and large enough; 2. they are never given back, so the
-    // reference may live for ever; 3. it is shared from now on, and only atomics change through it. (LTR sets the busy
-    // bit in `gdt`, a field that Rust code never reads.)
+    // reference may live for ever; 3. it is shared from now on, and only atomics change through it; LTR's busy bit is
+    // in one.
     let per_cpu = unsafe {
         block.write(PerCpu {
             this: block as u64,
@@ -81,9 +94,10 @@ pub fn create(number: CpuNumber, apic_id: u32) -> &'static PerCpu {
             gdtr,
             number,
             apic_id,
-            gdt: gdt::table(tss_linear, size_of::<TaskStateSegment>() as u64),
+            gdt: gdt::table(tss_linear, size_of::<TaskStateSegment>() as u64).map(AtomicU64::new),
             tss,
             ipis: AtomicU64::new(0),
+            leaving: AtomicBool::new(false),
             nmis: AtomicU64::new(0),
             ipi_sender: AtomicU32::new(0),
         });

@@ -18,6 +18,8 @@ pub(super) enum Command<'a> {
     Translate(&'a str, u64),
     /// An interrupt for a processor.
     Ipi(u32, Ipi),
+    /// A processor goes offline (false) or comes back (true).
+    Cpu(u32, bool),
     /// Physical memory.
     Mem,
     /// A new start.
@@ -25,12 +27,13 @@ pub(super) enum Command<'a> {
 }
 
 /// Names, arguments and what each does, for `help`.
-pub(super) const HELP: [(&str, &str); 7] = [
+pub(super) const HELP: [(&str, &str); 8] = [
     ("help", "this list"),
     ("cpus", "the processors, their APIC IDs, and how far each is"),
     ("pgd NAME", "what the page tables below a root map"),
     ("translate NAME ADDRESS", "the walk of a linear address (hex) through a root's tables"),
     ("ipi CPU [VECTOR|nmi|init]", "sends a CPU an interrupt and waits for its answer; VECTOR in hex"),
+    ("cpu CPU on|off", "has a CPU go offline, or starts it again by INIT and SIPI"),
     ("mem", "the memory map, and how much the kernel has taken"),
     ("restart real|acpi|kbd|cf9|triple", "restarts the machine; real goes back through trampoline_pgd to real mode"),
 ];
@@ -75,6 +78,7 @@ pub(super) fn parse(line: &str) -> Result<Option<Command<'_>>, Misunderstood<'_>
         "pgd" => Command::Pgd(root(words.next())?),
         "translate" => Command::Translate(root(words.next())?, address(words.next())?),
         "ipi" => Command::Ipi(cpu(words.next())?, kind(words.next())?),
+        "cpu" => Command::Cpu(cpu(words.next())?, on(words.next())?),
         "mem" => Command::Mem,
         "restart" => Command::Restart(method(words.next())?),
         _ => return Err(Misunderstood::Unknown(name)),
@@ -88,6 +92,14 @@ pub(super) fn parse(line: &str) -> Result<Option<Command<'_>>, Misunderstood<'_>
 fn root(word: Option<&str>) -> Result<&str, Misunderstood<'_>> {
     let word = word.ok_or(Misunderstood::Missing("the name of a root"))?;
     if roots::NAMES.contains(&word) { Ok(word) } else { Err(Misunderstood::NoSuchRoot(word)) }
+}
+
+fn on(word: Option<&str>) -> Result<bool, Misunderstood<'_>> {
+    match word.ok_or(Misunderstood::Missing("`on` or `off`"))? {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        word => Err(Misunderstood::NotA(word, "`on` or `off`")),
+    }
 }
 
 fn method(word: Option<&str>) -> Result<Method, Misunderstood<'_>> {
@@ -153,6 +165,8 @@ mod tests {
         assert_eq!(parse("ipi 1 f2h"), Ok(Some(Command::Ipi(1, Ipi::Fixed(0xf2)))));
         assert_eq!(parse("ipi 1 nmi"), Ok(Some(Command::Ipi(1, Ipi::Nmi))));
         assert_eq!(parse("ipi 1 init"), Ok(Some(Command::Ipi(1, Ipi::Init))));
+        assert_eq!(parse("cpu 1 off"), Ok(Some(Command::Cpu(1, false))));
+        assert_eq!(parse("cpu 254 on"), Ok(Some(Command::Cpu(254, true))));
         assert_eq!(parse("mem"), Ok(Some(Command::Mem)));
         for (word, method) in Method::ALL {
             let line = std::format!("restart {word}");
@@ -177,6 +191,8 @@ mod tests {
         check("ipi one", "`one` is not the number");
         check("ipi 1 123", "`123` is not a vector");
         check("ipi 1 0x", "`0x` is not a vector");
+        check("cpu 1", "`on` or `off` is missing");
+        check("cpu 1 maybe", "`maybe` is not `on` or `off`");
         check("restart", "the way to restart is missing");
         check("restart efi", "`efi` is not a way");
         check("mem now", "`now` is one word too many");

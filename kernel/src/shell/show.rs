@@ -8,7 +8,7 @@ use crate::mm::page_table::{Missing, PageSize, Range, Rights, for_each_range, le
 use crate::mm::roots;
 use crate::println;
 use crate::restart;
-use crate::smp::{cpus, ipi};
+use crate::smp::{bringup, cpus, ipi};
 use core::fmt;
 
 /// Answers a line.
@@ -22,13 +22,23 @@ pub(super) fn answer(line: &str) {
 
 fn obey(command: Command<'_>) {
     match command {
-        Command::Help => HELP.iter().for_each(|(usage, what)| println!("  {usage:<27}{what}")),
+        Command::Help => HELP.iter().for_each(|(usage, what)| println!("  {usage:<34}{what}")),
         Command::Cpus => show_cpus(),
         Command::Pgd(name) => show_ranges(name),
         Command::Translate(name, linear) => show_walk(name, linear),
         Command::Ipi(cpu, kind) => send_ipi(cpu, kind),
+        Command::Cpu(cpu, on) => switch_cpu(cpu, on),
         Command::Mem => show_memory(),
         Command::Restart(method) => println!("restart: {}", restart::restart(method)),
+    }
+}
+
+fn switch_cpu(cpu: u32, on: bool) {
+    let result = if on { bringup::cpu_up(cpu) } else { bringup::cpu_down(cpu) };
+    match result {
+        Ok(()) if on => {}
+        Ok(()) => println!("CPU {cpu} is offline: interrupts off, halted; `cpu {cpu} on` starts it again"),
+        Err(error) => println!("{error}"),
     }
 }
 
@@ -94,7 +104,7 @@ fn show_walk(name: &str, linear: u64) {
 fn send_ipi(cpu: u32, kind: ipi::Ipi) {
     match ipi::send(cpu, kind) {
         Ok(ipi::Outcome::Answered(us)) => println!("CPU {cpu} answered after {us} us"),
-        Ok(ipi::Outcome::Sent) => println!("INIT sent: CPU {cpu} waits for a SIPI, and nobody will send it one"),
+        Ok(ipi::Outcome::Sent) => println!("INIT sent: CPU {cpu} waits for a SIPI; `cpu {cpu} on` sends it one"),
         Err(error) => println!("{error}"),
     }
 }

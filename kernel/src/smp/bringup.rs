@@ -9,10 +9,12 @@
 use super::cpus::{self, CALLIN, CALLOUT, INITIALIZED, ONLINE};
 use super::realmode::RealMode;
 use crate::arch::lapic::{self, Destination, Message};
-use crate::arch::percpu::PerCpu;
+use crate::arch::percpu::{CpuNumber, PerCpu};
 use crate::arch::{cpuid, percpu};
 use crate::options::{Bringup, Options};
 use crate::{println, time};
+use core::sync::atomic::Ordering;
+use spin::Once;
 
 /// Pauses around INIT and SIPI, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +87,7 @@ pub fn smp_init(real_mode: &RealMode, options: &Options) {
         delays: delays.with_sipi(options.sipi_udelay),
     };
     let timeout_us = u64::from(options.cpu_timeout_ms) * 1000;
+    STARTED_WITH.call_once(|| (send, timeout_us));
     let (_, possible) = cpus::count();
     let others = || (1..possible as u32).filter_map(percpu::of);
     match options.bringup {
@@ -116,6 +119,87 @@ pub fn smp_init(real_mode: &RealMode, options: &Options) {
     let (online, possible) = cpus::count();
     println!("smp: {online} of {possible} CPUs online");
 }
+
+/// How [`smp_init`] started CPUs, for those that come back.
+static STARTED_WITH: Once<(Send, u64)> = Once::new();
+
+/// Why a CPU did not go offline or come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HotplugError {
+    /// There is no CPU of that number.
+    NoSuchCpu(CpuNumber),
+    /// CPU 0 runs the shell.
+    BootCpu,
+    /// It is so already, or cannot be asked.
+    State(cpus::State),
+    /// It was asked, and did not go.
+    NoAnswer,
+    /// There is no place for the real-mode blob, so nobody can be started.
+    NoTrampoline,
+}
+
+impl core::fmt::Display for HotplugError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::NoSuchCpu(cpu) => write!(f, "there is no CPU {cpu}"),
+            Self::BootCpu => write!(f, "CPU 0 runs the shell: it stays online"),
+            Self::State(state) => write!(f, "that CPU is: {}", state.word()),
+            Self::NoAnswer => write!(f, "it was asked to go offline, but did not answer"),
+            Self::NoTrampoline => write!(f, "there was no place below 1 MiB for the code that a CPU starts with"),
+        }
+    }
+}
+
+impl core::error::Error for HotplugError {}
+
+fn other(number: CpuNumber) -> Result<&'static PerCpu, HotplugError> {
+    if number == 0 {
+        return Err(HotplugError::BootCpu);
+    }
+    percpu::of(number).ok_or(HotplugError::NoSuchCpu(number))
+}
+
+/// Has a CPU go offline: it takes no work and no interrupts any more, and stands in HLT.
+///
+/// # Errors
+/// [`HotplugError`]
+pub fn cpu_down(number: CpuNumber) -> Result<(), HotplugError> {
+    const ANSWER_US: u64 = 10_000;
+    let cpu = other(number)?;
+    if cpus::state(number) != cpus::State::Online {
+        return Err(HotplugError::State(cpus::state(number)));
+    }
+    cpu.leaving.store(true, Ordering::Release);
+    cpu.ipi_sender.store(percpu::current().number + 1, Ordering::Release);
+    lapic::send(cpu.apic_id, Message::Fixed(super::ipi::DEFAULT_VECTOR));
+    if time::wait_for(ANSWER_US, || !ONLINE.contains(number)) { Ok(()) } else { Err(HotplugError::NoAnswer) }
+}
+
+/// Starts a CPU that went offline, was reset or did not come; reports as [`smp_init`] does.
+///
+/// # Errors
+/// [`HotplugError`]
+pub fn cpu_up(number: CpuNumber) -> Result<(), HotplugError> {
+    let cpu = other(number)?;
+    if cpus::state(number) == cpus::State::Online {
+        return Err(HotplugError::State(cpus::State::Online));
+    }
+    let &(send, timeout_us) = STARTED_WITH.get().ok_or(HotplugError::NoTrampoline)?;
+    // If it still runs somewhere, the INIT ends that; only then its block may be touched.
+    lapic::send(cpu.apic_id, Message::Init);
+    time::wait_for(SEND_TIMEOUT_US, lapic::is_idle);
+    time::udelay(INIT_SETTLE_US);
+    cpus::forget(number);
+    cpu.prepare_start();
+    let start = time::tsc();
+    let result =
+        wakeup_secondary_cpu_via_init(Destination::Apic(cpu.apic_id), send).and_then(|()| let_on(cpu, timeout_us));
+    report(cpu, send, start, result);
+    Ok(())
+}
+
+/// How long a CPU may take to obey an INIT.
+const INIT_SETTLE_US: u64 = 100;
 
 /// What a CPU is sent.
 #[derive(Clone, Copy, Debug)]

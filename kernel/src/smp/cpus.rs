@@ -51,6 +51,16 @@ pub static ONLINE: CpuMask = CpuMask::new();
 /// Set by the boot CPU: it sent INIT to this CPU after it was online.
 pub static RESET: CpuMask = CpuMask::new();
 
+/// Set by a CPU that went offline: it stands in HLT, with interrupts off.
+pub static OFFLINE: CpuMask = CpuMask::new();
+
+/// Forgets how far a CPU was: it is started anew.
+pub fn forget(cpu: CpuNumber) {
+    for mask in [&INITIALIZED, &CALLOUT, &CALLIN, &ONLINE, &RESET, &OFFLINE] {
+        mask.clear(cpu);
+    }
+}
+
 /// How many CPUs there are, numbered from 0; read by [`list`].
 static POSSIBLE: AtomicUsize = AtomicUsize::new(0);
 
@@ -72,6 +82,8 @@ pub enum State {
     Online,
     /// It was online, until INIT was sent to it.
     Reset,
+    /// It was online, until it was asked to go.
+    Offline,
 }
 
 impl State {
@@ -83,6 +95,7 @@ impl State {
             Self::Starting => "starting",
             Self::Online => "online",
             Self::Reset => "reset by INIT",
+            Self::Offline => "offline, halted",
         }
     }
 }
@@ -106,6 +119,8 @@ pub fn state(cpu: CpuNumber) -> State {
         State::Online
     } else if RESET.contains(cpu) {
         State::Reset
+    } else if OFFLINE.contains(cpu) {
+        State::Offline
     } else if CALLOUT.contains(cpu) {
         State::Starting
     } else if INITIALIZED.contains(cpu) {

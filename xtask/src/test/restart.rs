@@ -1,4 +1,5 @@
-//! The shell's `restart METHOD` on the embedded machine: it boots again, and `real` passes every mode on its way down.
+//! The shell's `restart METHOD` on the embedded machine: it boots again, and `real` passes every mode on its way down; and
+//! its `cpu N off|on`: a CPU goes and comes back.
 
 use super::Report;
 use crate::cmd::{self, Background};
@@ -29,6 +30,8 @@ pub fn run(report: &mut Report) -> Result<()> {
     for (method, by) in METHODS {
         report.case(&format!("restart {method}"), restarts(method, by, &blob, &folder));
     }
+    report.case("a CPU goes offline and comes back", goes_and_comes_back("cpu 1 off", "offline, halted", &folder));
+    report.case("a CPU that was reset comes back", goes_and_comes_back("ipi 1 init", "reset by INIT", &folder));
     Ok(())
 }
 
@@ -46,6 +49,20 @@ fn restarts(method: &str, by: Option<&str>, blob: &Linked, folder: &Path) -> Res
     let online = console.matches("2 of 2 CPUs online").count();
     ensure!(boots == 2 && online == 2, "it booted {boots} times; the console:\n{console}");
     if method == "real" { descent(&events, reset, blob) } else { Ok(()) }
+}
+
+/// CPU 1 is sent away and started again: the kernel's list tells of both, and it is woken a second time.
+fn goes_and_comes_back(away: &str, state: &str, folder: &Path) -> Result<()> {
+    let (console, events) = type_to("", &format!("{away}\rcpus\rcpu 1 on\rcpus\r"), folder)?;
+    let told = console.matches(state).count();
+    ensure!(told == 1, "`{state}` is told {told} times; the console:\n{console}");
+    let came = console.matches("online after").count();
+    ensure!(came == 2 && console.contains("2 of 2 online"), "it came {came} times; the console:\n{console}");
+    let from_real = |event: &&Value| event["cpu"] == 1 && event["kind"] == "mode" && event["to"] == "protected16";
+    ensure!(events.iter().filter(from_real).count() == 2, "CPU 1 did not go the whole way twice");
+    let fault = events.iter().find(|event| event["kind"] == "fault");
+    ensure!(fault.is_none(), "a fault: {}", fault.unwrap_or(&Value::Null));
+    Ok(())
 }
 
 /// CPU 0 loads CR3 with `trampoline_pgd` and passes every mode in order before the reset.
