@@ -5,6 +5,9 @@ set confirm off
 set pagination off
 set disassembly-flavor intel
 set print symbol on
+# gdb tells a server which thread is selected only when it reads something of it, and this cache may spare it that: after
+# `thread apply` a reverse-stepi would be another thread's.
+set code-cache off
 
 # The machine is a 64-bit x86 in every mode: gdb would decode real-mode code as 64-bit code. Below, from gdb 13 on, the
 # machine decodes for it where the selected CPU is in another mode (`monitor code` does that with any gdb).
