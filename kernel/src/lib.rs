@@ -4,7 +4,7 @@
 //! `secondary_startup_64`, the callout/callin handshake). What can be pure is pure and tested on the host: page tables
 //! over [`mm::page_table::TableMemory`], the frame allocator, the MADT, the options. What touches the processor is in
 //! [`arch`]. `unsafe` is allowed there and in the files that share memory with the loader, with assembly or with page
-//! tables; each says so at its top. The boot order is `kernel_main` in `main.rs`; the assembly is in `asm/`.
+//! tables; each says so at its top. The boot order is `start_kernel` in `main.rs`; the assembly is in `asm/`.
 #![no_std]
 #![deny(unsafe_code)]
 

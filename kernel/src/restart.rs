@@ -1,12 +1,12 @@
 //! Restarting the machine, by each way that a PC has (Linux: arch/x86/kernel/reboot.c). The shell's `restart`.
 #![allow(unsafe_code)]
 
-use crate::arch::lapic::{self, Destination, Message};
+use crate::arch::lapic::Destination;
 use crate::arch::{cpu, port};
 use crate::memlayout::phys_to_virt;
 use crate::mistake::Mistake;
 use crate::mm::roots;
-use crate::smp::{acpi_tables::ResetRegister, cpus, realmode};
+use crate::smp::{acpi_tables::ResetRegister, cpus, ipi, realmode};
 use crate::{println, time};
 use spin::Once;
 use x86_64::{PhysAddr, registers::control::Cr4Flags};
@@ -47,31 +47,36 @@ pub fn remember(register: ResetRegister) {
 
 /// Stops the other CPUs and restarts; returns where that did not work, with a sentence about it.
 pub fn restart(method: Method) -> &'static str {
-    let acpi = match (method, RESET_REGISTER.get()) {
-        (Method::Acpi, None | Some(ResetRegister::None)) => return "the FADT names no reset register",
-        (Method::Acpi, Some(ResetRegister::Elsewhere)) => return "the FADT's reset register is not a port",
-        (Method::Acpi, Some(ResetRegister::Port { port, value })) => Some((*port, *value)),
-        _ => None,
-    };
-    let real = realmode::placed();
-    if method == Method::Real && real.is_none() {
-        return "the real-mode blob has no place below 1 MiB";
-    }
-    stop_other_cpus();
     match method {
-        Method::Real => machine_real_restart(&real.expect("it was looked for")),
+        Method::Real => {
+            let Some(real_mode) = realmode::placed() else { return "the real-mode blob has no place below 1 MiB" };
+            stop_other_cpus();
+            machine_real_restart(&real_mode)
+        }
         Method::Acpi => {
-            let (number, value) = acpi.expect("it was looked for");
+            let (number, value) = match RESET_REGISTER.get() {
+                Some(&ResetRegister::Port { port, value }) => (port, value),
+                Some(ResetRegister::Elsewhere) => return "the FADT's reset register is not a port",
+                Some(ResetRegister::None) | None => return "the FADT names no reset register",
+            };
+            stop_other_cpus();
             port::write(number, value);
         }
-        Method::Kbd => keyboard_controller(),
+        Method::Kbd => {
+            stop_other_cpus();
+            keyboard_controller();
+        }
         Method::Cf9 => {
+            stop_other_cpus();
             // Full reset: first what kind, then the edge of bit 2.
             port::write(0xcf9, 0x02);
             time::udelay(50);
             port::write(0xcf9, 0x06);
         }
-        Method::Triple => cpu::triple_fault(),
+        Method::Triple => {
+            stop_other_cpus();
+            cpu::triple_fault()
+        }
     }
     time::udelay(100_000);
     "the machine did not restart that way; the other CPUs are stopped, try another one"
@@ -80,11 +85,9 @@ pub fn restart(method: Method) -> &'static str {
 /// INIT for all others: they wait for a SIPI that nobody sends. Linux has them stop themselves, by an interrupt.
 fn stop_other_cpus() {
     for cpu in cpus::list().filter(|cpu| cpu.number != 0 && cpu.state == cpus::State::Online) {
-        cpus::ONLINE.clear(cpu.number);
-        cpus::RESET.set(cpu.number);
+        cpus::set_reset(cpu.number);
     }
-    lapic::send_to(Destination::AllOthers, Message::Init);
-    time::wait_for(1000, lapic::is_idle);
+    ipi::send_init(Destination::AllOthers);
     println!("restart: the other CPUs are stopped");
 }
 
@@ -121,9 +124,8 @@ fn machine_real_restart(real_mode: &realmode::RealMode) -> ! {
     println!("restart: CR3 = trampoline_pgd, then compatibility mode, real mode, F000:FFF0");
     let mistake = real_mode.mistakes.has(Mistake::RestartPcide);
     let cr4_mask = if mistake { u64::MAX } else { !Cr4Flags::PCID.bits() };
-    let far_pointer = phys_to_virt(real_mode.base + real_mode.restart_pointer);
     // SAFETY: the pointer leads to machine_real_restart_asm, which slot 0 of trampoline_pgd maps executable; the kernel's
     // half of that table is init_top_pgt's, so that this code and the pointer stay mapped, unless a mistake is on that leaves
     // it out to show what comes of it. Nothing returns.
-    unsafe { leave_64_bit_mode(far_pointer.as_u64(), root.as_u64(), cr4_mask) }
+    unsafe { leave_64_bit_mode(real_mode.restart_pointer().as_u64(), root.as_u64(), cr4_mask) }
 }

@@ -4,6 +4,7 @@ pub mod acpi_tables;
 pub mod ap_start;
 pub mod bringup;
 pub mod cpus;
+pub mod hotplug;
 pub mod ipi;
 pub mod irq;
 pub mod madt;

@@ -8,7 +8,7 @@ use crate::mm::page_table::{Missing, PageSize, Range, Rights, for_each_range, le
 use crate::mm::roots;
 use crate::println;
 use crate::restart;
-use crate::smp::{bringup, cpus, ipi};
+use crate::smp::{cpus, hotplug, ipi};
 use core::fmt;
 
 /// Answers a line.
@@ -34,7 +34,7 @@ fn obey(command: Command<'_>) {
 }
 
 fn switch_cpu(cpu: u32, on: bool) {
-    let result = if on { bringup::cpu_up(cpu) } else { bringup::cpu_down(cpu) };
+    let result = if on { hotplug::cpu_up(cpu) } else { hotplug::cpu_down(cpu) };
     match result {
         Ok(()) if on => {}
         Ok(()) => println!("CPU {cpu} is offline: interrupts off, halted; `cpu {cpu} on` starts it again"),

@@ -9,11 +9,10 @@
 use super::cpus::{self, CALLIN, CALLOUT, INITIALIZED, ONLINE};
 use super::realmode::RealMode;
 use crate::arch::lapic::{self, Destination, Message};
-use crate::arch::percpu::{CpuNumber, PerCpu};
+use crate::arch::percpu::PerCpu;
 use crate::arch::{cpuid, percpu};
 use crate::options::{Bringup, Options};
 use crate::{println, time};
-use core::sync::atomic::Ordering;
 use spin::Once;
 
 /// Pauses around INIT and SIPI, in microseconds.
@@ -91,14 +90,7 @@ pub fn smp_init(real_mode: &RealMode, options: &Options) {
     let (_, possible) = cpus::count();
     let others = || (1..possible as u32).filter_map(percpu::of);
     match options.bringup {
-        Bringup::Serial => {
-            for cpu in others() {
-                let start = time::tsc();
-                let result = wakeup_secondary_cpu_via_init(Destination::Apic(cpu.apic_id), send)
-                    .and_then(|()| let_on(cpu, timeout_us));
-                report(cpu, send, start, result);
-            }
-        }
+        Bringup::Serial => others().for_each(|cpu| start_one(cpu, send, timeout_us)),
         Bringup::Parallel | Bringup::ParallelNolock => {
             let whom = if options.sipi_broadcast { "all others at once" } else { "every CPU first" };
             println!("smp: parallel bring-up: {send} to {whom}");
@@ -120,90 +112,25 @@ pub fn smp_init(real_mode: &RealMode, options: &Options) {
     println!("smp: {online} of {possible} CPUs online");
 }
 
-/// How [`smp_init`] started CPUs, for those that come back.
+/// What [`started_with`] tells.
 static STARTED_WITH: Once<(Send, u64)> = Once::new();
 
-/// Why a CPU did not go offline or come back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HotplugError {
-    /// There is no CPU of that number.
-    NoSuchCpu(CpuNumber),
-    /// CPU 0 runs the shell.
-    BootCpu,
-    /// It is so already, or cannot be asked.
-    State(cpus::State),
-    /// It was asked, and did not go.
-    NoAnswer,
-    /// There is no place for the real-mode blob, so nobody can be started.
-    NoTrampoline,
+/// How [`smp_init`] started CPUs, for [`start_one`]. None: it could start nobody.
+pub(super) fn started_with() -> Option<(Send, u64)> {
+    STARTED_WITH.get().copied()
 }
 
-impl core::fmt::Display for HotplugError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::NoSuchCpu(cpu) => write!(f, "there is no CPU {cpu}"),
-            Self::BootCpu => write!(f, "CPU 0 runs the shell: it stays online"),
-            Self::State(state) => write!(f, "that CPU is: {}", state.word()),
-            Self::NoAnswer => write!(f, "it was asked to go offline, but did not answer"),
-            Self::NoTrampoline => write!(f, "there was no place below 1 MiB for the code that a CPU starts with"),
-        }
-    }
-}
-
-impl core::error::Error for HotplugError {}
-
-fn other(number: CpuNumber) -> Result<&'static PerCpu, HotplugError> {
-    if number == 0 {
-        return Err(HotplugError::BootCpu);
-    }
-    percpu::of(number).ok_or(HotplugError::NoSuchCpu(number))
-}
-
-/// Has a CPU go offline: it takes no work and no interrupts any more, and stands in HLT.
-///
-/// # Errors
-/// [`HotplugError`]
-pub fn cpu_down(number: CpuNumber) -> Result<(), HotplugError> {
-    const ANSWER_US: u64 = 10_000;
-    let cpu = other(number)?;
-    if cpus::state(number) != cpus::State::Online {
-        return Err(HotplugError::State(cpus::state(number)));
-    }
-    cpu.leaving.store(true, Ordering::Release);
-    cpu.ipi_sender.store(percpu::current().number + 1, Ordering::Release);
-    lapic::send(cpu.apic_id, Message::Fixed(super::ipi::DEFAULT_VECTOR));
-    if time::wait_for(ANSWER_US, || !ONLINE.contains(number)) { Ok(()) } else { Err(HotplugError::NoAnswer) }
-}
-
-/// Starts a CPU that went offline, was reset or did not come; reports as [`smp_init`] does.
-///
-/// # Errors
-/// [`HotplugError`]
-pub fn cpu_up(number: CpuNumber) -> Result<(), HotplugError> {
-    let cpu = other(number)?;
-    if cpus::state(number) == cpus::State::Online {
-        return Err(HotplugError::State(cpus::State::Online));
-    }
-    let &(send, timeout_us) = STARTED_WITH.get().ok_or(HotplugError::NoTrampoline)?;
-    // If it still runs somewhere, the INIT ends that; only then its block may be touched.
-    lapic::send(cpu.apic_id, Message::Init);
-    time::wait_for(SEND_TIMEOUT_US, lapic::is_idle);
-    time::udelay(INIT_SETTLE_US);
-    cpus::forget(number);
-    cpu.prepare_start();
+/// Starts one CPU, from INIT until it is online or was waited for long enough (microseconds for each step), and reports.
+pub(super) fn start_one(cpu: &PerCpu, send: Send, timeout_us: u64) {
     let start = time::tsc();
     let result =
         wakeup_secondary_cpu_via_init(Destination::Apic(cpu.apic_id), send).and_then(|()| let_on(cpu, timeout_us));
     report(cpu, send, start, result);
-    Ok(())
 }
-
-/// How long a CPU may take to obey an INIT.
-const INIT_SETTLE_US: u64 = 100;
 
 /// What a CPU is sent.
 #[derive(Clone, Copy, Debug)]
-struct Send {
+pub(super) struct Send {
     vector: u8,
     sipis: u8,
     delays: Delays,
@@ -216,7 +143,8 @@ impl core::fmt::Display for Send {
     }
 }
 
-/// Sends INIT and one or two SIPIs, to one CPU or to all others at once (SDM volume 3A, "MP Initialization Example"). The second goes out even if the AP runs already: it is then ignored.
+/// Sends INIT and one or two SIPIs, to one CPU or to all others at once (SDM volume 3A, "MP Initialization Example"). The
+/// second SIPI goes out even if the AP runs already: it is then ignored.
 fn wakeup_secondary_cpu_via_init(to: Destination, send: Send) -> Result<(), Failure> {
     let Send { vector, sipis, delays } = send;
     lapic::clear_errors();
@@ -276,5 +204,7 @@ mod tests {
         assert_eq!(Delays::new(None, b"SomebodyElse", 6), long(10_000));
         assert_eq!(Delays::new(Some(500), b"GenuineIntel", 6), long(500));
         assert_eq!(Delays::new(Some(0), b"GenuineIntel", 5), short);
+        assert_eq!(long(500).with_sipi(None), long(500));
+        assert_eq!(long(500).with_sipi(Some(7)), Delays { init: 500, sipi_accept: 7, between_sipis: 7 });
     }
 }

@@ -54,6 +54,12 @@ pub static RESET: CpuMask = CpuMask::new();
 /// Set by a CPU that went offline: it stands in HLT, with interrupts off.
 pub static OFFLINE: CpuMask = CpuMask::new();
 
+/// INIT is sent to a CPU that may be online.
+pub fn set_reset(cpu: CpuNumber) {
+    ONLINE.clear(cpu);
+    RESET.set(cpu);
+}
+
 /// Forgets how far a CPU was: it is started anew.
 pub fn forget(cpu: CpuNumber) {
     for mask in [&INITIALIZED, &CALLOUT, &CALLIN, &ONLINE, &RESET, &OFFLINE] {

@@ -1,7 +1,7 @@
 //! Interrupts between processors: fixed vectors, NMI and INIT, and the answer of the one that takes them.
 
 use super::cpus;
-use crate::arch::lapic::{self, Message};
+use crate::arch::lapic::{self, Destination, Message};
 use crate::arch::percpu::{self, CpuNumber};
 use crate::{println, time};
 use core::sync::atomic::Ordering;
@@ -80,11 +80,8 @@ pub fn send(to: CpuNumber, ipi: Ipi) -> Result<Outcome, IpiError> {
         Ipi::Nmi => Message::Nmi,
         Ipi::Init if to == me => return Err(IpiError::Myself),
         Ipi::Init => {
-            cpus::ONLINE.clear(to);
-            cpus::RESET.set(to);
-            lapic::send(target.apic_id, Message::Init);
-            time::wait_for(ANSWER_US, lapic::is_idle);
-            lapic::send(target.apic_id, Message::InitDeassert);
+            cpus::set_reset(to);
+            send_init(Destination::Apic(target.apic_id));
             return Ok(Outcome::Sent);
         }
     };
@@ -97,6 +94,14 @@ pub fn send(to: CpuNumber, ipi: Ipi) -> Result<Outcome, IpiError> {
     } else {
         Err(IpiError::NoAnswer(to, cpus::state(to)))
     }
+}
+
+/// INIT, and the end of it: whoever gets it waits for a SIPI.
+pub(crate) fn send_init(to: Destination) {
+    lapic::send_to(to, Message::Init);
+    time::wait_for(ANSWER_US, lapic::is_idle);
+    lapic::send_to(to, Message::InitDeassert);
+    time::wait_for(ANSWER_US, lapic::is_idle);
 }
 
 /// A fixed interrupt came that no device sends.

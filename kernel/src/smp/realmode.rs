@@ -12,7 +12,7 @@ use core::mem::offset_of;
 use core::sync::atomic::{AtomicU64, Ordering};
 use spin::Once;
 use trampoline::{END_SIGNATURE, RealModeHeader, RelocError, TrampolineHeader};
-use x86_64::PhysAddr;
+use x86_64::{PhysAddr, VirtAddr};
 
 /// The blob as it was linked, from the build script.
 #[derive(Clone, Debug)]
@@ -89,8 +89,6 @@ pub struct RealMode {
     pub base: PhysAddr,
     /// Its relocated header.
     pub header: RealModeHeader,
-    /// Offset in the blob of the far pointer to the way back.
-    pub restart_pointer: u64,
     /// Mistakes that are on: the way back has some.
     pub mistakes: Mistakes,
 }
@@ -107,6 +105,11 @@ impl RealMode {
     pub fn sipi_vector(&self) -> u8 {
         // The page lies below 1 MiB, so its number has 8 bits.
         (self.header.trampoline_start >> 12) as u8
+    }
+
+    /// Linear address of the far pointer to the way back, in the direct map.
+    pub fn restart_pointer(&self) -> VirtAddr {
+        phys_to_virt(self.base + offset_of!(RealModeHeader, machine_real_restart_asm) as u64)
     }
 }
 
@@ -140,8 +143,7 @@ pub fn setup_real_mode(blob: &Blob, base: PhysAddr, start: u64, options: &Option
     unsafe { tr.as_mut_ptr::<TrampolineHeader>().write(TrampolineHeader { start, efer, cr4, flags: 0, lock: 0 }) };
     trampoline_lock.store((tr + offset_of!(TrampolineHeader, lock) as u64).as_u64(), Ordering::Release);
 
-    let restart_pointer = offset_of!(RealModeHeader, machine_real_restart_asm) as u64;
-    let real_mode = RealMode { base, header, restart_pointer, mistakes: options.mistakes };
+    let real_mode = RealMode { base, header, mistakes: options.mistakes };
     let root = roots::by_name("init_top_pgt").expect("the kernel's tables are made first");
     let pgd = PhysAddr::new(header.trampoline_pgd.into());
     trampoline_pgd::fill(&mut DirectMap, root, pgd, options.mistakes);
