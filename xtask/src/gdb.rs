@@ -125,7 +125,7 @@ pub fn gdb(address: &str, batch: &[&Path]) -> Result<Command> {
 /// its symbols, and where the machine listens.
 fn session_script(address: &str) -> Result<PathBuf> {
     let kernel = Linked::read(&project::kernel(), 64)?;
-    let base = kernel.symbols.iter().find(|symbol| symbol.name == guest::BLOB_BASE);
+    let base = kernel.find(guest::BLOB_BASE);
     let base = base.with_context(|| format!("the kernel has no symbol {}", guest::BLOB_BASE))?.address;
     let blob = project::blob();
     let sources: String = guest::folder_names()

@@ -76,8 +76,7 @@ impl Boot<'_> {
     pub fn run_to_kernel(&self, qemu: &mut Background) -> Result<()> {
         let address = self.gdb.context("this QEMU has no gdb server")?;
         let kernel = Linked::read(&project::kernel(), 64)?;
-        let entry = kernel.symbols.iter().find(|symbol| symbol.name == ENTRY);
-        let entry = entry.with_context(|| format!("the kernel has no symbol {ENTRY}"))?.address;
+        let entry = kernel.address_of(ENTRY)?;
         let reached = Server::connect(address).and_then(|mut server| server.run_to(entry, TO_KERNEL));
         reached.map(|_| ()).or_else(|error| {
             let console = std::fs::read(self.console()).unwrap_or_default();

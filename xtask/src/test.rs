@@ -1,11 +1,12 @@
 //! `cargo xtask test`: everything that must hold before a change is in. CI runs this and nothing else.
 
 mod boot;
+mod events;
 mod gdb_scripts;
 mod host;
 mod mistakes;
 mod qemu;
-mod restart;
+mod shell;
 mod tidy;
 mod window;
 
@@ -21,7 +22,7 @@ use std::time::Instant;
 ///
 /// The parts, in the order in which they run: fmt (rustfmt), tidy (what no compiler checks: headers, file lengths,
 /// unsafe, dependencies), clippy and doc (no warnings), host (unit and integration tests), boot (the kernel on the
-/// machine, with many configurations, and its ways to restart), mistakes (each of docs/MISTAKES.md shows its symptom), qemu (the same lines on QEMU with a UEFI firmware), gdb (a real gdb, scripted), lessons (each one
+/// machine, with many configurations, and what its shell does), mistakes (each of docs/MISTAKES.md shows its symptom), qemu (the same lines on QEMU with a UEFI firmware), gdb (a real gdb, scripted), lessons (each one
 /// played by its script with 20 seeds), window (the program under an X server without a
 /// screen, driven by its keys, with screenshots in target/screenshots/).
 #[derive(clap::Args, Debug)]
@@ -110,7 +111,7 @@ impl Part {
             Self::Clippy => host::clippy(report),
             Self::Doc => host::doc(report),
             Self::Host => host::tests(report),
-            Self::Boot => boot::run(report).and_then(|()| restart::run(report)),
+            Self::Boot => boot::run(report).and_then(|()| shell::run(report)),
             Self::Mistakes => mistakes::run(report),
             Self::Qemu => qemu::run(report),
             Self::Gdb => gdb_scripts::run(report),

@@ -22,7 +22,7 @@ const ROOTS: [(&str, &str); 2] = [("trampoline_pgd", "trampoline_pgd_paddr"), ("
 pub fn write(image: &Path, kernel: &Linked, blob: &Linked, listings: &Listings, path: &Path) -> Result<()> {
     let bytes = std::fs::read(image).with_context(|| format!("{} cannot be read", image.display()))?;
     let image_sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    let blob_bytes = kernel.symbols.iter().find(|symbol| symbol.name == BLOB_BYTES);
+    let blob_bytes = kernel.find(BLOB_BYTES);
     let blob_bytes = blob_bytes.with_context(|| format!("the kernel has no symbol {BLOB_BYTES}"))?;
     let profile = Profile {
         version: VERSION,

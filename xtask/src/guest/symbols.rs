@@ -98,6 +98,19 @@ impl Linked {
         Ok(Self { symbols, code, end })
     }
 
+    /// The symbol of that name.
+    pub fn find(&self, name: &str) -> Option<&Symbol> {
+        self.symbols.iter().find(|symbol| symbol.name == name)
+    }
+
+    /// Link-time address of the symbol of that name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn address_of(&self, name: &str) -> Result<u64> {
+        self.find(name).map(|symbol| symbol.address).with_context(|| format!("there is no symbol {name}"))
+    }
+
     /// The code section that holds an address.
     pub fn section_of(&self, address: u64) -> Option<&CodeSection> {
         self.code

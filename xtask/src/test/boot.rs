@@ -1,6 +1,7 @@
 //! Boots the kernel on the machine in many configurations, and reads in the event log how each processor came up.
 
 use super::Report;
+use super::events::{self, hex, of_cpu, of_kind, started_at};
 use crate::guest::symbols::Linked;
 use crate::{cmd, project};
 use anyhow::{Context, Result, bail, ensure};
@@ -122,28 +123,16 @@ fn check(boot: &Boot, blob: &Linked, folder: &Path) -> Result<()> {
         said(),
         console.trim_end().lines().last().unwrap_or("(none)")
     );
-    let text = std::fs::read_to_string(&events).context("the machine wrote no events")?;
-    let events: Vec<Value> =
-        text.lines().map(serde_json::from_str).collect::<Result<_, _>>().context("a line of events is no JSON")?;
-    let pgd = blob.symbols.iter().find(|symbol| symbol.name == "trampoline_pgd").context("no trampoline_pgd")?.address;
-    let start = blob.symbols.iter().find(|symbol| symbol.name == "trampoline_start");
-    let start = start.context("no trampoline_start")?.address;
+    let events = events::read(&events)?;
+    let pgd_offset = blob.address_of("trampoline_pgd")?.wrapping_sub(blob.address_of("trampoline_start")?);
     let kernel_cr3 = last_cr3(&events, 0).context("CPU 0 never loaded CR3")?;
     for cpu in 1..boot.cpus {
-        ascent(&events, cpu, pgd.wrapping_sub(start), kernel_cr3).with_context(|| format!("CPU {cpu}"))?;
+        ascent(&events, cpu, pgd_offset, kernel_cr3).with_context(|| format!("CPU {cpu}"))?;
     }
-    if let Some(fault) = events.iter().find(|event| event["kind"] == "fault") {
+    if let Some(fault) = of_kind(&events, "fault").next() {
         bail!("a fault on the way: {fault}");
     }
     Ok(())
-}
-
-fn of_cpu(events: &[Value], cpu: u16) -> impl Iterator<Item = &Value> {
-    events.iter().filter(move |event| event["cpu"] == cpu)
-}
-
-fn hex(value: &Value) -> Option<u64> {
-    u64::from_str_radix(value.as_str()?.strip_prefix("0x")?, 16).ok()
 }
 
 /// What the CPU last loaded into CR3.
@@ -158,11 +147,7 @@ fn ascent(events: &[Value], cpu: u16, pgd_offset: u64, kernel_cr3: u64) -> Resul
     let modes: Vec<_> = of_cpu(events, cpu).filter(|event| event["kind"] == "mode").collect();
     let path: Vec<_> = modes.iter().filter_map(|event| event["to"].as_str()).collect();
     ensure!(path == ["real", "protected16", "protected32", "compat", "long"], "its modes were {}", path.join(", "));
-    let sipi = events.iter().find(|event| {
-        event["kind"] == "ipi" && event["delivery"] == "sipi" && event["to"] == cpu && event["ignored"].is_null()
-    });
-    let vector = sipi.context("no SIPI reached it")?["vector"].as_u64().context("a SIPI without vector")?;
-    let expected = (vector << 12).wrapping_add(pgd_offset);
+    let expected = started_at(events, cpu)?.wrapping_add(pgd_offset);
     let paging = modes.iter().find(|event| event["to"] == "compat").and_then(|event| event["step"].as_u64());
     let before = of_cpu(events, cpu).filter(|event| event["step"].as_u64() <= paging);
     let cr3 = before.filter(|event| event["kind"] == "cr" && event["register"] == "cr3").last();

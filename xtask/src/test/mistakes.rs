@@ -1,7 +1,8 @@
 //! The mistakes of docs/MISTAKES.md: each shows its symptom on the machine that it takes, and that machine is well without
 //! it. One of them is shown on QEMU too, whose TCG has neither PCIDs nor this machine's quirks.
 
-use super::{Report, restart};
+use super::events::{self, hex, of_cpu, of_kind};
+use super::{Report, shell};
 use crate::guest::symbols::Linked;
 use crate::{cmd, project, qemu};
 use anyhow::{Context, Result, bail, ensure};
@@ -17,14 +18,17 @@ const ALL_WAIT: i32 = 8;
 const QEMU: Duration = Duration::from_secs(120);
 
 /// What is seen.
+#[derive(Clone, Copy)]
 enum Symptom {
     /// An AP's first fault: its vector, its error code, and the label of the blob before it. It shuts the AP down.
     Fault(u64, &'static str, &'static str),
+    /// An AP is left out since its SIPI came before its INIT was finished.
+    SipiLost,
+    /// An AP is left out since it halts in real mode, where verify_cpu sent it.
+    NoLongmode,
     /// After `restart real`: CPU 0's first fault, its vector and the label before it, in the kernel or in the blob; and no
     /// restart.
     NoRestart(u64, &'static str),
-    /// The kernel reports at least one CPU that did not come, and goes on.
-    LeftOut,
 }
 
 /// A mistake.
@@ -66,14 +70,14 @@ const CASES: &[Case] = &[
         well: "",
         cpus: 4,
         arguments: &["--cpu-quirk", "slow-init"],
-        symptom: Symptom::LeftOut,
+        symptom: Symptom::SipiLost,
     },
     Case {
         options: "bringup=parallel-nolock sipi=broadcast",
         well: "bringup=parallel sipi=broadcast",
         cpus: 8,
         arguments: &["--quantum", "1", "--seed", "1"],
-        symptom: Symptom::LeftOut,
+        symptom: Symptom::NoLongmode,
     },
     Case {
         options: "mistake=restart-no-kernel-map",
@@ -126,60 +130,65 @@ fn boot(case: &Case, options: &str, folder: &Path) -> Result<(Option<i32>, Vec<V
     machine.args(["--options", &format!("cpu_timeout_ms=20 {options}"), "--max-steps", "500000000"]);
     machine.arg("--events").arg(&events).arg("--serial").arg(format!("file:{}", serial.display()));
     let output = machine.stdin(Stdio::null()).output().map_err(|error| cmd::explain(&machine, error))?;
-    let text = std::fs::read_to_string(&events).context("the machine wrote no events")?;
-    let events = text.lines().map(serde_json::from_str).collect::<Result<_, _>>().context("an event is no JSON")?;
+    let events = events::read(&events)?;
     Ok((output.status.code(), events, std::fs::read_to_string(&serial).unwrap_or_default()))
 }
 
 fn shows(case: &Case, blob: &Linked, folder: &Path) -> Result<()> {
     if let Symptom::NoRestart(vector, label) = case.symptom {
-        let (console, events) = restart::type_to(case.options, "restart real\r", folder)?;
-        let fault = events.iter().find(|event| event["kind"] == "fault");
-        let fault = fault.with_context(|| format!("there was no fault; the console:\n{console}"))?;
-        ensure!(fault["cpu"] == 0 && fault["vector"] == vector, "another fault: {fault}");
-        let kernel = Linked::read(&project::kernel(), 64)?;
-        let in_kernel = kernel.symbols.iter().find(|symbol| symbol.name == label).map(|symbol| symbol.address);
-        match in_kernel {
-            Some(address) => ensure!(hex(&fault["at"]) == Some(address), "the fault was not at {label}: {fault}"),
-            None => ensure!(place(&events, fault, blob)? == label, "the fault was not behind {label}: {fault}"),
-        }
-        ensure!(events.iter().all(|event| event["kind"] != "reset"), "it restarted all the same");
-        return Ok(());
+        return no_restart(case, (vector, label), blob, folder);
     }
     let (status, events, console) = boot(case, case.options, folder)?;
-    let fault = events.iter().find(|event| event["kind"] == "fault");
-    match case.symptom {
-        Symptom::Fault(vector, error, label) => {
-            ensure!(status == Some(TRIPLE_FAULT), "no CPU shut down: exit status {status:?}");
-            let fault = fault.context("there was no fault")?;
-            ensure!(
-                fault["cpu"] != 0 && fault["vector"] == vector && fault["error"] == error,
-                "another fault: {fault}"
-            );
-            let at = place(&events, fault, blob)?;
-            ensure!(at == label, "the fault was behind {at}, not {label}: {fault}");
-        }
-        Symptom::NoRestart(..) => {}
-        Symptom::LeftOut => {
-            ensure!(status == Some(ALL_WAIT), "exit status {status:?}; the console:\n{console}");
-            ensure!(fault.is_none(), "a fault: {}", fault.unwrap_or(&Value::Null));
-            ensure!(console.contains("it did not answer"), "every CPU came; the console:\n{console}");
-        }
+    let fault = of_kind(&events, "fault").next();
+    if let Symptom::Fault(vector, error, label) = case.symptom {
+        ensure!(status == Some(TRIPLE_FAULT), "no CPU shut down: exit status {status:?}");
+        let fault = fault.context("there was no fault")?;
+        let as_told = fault["cpu"] != 0 && fault["vector"] == vector && fault["error"] == error;
+        ensure!(as_told, "another fault: {fault}");
+        let at = place(&events, fault, blob)?;
+        ensure!(at == label, "the fault was behind {at}, not {label}: {fault}");
+        return Ok(());
     }
+    ensure!(status == Some(ALL_WAIT), "exit status {status:?}; the console:\n{console}");
+    ensure!(fault.is_none(), "a fault: {}", fault.unwrap_or(&Value::Null));
+    ensure!(console.contains("it did not answer"), "every CPU came; the console:\n{console}");
+    let why = match case.symptom {
+        Symptom::SipiLost => (1..case.cpus).all(|cpu| lost_its_sipi(&events, cpu)),
+        _ => (1..case.cpus).any(|cpu| halted_in_real_mode(&events, cpu)),
+    };
+    ensure!(why, "a CPU was left out, but not for the reason that the mistake has");
     Ok(())
 }
 
-fn hex(value: &Value) -> Option<u64> {
-    u64::from_str_radix(value.as_str()?.strip_prefix("0x")?, 16).ok()
+/// All SIPIs to a CPU came too early.
+fn lost_its_sipi(events: &[Value], cpu: u16) -> bool {
+    let mut sipis = of_kind(events, "ipi").filter(|event| event["delivery"] == "sipi" && event["to"] == cpu).peekable();
+    sipis.peek().is_some() && sipis.all(|event| event["ignored"] == "its INIT is not finished")
 }
 
-/// The blob's label at or before a fault. The SIPI's vector tells where the blob lies.
+/// A CPU came to real mode, no further, and halts.
+fn halted_in_real_mode(events: &[Value], cpu: u16) -> bool {
+    let last = |kind: &str| of_cpu(events, cpu).filter(|event| event["kind"] == kind).last().map(|event| &event["to"]);
+    last("mode").is_some_and(|mode| mode == "real") && last("activity").is_some_and(|activity| activity == "halted")
+}
+
+fn no_restart(case: &Case, (vector, label): (u64, &str), blob: &Linked, folder: &Path) -> Result<()> {
+    let (console, events) = shell::type_to(case.options, "restart real\r", folder)?;
+    let fault = of_kind(&events, "fault").next();
+    let fault = fault.with_context(|| format!("there was no fault; the console:\n{console}"))?;
+    ensure!(fault["cpu"] == 0 && fault["vector"] == vector, "another fault: {fault}");
+    let kernel = Linked::read(&project::kernel(), 64)?;
+    match kernel.find(label) {
+        Some(symbol) => ensure!(hex(&fault["at"]) == Some(symbol.address), "the fault was not at {label}: {fault}"),
+        None => ensure!(place(&events, fault, blob)? == label, "the fault was not behind {label}: {fault}"),
+    }
+    ensure!(of_kind(&events, "reset").next().is_none(), "it restarted all the same");
+    Ok(())
+}
+
+/// The blob's label at or before a fault.
 fn place<'a>(events: &[Value], fault: &Value, blob: &'a Linked) -> Result<&'a str> {
-    let sipi = events.iter().find(|event| event["kind"] == "ipi" && event["delivery"] == "sipi");
-    let vector = sipi.and_then(|event| event["vector"].as_u64()).context("no SIPI was sent")?;
-    let start = blob.symbols.iter().find(|symbol| symbol.name == "trampoline_start").context("no trampoline_start")?;
-    let offset =
-        hex(&fault["at"]).context("a fault without a place")?.wrapping_sub(vector << 12).wrapping_add(start.address);
+    let offset = hex(&fault["at"]).context("a fault without a place")?.wrapping_sub(events::blob_base(events, blob)?);
     let before = blob.symbols.iter().filter(|symbol| symbol.address <= offset && !symbol.name.starts_with("pa_"));
     let label = before.max_by_key(|symbol| symbol.address).context("the fault was not in the blob")?;
     Ok(&label.name)
@@ -187,7 +196,7 @@ fn place<'a>(events: &[Value], fault: &Value, blob: &'a Linked) -> Result<&'a st
 
 fn is_well(case: &Case, folder: &Path) -> Result<()> {
     if matches!(case.symptom, Symptom::NoRestart(..)) {
-        let (console, _) = restart::type_to(case.well, "restart real\r", folder)?;
+        let (console, _) = shell::type_to(case.well, "restart real\r", folder)?;
         let boots = console.matches("2 of 2 CPUs online").count();
         ensure!(boots == 2, "it came up {boots} times; the console:\n{console}");
         return Ok(());
@@ -195,7 +204,7 @@ fn is_well(case: &Case, folder: &Path) -> Result<()> {
     let (status, events, console) = boot(case, case.well, folder)?;
     let online = format!("smp: {0} of {0} CPUs online", case.cpus);
     ensure!(status == Some(ALL_WAIT) && console.contains(&online), "exit status {status:?}; the console:\n{console}");
-    let fault = events.iter().find(|event| event["kind"] == "fault");
+    let fault = of_kind(&events, "fault").next();
     ensure!(fault.is_none(), "a fault: {}", fault.unwrap_or(&Value::Null));
     Ok(())
 }

@@ -42,7 +42,7 @@ pub fn run(report: &mut Report) -> Result<()> {
 /// The main job: select CPU 1, go to its SIPI, step it to `start_secondary`, step it back, leave.
 fn flight() -> Result<()> {
     let kernel = Linked::read(&project::kernel(), 64)?;
-    let start_secondary = kernel.symbols.iter().find(|symbol| symbol.name == "start_secondary");
+    let start_secondary = kernel.find("start_secondary");
     let start_secondary = start_secondary.context("the kernel has no start_secondary")?.address;
     let (machine, address) = gdb::start_machine(&["--cpus".into(), "2".into()], false)?;
     let _machine = Background(machine);

@@ -203,7 +203,7 @@ impl<'a> Tour<'a> {
     }
 
     fn address(&self, label: &str) -> Result<u64> {
-        match (self.places.blob, self.blob.symbols.iter().find(|symbol| symbol.name == label)) {
+        match (self.places.blob, self.blob.find(label)) {
             (Some(base), Some(symbol)) => Ok(base + symbol.address),
             _ => self.kernel_address(label),
         }
@@ -212,7 +212,7 @@ impl<'a> Tour<'a> {
     /// Reads the kernel's variables that tell where things are.
     fn look_around(&mut self) -> Result<()> {
         let read = |server: &mut Server, name: &str, offset: u64| -> Result<Option<u64>> {
-            let address = self.kernel.symbols.iter().find(|symbol| symbol.name == name);
+            let address = self.kernel.find(name);
             let address = address.with_context(|| format!("the kernel has no variable {name}"))?.address;
             Ok(Some(server.variable(0, address + offset)?).filter(|value| *value != 0))
         };

@@ -36,7 +36,7 @@ pub fn flight() -> Result<()> {
     let kernel = Linked::read(&project::kernel(), 64)?;
     let blob = Linked::read(&project::blob(), 16)?;
     let address = |linked: &Linked, name: &str| {
-        let found = linked.symbols.iter().find(|symbol| symbol.name == name);
+        let found = linked.find(name);
         found.map(|symbol| symbol.address).with_context(|| format!("there is no symbol {name}"))
     };
     let entry = address(&kernel, "boot_entry")?;

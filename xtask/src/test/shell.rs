@@ -1,7 +1,8 @@
-//! The shell's `restart METHOD` on the embedded machine: it boots again, and `real` passes every mode on its way down; and
-//! its `cpu N off|on`: a CPU goes and comes back.
+//! What is typed at the kernel's shell, on the embedded machine. `restart METHOD`: it boots again, and `real` passes every
+//! mode on its way down. `cpu N off|on`: a CPU goes and comes back.
 
 use super::Report;
+use super::events::{self, blob_address, hex, of_cpu, of_kind};
 use crate::cmd::{self, Background};
 use crate::guest::symbols::Linked;
 use crate::project;
@@ -24,7 +25,7 @@ const METHODS: [(&str, Option<&str>); 5] = [
 ];
 
 pub fn run(report: &mut Report) -> Result<()> {
-    let folder = project::target().join("restart-tests");
+    let folder = project::target().join("shell-tests");
     std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let blob = Linked::read(&project::blob(), 16)?;
     for (method, by) in METHODS {
@@ -37,10 +38,10 @@ pub fn run(report: &mut Report) -> Result<()> {
 
 fn restarts(method: &str, by: Option<&str>, blob: &Linked, folder: &Path) -> Result<()> {
     let (console, events) = type_to("", &format!("restart {method}\r"), folder)?;
-    let reset = events.iter().find(|event| event["kind"] == "reset");
+    let reset = of_kind(&events, "reset").next();
     let boots = console.matches("Firstlight kernel ").count();
     let Some(by) = by else {
-        let shut_down = events.iter().any(|event| event["kind"] == "triple-fault" && event["cpu"] == 0);
+        let shut_down = of_kind(&events, "triple-fault").any(|event| event["cpu"] == 0);
         ensure!(shut_down && boots == 1, "CPU 0 did not shut down; the console:\n{console}");
         return Ok(());
     };
@@ -58,31 +59,22 @@ fn goes_and_comes_back(away: &str, state: &str, folder: &Path) -> Result<()> {
     ensure!(told == 1, "`{state}` is told {told} times; the console:\n{console}");
     let came = console.matches("online after").count();
     ensure!(came == 2 && console.contains("2 of 2 online"), "it came {came} times; the console:\n{console}");
-    let from_real = |event: &&Value| event["cpu"] == 1 && event["kind"] == "mode" && event["to"] == "protected16";
-    ensure!(events.iter().filter(from_real).count() == 2, "CPU 1 did not go the whole way twice");
-    let fault = events.iter().find(|event| event["kind"] == "fault");
+    let from_real = of_kind(&events, "mode").filter(|event| event["cpu"] == 1 && event["to"] == "protected16");
+    ensure!(from_real.count() == 2, "CPU 1 did not go the whole way twice");
+    let fault = of_kind(&events, "fault").next();
     ensure!(fault.is_none(), "a fault: {}", fault.unwrap_or(&Value::Null));
     Ok(())
 }
 
 /// CPU 0 loads CR3 with `trampoline_pgd` and passes every mode in order before the reset.
 fn descent(events: &[Value], reset: &Value, blob: &Linked) -> Result<()> {
-    let before = || events.iter().filter(|event| event["cpu"] == 0 && event["step"].as_u64() < reset["step"].as_u64());
+    let before = || of_cpu(events, 0).filter(|event| event["step"].as_u64() < reset["step"].as_u64());
     let modes: Vec<&str> = before().filter(|e| e["kind"] == "mode").filter_map(|e| e["to"].as_str()).collect();
     ensure!(modes == ["compat", "protected32", "protected16", "real"], "its modes were {}", modes.join(", "));
-    let address = |name: &str| {
-        let symbol = blob.symbols.iter().find(|symbol| symbol.name == name);
-        symbol.map(|symbol| symbol.address).with_context(|| format!("the blob has no {name}"))
-    };
-    let sipi = events.iter().find(|event| event["kind"] == "ipi" && event["delivery"] == "sipi");
-    let vector = sipi.and_then(|sipi| sipi["vector"].as_u64()).context("no SIPI was sent")?;
-    let pgd = (vector << 12) - address("trampoline_start")? + address("trampoline_pgd")?;
-    let cr3: Vec<&str> = before()
-        .filter(|event| event["kind"] == "cr" && event["register"] == "cr3")
-        .filter_map(|event| event["new"].as_str())
-        .collect();
-    let expected = [format!("{pgd:#x}"), "0x0".to_owned()];
-    ensure!(cr3.ends_with(&expected.each_ref().map(String::as_str)), "it loaded CR3 with {}", cr3.join(", "));
+    let loads = before().filter(|event| event["kind"] == "cr" && event["register"] == "cr3");
+    let cr3: Vec<u64> = loads.filter_map(|event| hex(&event["new"])).collect();
+    let pgd = blob_address(events, blob, "trampoline_pgd")?;
+    ensure!(cr3.ends_with(&[pgd, 0]), "it loaded CR3 with {cr3:x?}, trampoline_pgd is at {pgd:#x}");
     Ok(())
 }
 
@@ -111,7 +103,5 @@ pub fn type_to(options: &str, line: &str, folder: &Path) -> Result<(String, Vec<
     drop(input);
     output.read_to_string(&mut console)?;
     running.0.wait()?;
-    let text = std::fs::read_to_string(&path).context("the machine wrote no events")?;
-    let events = text.lines().map(serde_json::from_str).collect::<Result<_, _>>().context("an event is no JSON")?;
-    Ok((console, events))
+    Ok((console, events::read(&path)?))
 }
