@@ -7,6 +7,7 @@ use crate::session::Target;
 use crate::session::hosted::{self, Guest};
 use crate::session::standard::Aside;
 use clap::Parser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use protocol::request::{CpuQuirk, MachineConfig};
 use std::path::PathBuf;
 
@@ -78,8 +79,8 @@ pub struct Args {
     /// Words for the kernel: "bringup=parallel cpu_timeout_ms=100".
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub options: String,
-    /// Processors that are not as usual: efer-lma-gp, xd-disable, slow-init; may be given several times.
-    #[arg(long = "cpu-quirk", value_name = "WORD", conflicts_with = "connect")]
+    /// Processors that are not as usual (docs/QUIRKS.md); may be given several times.
+    #[arg(long = "cpu-quirk", value_name = "WORD", value_parser = quirk_words(), conflicts_with = "connect")]
     pub cpu_quirks: Vec<CpuQuirk>,
     /// Open this lesson, where you left it [default: wake, after an opening film at the first start].
     #[arg(long, value_name = "ID", conflicts_with = "explore")]
@@ -93,6 +94,11 @@ pub struct Args {
     /// No window: play the lesson to its end and write its picture, .png or .svg.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["connect", "explore"])]
     pub picture: Option<PathBuf>,
+}
+
+/// The words of quirks, for the help and for what is wrong.
+fn quirk_words() -> impl TypedValueParser<Value = CpuQuirk> {
+    PossibleValuesParser::new(CpuQuirk::ALL.map(CpuQuirk::word)).try_map(|word| word.parse::<CpuQuirk>())
 }
 
 /// The lesson that a newcomer begins with.

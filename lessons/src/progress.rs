@@ -194,6 +194,17 @@ mod tests {
         assert!(text.trim_start_matches(['{', '\n', ' ']).starts_with("\"firstlight_progress\": 1"), "{text}");
     }
 
+    /// Goal: progress from before processors had quirks is not lost; method: such a file.
+    #[test]
+    fn files_without_quirks() {
+        let text = progress().to_json();
+        let names: Vec<&str> = text.lines().filter(|line| line.contains("\"cpu_quirks\"")).collect();
+        assert_eq!(names.len(), 1, "{text}");
+        let old = text.replace(&format!(",\n{}", names[0]), "");
+        assert!(!old.contains("cpu_quirks") && old.len() < text.len(), "{old}");
+        assert_eq!(LessonProgress::from_json(&old, "wake"), Ok(progress()));
+    }
+
     /// Goal: every kind of wrong file is told apart, and none panics; method: cut at every length, then a foreign, a newer,
     /// and another lesson's file.
     #[test]

@@ -117,6 +117,7 @@ fn bad_arguments() {
     check(&["--memory", "1M"], &["memory"]);
     check(&["--memory", "12T"], &["K, M or G"]);
     check(&["--quantum", "0"], &["--quantum"]);
+    check(&["--cpu-quirk", "tired"], &["--cpu-quirk", "efer-lma-gp, xd-disable, slow-init"]);
     check(&["--wait"], &["--gdb"]);
     check(&["--until", "mode:1:virtual"], &["protected16"]);
     check(&["--until", "mode:4:long"], &["CPU 4", "this machine has 4"]);
@@ -189,7 +190,7 @@ fn runs() {
         (output.status.code(), said(&output))
     };
     let (run, first, second) = (file("run.json"), file("first.jsonl"), file("second.jsonl"));
-    let machine = ["--cpus", "3", "--apic-ids", "0,9,4", "--seed", "5", "--memory", "64M"];
+    let machine = ["--cpus", "3", "--apic-ids", "0,9,4", "--seed", "5", "--memory", "64M", "--cpu-quirk", "slow-init"];
     let until = ["--until", "online:3"];
     let (code, why) = status(&[&machine[..], &until, &["--events", &first, "--save-run", &run]].concat());
     assert_eq!(code, Some(0), "{why}");

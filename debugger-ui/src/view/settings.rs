@@ -97,3 +97,16 @@ fn field(ui: &mut Ui, cx: &mut Cx<'_>, at: usize, text: &mut String) -> bool {
     cx.explain(response, || Words::new(name, says));
     entered
 }
+
+#[cfg(test)]
+mod tests {
+    use super::FIELDS;
+    use protocol::request::CpuQuirk;
+
+    /// Goal: who looks at the field learns every word that it takes; method: each quirk's word in its sentence.
+    #[test]
+    fn all_quirks_are_named() {
+        let (_, says, ..) = FIELDS.iter().find(|(name, ..)| *name == "CPU quirks").expect("there is such a field");
+        assert!(CpuQuirk::ALL.iter().all(|quirk| says.contains(quirk.word())), "{says}");
+    }
+}

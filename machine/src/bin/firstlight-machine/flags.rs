@@ -1,7 +1,8 @@
 //! The command line. Its `--help` is the manual.
 
 use crate::until::Condition;
-use clap::{Parser, builder::styling::Styles};
+use clap::Parser;
+use clap::builder::{PossibleValuesParser, TypedValueParser, styling::Styles};
 use protocol::request::{CpuQuirk, MachineConfig};
 use std::path::PathBuf;
 
@@ -81,9 +82,8 @@ pub struct Flags {
     /// Text for the kernel, for example "bringup=parallel cpu_init_udelay=10000".
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub options: String,
-    /// Processors that are not as usual: efer-lma-gp, xd-disable, slow-init; may be given several times. docs/QUIRKS.md
-    /// tells what they are.
-    #[arg(long = "cpu-quirk", value_name = "WORD")]
+    /// Processors that are not as usual; may be given several times. docs/QUIRKS.md tells what they are.
+    #[arg(long = "cpu-quirk", value_name = "WORD", value_parser = quirk_words())]
     pub cpu_quirks: Vec<CpuQuirk>,
     /// Where the serial port leads: stdio, null, or file:PATH (output only).
     #[arg(long, value_name = "WHERE", default_value = "stdio")]
@@ -138,6 +138,11 @@ impl std::str::FromStr for Serial {
             },
         }
     }
+}
+
+/// The words of quirks, for the help and for what is wrong.
+fn quirk_words() -> impl TypedValueParser<Value = CpuQuirk> {
+    PossibleValuesParser::new(CpuQuirk::ALL.map(CpuQuirk::word)).try_map(|word| word.parse::<CpuQuirk>())
 }
 
 /// Bytes, with K, M or G.
