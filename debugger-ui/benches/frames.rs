@@ -2,7 +2,7 @@
 //! the GPU, on the recording of the tests. `cargo xtask bench` runs it.
 
 #[path = "../tests/support/recording.rs"]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "shared with tests that use other parts of it")]
 mod recording;
 
 use debugger_ui::app::App;

@@ -2,7 +2,7 @@
 //! --example recorded [CPUS]`.
 
 #[path = "../tests/support/recording.rs"]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "shared with tests that use other parts of it")]
 mod recording;
 
 use debugger_ui::app::{App, options};

@@ -2,10 +2,9 @@
 //! lanes as a table, the timeline as a slider, trees, the focus; and nothing overlaps or is cut off at any text size.
 
 #[path = "support/recording.rs"]
-#[allow(dead_code)]
 mod recording;
 #[path = "support/scenes.rs"]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "shared with tests that use other parts of it")]
 mod scenes;
 
 use debugger_ui::command::{Command, Panel, UiCommand};

@@ -1,11 +1,12 @@
 //! What is really painted can be read: contrast of each text and each line with what lies behind it, in every panel and
 //! theme; in the Lecture theme also the size of text and the width of lines.
 
+#[path = "support/painted.rs"]
+mod painted;
 #[path = "support/recording.rs"]
-#[allow(dead_code)]
 mod recording;
 #[path = "support/scenes.rs"]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "shared with tests that use other parts of it")]
 mod scenes;
 
 use debugger_ui::preferences::Theme;
@@ -26,11 +27,9 @@ enum Painted {
 }
 
 /// Takes a frame apart.
-fn take_apart(shapes: &[ClippedShape]) -> Vec<Painted> {
+fn take_apart(frame: &[ClippedShape]) -> Vec<Painted> {
     let mut painted = Vec::new();
-    for clipped in shapes {
-        take_shape(&clipped.shape, clipped.clip_rect, &mut painted);
-    }
+    painted::shapes(frame).into_iter().for_each(|(shape, clip)| take_shape(shape, clip, &mut painted));
     painted
 }
 
@@ -41,7 +40,6 @@ fn take_shape(shape: &Shape, clip: Rect, painted: &mut Vec<Painted>) {
         }
     };
     match shape {
-        Shape::Vec(shapes) => shapes.iter().for_each(|shape| take_shape(shape, clip, painted)),
         Shape::LineSegment { points, stroke } => {
             line(points[0] + (points[1] - points[0]) / 2.0, *stroke, Color32::TRANSPARENT);
         }

@@ -2,7 +2,6 @@
 //! What is tested is what the learner's doing tells the player, and what is on the screen.
 
 #[path = "support/recording.rs"]
-#[allow(dead_code)]
 mod recording;
 
 use debugger_ui::app::App;

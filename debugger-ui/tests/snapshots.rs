@@ -9,10 +9,9 @@ mod gallery;
 #[path = "support/picture.rs"]
 mod picture;
 #[path = "support/recording.rs"]
-#[allow(dead_code)]
 mod recording;
 #[path = "support/scenes.rs"]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "shared with tests that use other parts of it")]
 mod scenes;
 
 use debugger_ui::command::{Command, Layout, Panel, UiCommand};

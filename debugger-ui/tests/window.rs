@@ -2,7 +2,6 @@
 //! display. What is tested is what commands leave as orders to the machine, and what is on the screen afterwards.
 
 #[path = "support/recording.rs"]
-#[allow(dead_code)]
 mod recording;
 
 use debugger_ui::app::App;

@@ -3,7 +3,6 @@
 //! Panels that are added to the catalog are here by themselves.
 
 #[path = "pages.rs"]
-#[allow(dead_code)]
 mod pages;
 
 use super::recording::Recording;
