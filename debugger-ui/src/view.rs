@@ -400,7 +400,7 @@ impl View {
             UiCommand::Difference(direction) => {
                 page_tables::pairs::difference(&mut self.tables.pairs, &model.page_tables.pairs, direction);
             }
-            UiCommand::Focus(panel) => self.go_to(panel),
+            UiCommand::Focus(panel) => self.go_to(panel, model),
             UiCommand::Explain => self.explain(model),
             UiCommand::CopyNarration => ctx.copy_text(model.narrator.sentence.clone()),
             UiCommand::Zoom(direction) => self.preferences.step_text_size(direction == Direction::Forward),
@@ -421,7 +421,14 @@ impl View {
     }
 
     /// Puts the focus on a panel, opening it where it is closed.
-    fn go_to(&mut self, panel: Panel) {
+    fn go_to(&mut self, panel: Panel, model: &Model) {
+        if panel == Panel::Lesson && self.layout(model) == Layout::Explore {
+            // It is not drawn there: with a lesson open its own layout comes back, without one nothing can take the focus.
+            if model.lessons.page().is_none() {
+                return;
+            }
+            self.layout = None;
+        }
         match panel {
             Panel::Console => self.drawer.open = Some(Tab::Console),
             Panel::Events => self.drawer.open = Some(Tab::Events),

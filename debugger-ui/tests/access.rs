@@ -7,7 +7,7 @@ mod recording;
 #[expect(dead_code, reason = "shared with tests that use other parts of it")]
 mod scenes;
 
-use debugger_ui::command::{Command, Panel, UiCommand};
+use debugger_ui::command::{Command, Layout, Panel, UiCommand};
 use debugger_ui::preferences::{Preferences, Theme, store::Store};
 use debugger_ui::ui::keys;
 use egui::accesskit::Live;
@@ -308,6 +308,25 @@ fn find_in_a_list() {
     window.harness.key_press(Key::Escape);
     window.harness.run();
     assert!(window.harness.query_by_label("Close find in Code of CPU 1").is_none(), "it closed");
+}
+
+/// Goal: to ask for the lesson brings it, also from the layout that has none, and without a lesson does nothing; method:
+/// both, in Explore.
+#[test]
+fn asking_for_the_lesson_brings_it() {
+    let mut window = usual();
+    let focused = |window: &Window| window.harness.ctx.memory(|memory| memory.focused());
+    let before = focused(&window);
+    window.command(Command::Ui(UiCommand::Focus(Panel::Lesson)));
+    assert!(window.harness.try_run().is_ok_and(|frames| frames <= 2), "it comes to rest");
+    assert_eq!(focused(&window), before);
+    let question = scenes().into_iter().find(|(id, _)| *id == "question").expect("a scene with a question").1;
+    window.enter(&question);
+    window.command(Command::Ui(UiCommand::Layout(Layout::Explore)));
+    let title = "Where will it wake?, step 7 of 14";
+    assert!(window.harness.query_by_label(title).is_none(), "Explore has no lesson");
+    window.command(Command::Ui(UiCommand::Focus(Panel::Lesson)));
+    assert!(window.harness.query_by_label(title).is_some(), "it is asked for");
 }
 
 /// Goal: with large text the lesson does not take the machine's room, it becomes a tab; method: 100 % and 200 %.

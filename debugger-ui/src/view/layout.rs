@@ -28,11 +28,6 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
         let frame = Frame::new().fill(cx.t.raised).inner_margin(Margin::symmetric(10, 6));
         Panel::top("banner").frame(frame).resizable(false).show(ui, |ui| status::show(ui, cx));
     }
-    if view.focus == Some(Place::Lesson) && view.layout(cx.model) == Layout::Explore {
-        // It is not drawn there: with a lesson open its own layout comes back, and without one nothing takes the focus.
-        view.layout = view.layout.filter(|_| cx.model.lessons.page().is_none());
-        view.focus = view.focus.filter(|_| view.layout.is_none() && cx.model.lessons.page().is_some());
-    }
     let layout = view.layout(cx.model);
     let least = least_height(view, ui.available_width(), layout);
     readable(ui, least, |ui| match layout {

@@ -399,15 +399,20 @@ fn paint(ui: &Ui, cx: &Cx<'_>, rect: Rect, row: &Row, layout: Layout, chosen: Op
 mod tests {
     use super::*;
 
-    /// Goal: a click means the byte it hits; method: the middle of each byte, and places beside them.
+    /// Goal: a click means the byte it hits; method: the middle of each byte, and places beside
+    /// them, where there is much room and little.
     #[test]
     fn clicks_hit_bytes() {
-        let layout = Layout { left: 20.0, char_width: 8.0, digits: 8, pitch: 3.0 };
-        for column in 0..ROW {
-            assert_eq!(layout.column_at(layout.byte(column) + 8.0), Some(column));
+        for width in [700.0, 400.0, 372.0] {
+            let room = Rect::from_min_size(pos2(4.0, 0.0), vec2(width, 20.0));
+            let layout = Layout::new(room, 8.0, 8);
+            assert!(layout.byte(ROW - 1) + 16.0 <= room.right(), "{width} points: all bytes have room");
+            for column in 0..ROW {
+                assert_eq!(layout.column_at(layout.byte(column) + 8.0), Some(column));
+            }
+            assert_eq!(layout.column_at(30.0), None);
+            assert_eq!(layout.column_at(layout.characters() + 30.0), None);
         }
-        assert_eq!(layout.column_at(30.0), None);
-        assert_eq!(layout.column_at(layout.characters() + 30.0), None);
     }
 
     /// Goal: Left and Right go over the ends of rows and stop at the ends; method: from both edges.

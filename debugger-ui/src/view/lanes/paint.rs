@@ -11,7 +11,6 @@ use crate::view::Cx;
 use egui::text::{LayoutJob, TextFormat, TextWrapping};
 use egui::{Align2, Color32, CornerRadius, Galley, Painter, Pos2, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 use protocol::{Activity, Mode};
-use std::cell::RefCell;
 use std::sync::Arc;
 
 /// Height of the lane in its row; the rest is the root's line.
@@ -20,7 +19,7 @@ const LANE: f32 = 32.0;
 /// Everything right of the names.
 pub fn track(ui: &Ui, cx: &Cx<'_>, state: &State, track: Rect, rows: Rect) {
     let lanes = &cx.model.lanes;
-    let mut view = View { t: cx.t, lanes, state, track, rows, future: false, words: RefCell::default() };
+    let mut view = View { t: cx.t, lanes, state, track, rows, future: false };
     let now = view.x(state.axis.now(lanes));
     // Not `clamp`: a window narrower than the names leaves a track with its right edge left of its left one.
     let past = Rect::from_min_max(track.min, pos2(now.min(track.right()).max(track.left()), track.bottom()));
@@ -60,7 +59,6 @@ struct View<'a> {
     rows: Rect,
     /// What is painted lies right of NOW: on another ground, and in quieter ink, which can be read all the same.
     future: bool,
-    words: RefCell<Vec<Word>>,
 }
 
 impl View<'_> {
@@ -93,6 +91,7 @@ impl View<'_> {
         let from = clip.left() - self.track.left() + self.state.offset;
         let columns = self.state.axis.columns_in(from, from + clip.width());
         let rows = painter.with_clip_rect(self.rows);
+        let mut said = Vec::new();
         for (at, row) in self.lanes.rows.iter().enumerate() {
             let y = self.y(at);
             if y > self.rows.bottom() || y + ROW < self.rows.top() {
@@ -105,7 +104,7 @@ impl View<'_> {
                 rows.rect_filled(band, 0, ground);
             }
             for segment in Lanes::visible(row, &columns) {
-                self.segment(&rows, segment, y, ground);
+                self.segment(&rows, segment, (y, ground), &mut said);
             }
             for mark in row.marks.iter().filter(|mark| columns.contains(&mark.column)) {
                 let (left, right) = self.state.axis.span(mark.column);
@@ -113,7 +112,7 @@ impl View<'_> {
             }
         }
         self.gaps(painter, &rows, &columns);
-        for Word { min, galley, colour, back } in self.words.take() {
+        for Word { min, galley, colour, back } in said {
             rows.rect_filled(Rect::from_min_size(min, galley.size()).expand2(vec2(3.0, -1.0)), 2, back);
             rows.galley(min, galley, colour);
         }
@@ -170,7 +169,7 @@ impl View<'_> {
     }
 
     /// One stretch of a lane.
-    fn segment(&self, painter: &Painter, segment: &Segment, y: f32, ground: Color32) {
+    fn segment(&self, painter: &Painter, segment: &Segment, (y, ground): (f32, Color32), said: &mut Vec<Word>) {
         let left = self.x(self.state.axis.left(segment.from)).max(self.track.left());
         let right = self.x(self.state.axis.left(segment.to)).min(self.track.right());
         let floor = y + LANE + 1.0;
@@ -192,7 +191,7 @@ impl View<'_> {
             ));
             painter.vline(left + 0.5, floor - 7.0..=floor, dots);
             let text = if asleep { ["zzz wait-for-SIPI", "zzz"] } else { ["several", ""] };
-            self.fitting(painter, &text, text_at - vec2(0.0, 3.0), room, self.t.weak, ground);
+            said.extend(self.fitting(painter, &text, text_at - vec2(0.0, 3.0), room, self.t.weak, ground));
             return;
         };
         let hue = self.t.mode(mode);
@@ -216,26 +215,30 @@ impl View<'_> {
         let full =
             if doing == Activity::Running { word.to_owned() } else { format!("{word}, {}", activity_phrase(doing)) };
         let brief = if doing == Activity::Running { short.to_owned() } else { activity_phrase(doing).to_owned() };
-        self.fitting(painter, &[&full, &brief, short], text_at, room, self.t.strong, fill);
+        said.extend(self.fitting(painter, &[&full, &brief, short], text_at, room, self.t.strong, fill));
         if doing == Activity::Shutdown {
             cross(painter, pos2(left + 8.0, rect.top() - 5.0), 4.0, self.t.fault);
         }
         let root = if segment.root_name.is_empty() { "none" } else { &segment.root_name };
-        self.fitting(painter, &[root], root_at, room, self.t.weak, ground);
+        said.extend(self.fitting(painter, &[root], root_at, room, self.t.weak, ground));
         painter.vline(left + 0.75, floor..=floor + 20.0, self.t.stroke(1.0, self.t.hairline));
     }
 
     /// The first text that fits, on one line; its middle is at `at.y`. `back` keeps what it stands on from running through it.
-    fn fitting(&self, painter: &Painter, texts: &[&str], at: Pos2, room: f32, colour: Color32, back: Color32) {
+    fn fitting(
+        &self,
+        painter: &Painter,
+        texts: &[&str],
+        at: Pos2,
+        room: f32,
+        colour: Color32,
+        back: Color32,
+    ) -> Option<Word> {
         let colour = self.ink(colour);
-        for text in texts {
-            let galley = painter.layout_no_wrap((*text).to_owned(), words(12.0), colour);
-            if galley.size().x <= room {
-                let min = pos2(at.x, at.y - galley.size().y / 2.0);
-                self.words.borrow_mut().push(Word { min, galley, colour, back });
-                return;
-            }
-        }
+        let galleys = texts.iter().map(|text| painter.layout_no_wrap((*text).to_owned(), words(12.0), colour));
+        let galley = galleys.into_iter().find(|galley| galley.size().x <= room)?;
+        let min = pos2(at.x, at.y - galley.size().y / 2.0);
+        Some(Word { min, galley, colour, back })
     }
 
     /// Folded stretches: a break in every lane, with how much it hides.
