@@ -1,4 +1,5 @@
-//! The narrator's line: one sentence about what just happened, always in the same place, read aloud politely.
+//! The narrator's line: one sentence about what just happened, always in the same place, read aloud politely. A sentence that
+//! is longer than the line goes on below: nothing of it is left out.
 
 use super::Cx;
 use crate::model::narrator::Tone;
@@ -26,7 +27,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
             }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 let text = RichText::new(&narrator.sentence).font(words(16.0)).color(cx.t.strong);
-                let response = ui.add(Label::new(text).truncate().selectable(true));
+                let response = ui.add(Label::new(text).wrap().selectable(true));
                 response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &narrator.sentence));
                 ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(Live::Polite));
                 if !narrator.log.is_empty() {
