@@ -5,8 +5,10 @@
 mod bench;
 mod build;
 mod cmd;
+mod disk;
 mod gdb;
 mod guest;
+mod image;
 mod lessons;
 mod picture;
 mod project;
@@ -31,6 +33,7 @@ struct Cli {
 enum Command {
     Setup(setup::Args),
     Build(build::Args),
+    Image(image::Args),
     Run(run::Args),
     Gdb(gdb::Args),
     Test(test::Args),
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Setup(args) => setup::main(&args),
         Command::Build(args) => build::main(&args),
+        Command::Image(args) => image::main(&args),
         Command::Run(args) => run::main(&args),
         Command::Gdb(args) => gdb::main(&args),
         Command::Test(args) => test::main(&args),

@@ -41,6 +41,11 @@ pub fn uefi_application() -> PathBuf {
     guest().join("BOOTX64.EFI")
 }
 
+/// The bootable disk.
+pub fn image() -> PathBuf {
+    target().join("firstlight.img")
+}
+
 /// A host program.
 pub fn program(name: &str, release: bool) -> PathBuf {
     target().join(if release { "release" } else { "debug" }).join(name)

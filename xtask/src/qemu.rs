@@ -1,14 +1,14 @@
-//! The second machine: QEMU with the OVMF firmware, started from a folder that it serves as a FAT disk.
+//! The second machine: QEMU with the OVMF firmware, started from the disk that `cargo xtask image` writes (`disk.rs`).
 //!
-//! The folder is what one would copy to a USB stick. Used by `test/qemu.rs`, `test/window/on_qemu.rs` and `run/qemu.rs`.
+//! Used by `test/qemu.rs`, `test/window/on_qemu.rs` and `run/qemu.rs`.
 
 use crate::cmd::{self, Background};
+use crate::disk;
 use crate::guest::symbols::Linked;
 use crate::project;
 use crate::rsp::server::Server;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
-use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -40,18 +40,31 @@ pub struct Boot<'a> {
     pub folder: &'a Path,
 }
 
+/// What a computer has beside the least.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hardware {
+    /// The disk is a USB stick, not a disk on IDE.
+    pub stick: bool,
+}
+
 impl Boot<'_> {
     /// The text of COM1: the firmware's first, then the kernel's.
     pub fn console(&self) -> PathBuf {
         self.folder.join("console.txt")
     }
 
-    /// Lays out the disk and starts QEMU.
+    /// Writes the disk and starts QEMU.
     pub fn start(&self) -> Result<Background> {
-        let disk = self.folder.join("disk");
-        self.lay_out(&disk)?;
+        self.start_with(Hardware::default())
+    }
+
+    /// The same on a computer that has more.
+    pub fn start_with(&self, hardware: Hardware) -> Result<Background> {
+        let disk = self.folder.join("disk.img");
+        fs::create_dir_all(self.folder).with_context(|| format!("{} cannot be made", self.folder.display()))?;
+        self.write_disk(&disk)?;
         let variables = self.folder.join("variables.fd");
-        copy(Path::new(VARIABLES), &variables)?;
+        fs::copy(VARIABLES, &variables).with_context(|| format!("{} cannot be written", variables.display()))?;
         // An old text would be taken for the new one.
         fs::write(self.console(), "")?;
         let mut qemu = Command::new("qemu-system-x86_64");
@@ -59,8 +72,13 @@ impl Boot<'_> {
         qemu.args(["-smp", &self.cpus.to_string(), "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
         qemu.args(["-drive", &format!("if=pflash,format=raw,readonly=on,file={FIRMWARE}")]);
         qemu.args(["-drive", &format!("if=pflash,format=raw,file={}", option(&variables))]);
-        // `rw`, since an IDE disk cannot be read-only; nothing writes to it.
-        qemu.args(["-drive", &format!("format=raw,file=fat:rw:{}", option(&disk))]);
+        let disk = format!("format=raw,file={}", option(&disk));
+        if hardware.stick {
+            qemu.args(["-drive", &format!("if=none,id=stick,{disk}"), "-device", "qemu-xhci"]);
+            qemu.args(["-device", "usb-storage,drive=stick"]);
+        } else {
+            qemu.args(["-drive", &disk]);
+        }
         qemu.args(["-serial", &format!("file:{}", option(&self.console()))]).stdin(Stdio::null());
         if let Some(address) = self.gdb {
             qemu.args(["-S", "-gdb", &format!("tcp:{address}")]);
@@ -91,17 +109,14 @@ impl Boot<'_> {
         })
     }
 
-    /// Puts loader, kernel and options where the firmware and the loader look for them.
-    fn lay_out(&self, disk: &Path) -> Result<()> {
-        copy(&project::uefi_application(), &disk.join("EFI/BOOT/BOOTX64.EFI"))?;
-        let files = disk.join("firstlight");
-        fs::create_dir_all(&files).with_context(|| format!("{} cannot be made", files.display()))?;
-        match self.kernel {
-            Some(kernel) => copy(kernel, &files.join("kernel.elf"))?,
-            None => remove(&files.join("kernel.elf"))?,
-        }
-        let options = files.join("options.txt");
-        fs::write(&options, self.options).with_context(|| format!("{} cannot be written", options.display()))
+    /// Writes the disk with loader, kernel and options.
+    fn write_disk(&self, path: &Path) -> Result<()> {
+        let read = |file: &Path| fs::read(file).with_context(|| format!("{} cannot be read", file.display()));
+        let loader = read(&project::uefi_application())?;
+        let kernel = self.kernel.map(read).transpose()?;
+        let mut files = vec![(disk::LOADER, &loader[..]), (disk::OPTIONS, self.options.as_bytes())];
+        files.extend(kernel.as_deref().map(|bytes| (disk::KERNEL, bytes)));
+        disk::write(&disk::build(&files)?, path)
     }
 }
 
@@ -144,24 +159,6 @@ pub fn tail(text: &str) -> String {
 /// An address for QEMU's gdb server on a port that is free now: QEMU cannot be asked which one it chose.
 pub fn free_address() -> Result<String> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
-}
-
-/// Of an earlier run; it need not be there.
-fn remove(file: &Path) -> Result<()> {
-    match fs::remove_file(file) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("{} cannot be removed", file.display()))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    if let Some(folder) = to.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    }
-    fs::copy(from, to).with_context(|| format!("{} cannot be copied to {}", from.display(), to.display()))?;
-    Ok(())
 }
 
 /// A path inside one of QEMU's options, where a comma ends the value and two mean one.

@@ -7,7 +7,7 @@ mod same_state;
 mod tables;
 
 use super::Report;
-use crate::qemu::{self, tail};
+use crate::qemu::{self, Hardware, tail};
 use crate::{cmd, project};
 use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
@@ -57,6 +57,7 @@ pub fn run(report: &mut Report) -> Result<()> {
         report.case(&format!("the same lines on QEMU with OVMF: {CPUS} CPUs, {options}"), result);
     }
     report.case("the same registers and page tables at the same labels on QEMU", same_state::run(&folder));
+    report.case("the disk boots as a USB stick, with the options on it", from_stick(&folder));
     report.case("no kernel on the disk is told on the firmware's console", no_kernel(&folder));
     Ok(())
 }
@@ -64,7 +65,7 @@ pub fn run(report: &mut Report) -> Result<()> {
 fn same_lines(options: &str, folder: &Path) -> Result<()> {
     let ours = lines(&on_machine(options, folder)?).context("on the embedded machine")?;
     let boot = qemu::Boot { cpus: CPUS, kernel: Some(&project::kernel()), options, gdb: None, monitor: None, folder };
-    let theirs = lines(&wait_for(&boot, PROMPT)?).context("on QEMU")?;
+    let theirs = lines(&wait_for(&boot, Hardware::default(), PROMPT)?).context("on QEMU")?;
     compare(&ours, &theirs).with_context(|| {
         let masks = MASKS.iter().map(|mask| format!("{:?} ({})", mask.after, mask.why));
         format!("compared but for what follows {}", masks.collect::<Vec<_>>().join(", "))
@@ -86,8 +87,8 @@ fn on_machine(options: &str, folder: &Path) -> Result<String> {
 }
 
 /// The console's text once it holds `words`.
-fn wait_for(boot: &qemu::Boot, words: &str) -> Result<String> {
-    let mut qemu = boot.start()?;
+fn wait_for(boot: &qemu::Boot, hardware: Hardware, words: &str) -> Result<String> {
+    let mut qemu = boot.start_with(hardware)?;
     let start = Instant::now();
     loop {
         let ended = qemu.0.try_wait()?;
@@ -107,9 +108,18 @@ fn wait_for(boot: &qemu::Boot, words: &str) -> Result<String> {
     }
 }
 
+fn from_stick(folder: &Path) -> Result<()> {
+    let options = "bringup=parallel cpu_timeout_ms=2000";
+    let boot = qemu::Boot { cpus: 2, kernel: Some(&project::kernel()), options, gdb: None, monitor: None, folder };
+    let text = wait_for(&boot, Hardware { stick: true }, PROMPT)?;
+    ensure!(text.contains("smp: parallel bring-up"), "the options did not reach the kernel:\n{}", tail(&text));
+    ensure!(text.contains("2 of 2 CPUs online"), "not all CPUs came:\n{}", tail(&text));
+    Ok(())
+}
+
 fn no_kernel(folder: &Path) -> Result<()> {
     let boot = qemu::Boot { cpus: 1, kernel: None, options: "", gdb: None, monitor: None, folder };
-    wait_for(&boot, "there is no file \\firstlight\\kernel.elf").map(|_| ())
+    wait_for(&boot, Hardware::default(), "there is no file \\firstlight\\kernel.elf").map(|_| ())
 }
 
 /// The kernel's lines, masked.
