@@ -7,6 +7,7 @@
 
 pub mod arith;
 pub mod bit;
+pub mod bmi;
 pub mod control_reg;
 pub mod cpuid;
 pub mod ctrl_xfer;
@@ -208,6 +209,12 @@ fn dispatch(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
             Ok(())
         }
 
+        Op::Popcnt | Op::Lzcnt | Op::Tzcnt | Op::Movbe | Op::Crc32 | Op::Adcx | Op::Adox => {
+            bmi::execute(cpu, bus, insn)
+        }
+        Op::Andn | Op::Bextr | Op::Blsi | Op::Blsmsk | Op::Blsr | Op::Bzhi => bmi::execute(cpu, bus, insn),
+        Op::Mulx | Op::Pdep | Op::Pext | Op::Rorx | Op::Sarx | Op::Shlx | Op::Shrx => bmi::execute(cpu, bus, insn),
+
         Op::Push => stack::push_insn(cpu, bus, insn),
         Op::Pop => stack::pop_insn(cpu, bus, insn),
         Op::Pusha => stack::push_all(cpu, bus, 2),
@@ -256,6 +263,10 @@ fn dispatch(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
         Op::Wbinvd | Op::Invd => misc::flush_caches(cpu),
         Op::Clflush => misc::clflush(cpu, bus, insn),
         Op::Rdtsc | Op::Rdtscp => misc::rdtsc(cpu, bus, insn.op),
+        Op::Rdpmc => misc::rdpmc(cpu),
+        Op::Monitor => misc::monitor(cpu, bus, insn),
+        Op::Mwait => misc::mwait(cpu, bus),
+        Op::Rdpkru | Op::Wrpkru => misc::pkru(),
         Op::Swapgs => misc::swapgs(cpu),
         Op::Rdfsbase | Op::Rdgsbase | Op::Wrfsbase | Op::Wrgsbase => misc::segment_base(cpu, bus, insn),
         Op::Wait | Op::Fninit | Op::Fnclex | Op::Fnstcw | Op::Fnstsw | Op::Fldcw => misc::x87_control(cpu, bus, insn),

@@ -2,6 +2,8 @@
 
 #[path = "instructions/arith.rs"]
 mod arith;
+#[path = "instructions/bmi.rs"]
+mod bmi;
 #[path = "instructions/control.rs"]
 mod control;
 #[path = "instructions/data.rs"]

@@ -72,13 +72,15 @@ operations! {
         And Or Xor Not Test
         Rol Ror Rcl Rcr Shl Shr Sar Shld Shrd
         Bt Bts Btr Btc Bsf Bsr Bswap
+        Popcnt Lzcnt Tzcnt Movbe Crc32 Adcx Adox
+        Andn Bextr Blsi Blsmsk Blsr Bzhi Mulx Pdep Pext Rorx Sarx Shlx Shrx
         Mov Movzx Movsx Movsxd Movnti Lea Xchg Xlatb Lahf Sahf
         Push Pop Pusha Pushad Popa Popad Pushf Pushfd Pushfq Popf Popfd Popfq Enter Leave
         Jmp Call Ret Retf Iret Iretd Iretq Loop Loope Loopne Jcxz Jecxz Jrcxz
         Int Int1 Int3 Into Bound Syscall Sysret Sysretq Sysenter Sysexit Sysexitq
         In Out
         Clc Stc Cmc Cld Std Cli Sti Clac Stac Salc
-        Hlt Pause Wbinvd Invd Clflush Rdtsc Rdtscp Cpuid Rdmsr Wrmsr Swapgs
+        Hlt Pause Wbinvd Invd Clflush Rdtsc Rdtscp Rdpmc Monitor Mwait Rdpkru Wrpkru Cpuid Rdmsr Wrmsr Swapgs
         Lgdt Lidt Sgdt Sidt Lldt Sldt Ltr Str Lar Lsl Verr Verw Arpl Lmsw Smsw Clts Invlpg
         Rdfsbase Rdgsbase Wrfsbase Wrgsbase
         Wait Fninit Fnclex Fnstcw Fnstsw Fldcw

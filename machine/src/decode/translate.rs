@@ -208,10 +208,6 @@ fn operation(instruction: &Instruction) -> Op {
         Mnemonic::Insb | Mnemonic::Insw | Mnemonic::Insd => Op::Ins,
         Mnemonic::Outsb | Mnemonic::Outsw | Mnemonic::Outsd => Op::Outs,
         Mnemonic::Sal => Op::Shl,
-        // Without BMI1 and LZCNT, which this machine does not report, these encodings are BSF and BSR. Compilers rely
-        // on it where the source is known not to be zero.
-        Mnemonic::Tzcnt => Op::Bsf,
-        Mnemonic::Lzcnt => Op::Bsr,
         Mnemonic::Nop | Mnemonic::Reservednop | Mnemonic::Endbr32 | Mnemonic::Endbr64 => Op::Hint,
         Mnemonic::Prefetch | Mnemonic::Prefetchw | Mnemonic::Prefetchwt1 | Mnemonic::Prefetchnta => Op::Hint,
         Mnemonic::Prefetcht0 | Mnemonic::Prefetcht1 | Mnemonic::Prefetcht2 => Op::Hint,
@@ -301,6 +297,14 @@ fn set_implied_sizes(instruction: &Instruction, insn: &mut Insn) {
                 _ => GS,
             };
             insn.third = Operand { kind: Kind::Seg, reg: segment as u8 };
+        }
+        Op::Monitor => {
+            insn.addr_size = match instruction.code() {
+                Code::Monitorw => 2,
+                Code::Monitord => 4,
+                _ => 8,
+            };
+            insn.mem.segment = segment_number(instruction.segment_prefix());
         }
         Op::Pushf | Op::Popf => insn.size = 2,
         Op::Pushfd | Op::Popfd => insn.size = 4,

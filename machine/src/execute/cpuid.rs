@@ -65,17 +65,27 @@ mod leaf1_edx {
 
 /// CPUID.01H:ECX.
 mod leaf1_ecx {
+    pub const MONITOR: u32 = 1 << 3;
     pub const CX16: u32 = 1 << 13;
     pub const PCID: u32 = 1 << 17;
+    pub const MOVBE: u32 = 1 << 22;
+    pub const POPCNT: u32 = 1 << 23;
+    /// What there is.
+    pub const ALL: u32 = MONITOR | CX16 | PCID | MOVBE | POPCNT;
 }
 
 /// CPUID.(07H,0).
 mod leaf7 {
     pub const EBX_FSGSBASE: u32 = 1 << 0;
+    pub const EBX_BMI1: u32 = 1 << 3;
     pub const EBX_SMEP: u32 = 1 << 7;
+    pub const EBX_BMI2: u32 = 1 << 8;
+    pub const EBX_ADX: u32 = 1 << 19;
     pub const EBX_SMAP: u32 = 1 << 20;
     pub const ECX_UMIP: u32 = 1 << 2;
     pub const ECX_LA57: u32 = 1 << 16;
+    /// What there is of EBX.
+    pub const EBX: u32 = EBX_FSGSBASE | EBX_BMI1 | EBX_SMEP | EBX_BMI2 | EBX_ADX | EBX_SMAP;
 }
 
 /// CPUID.80000001H:EDX.
@@ -87,8 +97,18 @@ mod ext1_edx {
     pub const LM: u32 = 1 << 29;
 }
 
-/// CPUID.80000001H:ECX: LAHF and SAHF in 64-bit mode.
-const EXT1_ECX_LAHF64: u32 = 1 << 0;
+/// CPUID.80000001H:ECX.
+mod ext1_ecx {
+    /// LAHF and SAHF in 64-bit mode.
+    pub const LAHF64: u32 = 1 << 0;
+    pub const LZCNT: u32 = 1 << 5;
+    pub const PREFETCHW: u32 = 1 << 8;
+    /// What there is.
+    pub const ALL: u32 = LAHF64 | LZCNT | PREFETCHW;
+}
+
+/// Bytes that MONITOR watches: a cache line.
+const MONITOR_LINE_BYTES: u32 = 64;
 /// CPUID.06H:EAX: the APIC timer always runs.
 const LEAF6_EAX_ARAT: u32 = 1 << 2;
 /// CPUID.80000007H:EDX: the time-stamp counter is invariant.
@@ -112,12 +132,12 @@ fn leaf(cpu: &Cpu, leaf: u32, subleaf: u32) -> [u32; 4] {
         1 => {
             // Initial APIC ID 31:24, CLFLUSH line size 15:8 in units of 8 bytes.
             let ebx = apic_id << 24 | 8 << 8;
-            [SIGNATURE, ebx, leaf1_ecx::CX16 | leaf1_ecx::PCID, leaf1_edx::ALL]
+            [SIGNATURE, ebx, leaf1_ecx::ALL, leaf1_edx::ALL]
         }
+        // The line that MONITOR watches; MWAIT has no extensions.
+        5 => [MONITOR_LINE_BYTES, MONITOR_LINE_BYTES, 0, 0],
         6 => [LEAF6_EAX_ARAT, 0, 0, 0],
-        7 if subleaf == 0 => {
-            [0, leaf7::EBX_FSGSBASE | leaf7::EBX_SMEP | leaf7::EBX_SMAP, leaf7::ECX_UMIP | leaf7::ECX_LA57, 0]
-        }
+        7 if subleaf == 0 => [0, leaf7::EBX, leaf7::ECX_UMIP | leaf7::ECX_LA57, 0],
         0xb => {
             // Level type 15:8 of ECX: 1 = thread, 2 = core, 0 = end. One of each, so that no bit of the ID is shifted out.
             let (count, kind) = match subleaf {
@@ -133,7 +153,7 @@ fn leaf(cpu: &Cpu, leaf: u32, subleaf: u32) -> [u32; 4] {
             let nx = if cpu.msr.misc_enable & MISC_XD_DISABLE == 0 { ext1_edx::NX } else { 0 };
             // Intel tells SYSCALL in 64-bit mode only.
             let syscall = if cpu.mode() == Mode::Long { ext1_edx::SYSCALL } else { 0 };
-            [0, 0, EXT1_ECX_LAHF64, syscall | nx | ext1_edx::PAGES_1GIB | ext1_edx::RDTSCP | ext1_edx::LM]
+            [0, 0, ext1_ecx::ALL, syscall | nx | ext1_edx::PAGES_1GIB | ext1_edx::RDTSCP | ext1_edx::LM]
         }
         0x8000_0002..=0x8000_0004 => brand(leaf - 0x8000_0002),
         0x8000_0005 | 0x8000_0006 => [0; 4],

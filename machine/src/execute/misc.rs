@@ -52,6 +52,44 @@ pub fn rdtsc(cpu: &mut Cpu, bus: &Bus, op: Op) -> Exec<()> {
     Ok(())
 }
 
+/// RDPMC: CPUID tells no performance counters, so that none of them exists.
+pub fn rdpmc(cpu: &Cpu) -> Exec<()> {
+    if cpu.cr4 & cr4::PCE == 0 && cpu.cpl() != 0 {
+        return Err(Fault::gp(0, "RDPMC needs ring 0 while CR4.PCE is clear").into());
+    }
+    Err(Fault::gp(0, "there are no performance counters").into())
+}
+
+/// MONITOR: the checks of a byte's read at DS:rAX. Which line is watched is not kept, see [`mwait`].
+pub fn monitor(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
+    check_mwait(cpu)?;
+    let offset = gpr(cpu, RAX, insn.addr_size);
+    mmu::read_u8(cpu, bus, segment_of(insn), offset).map(drop)
+}
+
+/// MWAIT: goes on after a microsecond, as a PAUSE does. Software must bear with that: a processor may wake for reasons
+/// of its own (docs/QUIRKS.md, "Time").
+pub fn mwait(cpu: &mut Cpu, bus: &mut Bus) -> Exec<()> {
+    check_mwait(cpu)?;
+    pause(bus);
+    Ok(())
+}
+
+fn check_mwait(cpu: &Cpu) -> Exec<()> {
+    if cpu.cpl() != 0 {
+        return Err(Fault::ud("MONITOR and MWAIT need ring 0").into());
+    }
+    if cpu.gpr[RCX] & 0xffff_ffff != 0 {
+        return Err(Fault::gp(0, "MONITOR and MWAIT have no extensions: ECX must be 0").into());
+    }
+    Ok(())
+}
+
+/// RDPKRU, WRPKRU: #UD, since CR4.PKE cannot be set (CPUID tells no protection keys).
+pub fn pkru() -> Exec<()> {
+    Err(Fault::ud("RDPKRU and WRPKRU need CR4.PKE, and CPUID tells no protection keys").into())
+}
+
 /// SWAPGS: exchanges the GS base with IA32_KERNEL_GS_BASE.
 pub fn swapgs(cpu: &mut Cpu) -> Exec<()> {
     need_ring_0(cpu, "SWAPGS")?;
