@@ -11,6 +11,7 @@
 pub mod arch;
 pub mod boot;
 pub mod console;
+pub mod efi;
 pub mod memlayout;
 pub mod mistake;
 pub mod mm;

@@ -11,7 +11,7 @@ use kernel::mistake::Mistakes;
 use kernel::mm::{direct_map, kernel_pgd};
 use kernel::options::{self, Options};
 use kernel::smp::{acpi_tables, ap_start, bringup, cpus, irq, madt::Madt, realmode};
-use kernel::{boot, console, memlayout, println, restart, shell, time};
+use kernel::{boot, console, efi, memlayout, println, restart, shell, time};
 use spin::Once;
 use trampoline::{RealModeHeader, TrampolineHeader};
 
@@ -146,7 +146,9 @@ fn read_options(boot: &boot::Boot) -> Options {
     if boot.regions_lost > 0 {
         println!("mm: the memory map has {} regions too many; they are not used", boot.regions_lost);
     }
-    options::parse(boot.options(), |word, why| {
+    let (said, text) = efi::hand_over::split(boot.options());
+    efi::init(said);
+    options::parse(text, |word, why| {
         println!("options: {word:?} ignored: {why}; known are {}", options::KNOWN);
     })
 }

@@ -6,6 +6,7 @@
 mod command;
 mod line;
 mod show;
+mod show_efi;
 
 use crate::{console, print};
 use line::{Edited, LineEditor};

@@ -13,6 +13,8 @@
 //!                                                        Entry { cr3, rip, rsp, rdi }
 //! ```
 //!
+//! A kernel that is started by a UEFI firmware is told where that is by lines in its ramdisk ([`efi`]).
+//!
 //! What the kernel may rely on is the documentation of `bootloader_api` 0.11: the mappings of its `.bootloader-config`
 //! section, one PML4 with rights as in the ELF segments, memory below 1 MiB left alone, a stack with a guard page.
 //! Addresses are always the first that are free: `aslr` is accepted and not applied, so that a run can be repeated.
@@ -22,6 +24,7 @@
 extern crate alloc;
 
 mod boot_info;
+mod efi;
 mod error;
 mod image;
 mod load;
@@ -34,6 +37,7 @@ mod tests;
 mod uefi_memory;
 
 pub use bootloader_api::info::{MemoryRegion, MemoryRegionKind};
+pub use efi::{Efi, EfiMap};
 pub use error::LoadError;
 pub use image::{Image, Segment};
 pub use load::{Entry, KernelPages, Placed, Platform, load, place};

@@ -2,6 +2,7 @@
 
 use crate::{
     boot_info::{self, Contents},
+    efi::{self, Efi, EfiMap, PlacedEfi},
     error::LoadError,
     image::{Image, PAGE, Segment},
     memory::PhysMemory,
@@ -19,13 +20,23 @@ pub struct Platform<'a> {
     pub regions: &'a [MemoryRegion],
     /// Physical address of the ACPI Root System Description Pointer.
     pub rsdp_paddr: Option<u64>,
-    /// Bytes for the kernel; empty: no ramdisk.
+    /// Bytes for the kernel: its options. Empty, and no EFI: no ramdisk.
     pub ramdisk: &'a [u8],
+    /// The firmware that the kernel is told of, in front of the options; None: nothing is said of any.
+    pub efi: Option<Efi<'a>>,
     /// Physical memory that must be mapped at linear = physical, read-only and executable: the code that loads CR3 and
     /// jumps to the kernel. None where the kernel is entered directly.
     pub identity_map: Option<Range<u64>>,
     /// The processor has 1 GiB pages (CPUID.80000001H:EDX bit 26): the physical map uses them.
     pub huge_pages: bool,
+}
+
+impl Platform<'_> {
+    /// Length of the ramdisk in bytes.
+    pub(crate) fn ramdisk_len(&self) -> u64 {
+        let lines = if self.efi.is_some() { efi::lines_len() } else { 0 };
+        lines + self.ramdisk.len() as u64
+    }
 }
 
 /// The machine's state at the kernel's first instruction: long mode, CPL 0, interrupts off, CR0.WP and EFER.NXE set.
@@ -92,17 +103,27 @@ pub struct Placed {
     info_paddr: u64,
     contents: Contents,
     regions_room: usize,
+    efi: Option<PlacedEfi>,
     /// Start and end of each run of frames that the kernel has now.
     taken: Vec<(u64, u64)>,
 }
 
 impl Placed {
-    /// Writes the boot information; `regions` are the platform's as they are when the kernel starts.
+    /// Writes the boot information; `regions` are the platform's as they are when the kernel starts, and so is the
+    /// firmware's own map, if the kernel is told of one ([`Platform::efi`]).
     ///
     /// # Errors
     /// There are far more regions than [`Platform::regions`] had.
-    pub fn finish<M: PhysMemory>(self, regions: &[MemoryRegion], memory: &mut M) -> Result<Entry, LoadError> {
+    pub fn finish<M: PhysMemory>(
+        self,
+        regions: &[MemoryRegion],
+        efi_map: Option<EfiMap<'_>>,
+        memory: &mut M,
+    ) -> Result<Entry, LoadError> {
         let map = boot_info::memory_map(regions, &self.taken, self.regions_room)?;
+        if let (Some(efi), Some(efi_map)) = (&self.efi, efi_map) {
+            efi.write(&efi_map, memory)?;
+        }
         boot_info::write(memory, self.info_paddr, &self.contents, &map);
         Ok(self.entry)
     }
@@ -113,7 +134,7 @@ impl Placed {
 /// # Errors
 /// The kernel's configuration cannot be honoured here, or there is too little memory; see [`LoadError`].
 pub fn load<M: PhysMemory>(image: &Image<'_>, platform: &Platform<'_>, memory: &mut M) -> Result<Entry, LoadError> {
-    place(image, platform, memory)?.finish(platform.regions, memory)
+    place(image, platform, memory)?.finish(platform.regions, platform.efi.map(|efi| efi.map), memory)
 }
 
 /// Takes all frames and fills them, but for the memory map.
@@ -144,10 +165,20 @@ pub fn place<M: PhysMemory>(image: &Image<'_>, platform: &Platform<'_>, memory: 
     if let Some(range) = &platform.identity_map {
         map_identity(frames, root, range)?;
     }
-    let ramdisk_len = platform.ramdisk.len() as u64;
+    let ramdisk_len = platform.ramdisk_len();
+    let mut placed_efi = None;
     if let Some(linear) = plan.ramdisk {
         let paddr = map_new(frames, root, "ramdisk", linear, ramdisk_len)?;
-        frames.memory.write(paddr, platform.ramdisk);
+        frames.memory.write(paddr, &efi::ramdisk(platform.efi.is_some(), platform.ramdisk));
+        if let Some(efi) = &platform.efi {
+            let map_frames = efi.map_frames();
+            placed_efi = Some(PlacedEfi {
+                system_table_paddr: efi.system_table_paddr,
+                map_paddr: frames.take(map_frames)?,
+                map_frames,
+                ramdisk_paddr: paddr,
+            });
+        }
     }
     if let Some(physical) = plan.physical_map {
         let what = "physical memory map";
@@ -175,7 +206,7 @@ pub fn place<M: PhysMemory>(image: &Image<'_>, platform: &Platform<'_>, memory: 
     let rsp = ((stack_bottom + plan.stack_bytes) & !15) - 8;
     let entry = Entry { cr3: root, rip: image.entry, rsp, rdi: plan.boot_info, gdt_paddr, kernel_pages };
     let taken = mem::take(&mut frames.taken);
-    Ok(Placed { entry, info_paddr, contents, regions_room: plan.regions_room, taken })
+    Ok(Placed { entry, info_paddr, contents, regions_room: plan.regions_room, efi: placed_efi, taken })
 }
 
 fn load_segment<M: PhysMemory>(

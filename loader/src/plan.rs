@@ -69,8 +69,8 @@ impl Plan {
         }
         let stack = Item::new("kernel stack", wanted.kernel_stack, PAGE.saturating_add(stack_bytes), PAGE);
         let info = Item::new("boot information", wanted.boot_info, boot_info::bytes(regions_room), PAGE);
-        let ramdisk = Item::new("ramdisk", wanted.ramdisk_memory, platform.ramdisk.len() as u64, PAGE);
-        let ramdisk = (!platform.ramdisk.is_empty()).then_some(ramdisk);
+        let ramdisk = Item::new("ramdisk", wanted.ramdisk_memory, platform.ramdisk_len(), PAGE);
+        let ramdisk = (platform.ramdisk_len() != 0).then_some(ramdisk);
         // A fixed offset that huge pages do not fit gets large ones.
         let page = match wanted.physical_memory {
             Some(Mapping::FixedAddress(offset)) if !offset.is_multiple_of(page.bytes()) => PageSize::Large,
@@ -103,7 +103,7 @@ impl Plan {
     pub(crate) fn frames(&self, image: &Image<'_>, platform: &Platform<'_>) -> u64 {
         let stack = (self.guard_page.saturating_add(PAGE), self.stack_bytes);
         let info = (self.boot_info, boot_info::bytes(self.regions_room));
-        let ramdisk = self.ramdisk.map(|linear| (linear, platform.ramdisk.len() as u64));
+        let ramdisk = self.ramdisk.map(|linear| (linear, platform.ramdisk_len()));
         let segments = image.segments.iter().map(|s| (s.first_page(), s.pages().saturating_mul(PAGE)));
         let own = segments.chain([stack, info]).chain(ramdisk);
         let mapped =
@@ -116,7 +116,8 @@ impl Plan {
         // The PML4; the GDT and the three tables of its identity mapping.
         let fixed = 1 + 4;
         let elf = (image.bytes.len() as u64).div_ceil(PAGE);
-        mapped.chain(identity).fold(physical.saturating_add(fixed).saturating_add(elf), u64::saturating_add)
+        let efi = platform.efi.as_ref().map_or(0, |efi| efi.map_frames());
+        mapped.chain(identity).chain([fixed, elf, efi]).fold(physical, u64::saturating_add)
     }
 }
 

@@ -2,7 +2,10 @@
 
 mod elf_file;
 
-use crate::{Entry, Image, LoadError, MemoryRegion, MemoryRegionKind, PhysMemory, Platform, RegionAllocator, load};
+use crate::{
+    Efi, EfiMap, Entry, Image, LoadError, MemoryRegion, MemoryRegionKind, PhysMemory, Platform, RegionAllocator, load,
+    place,
+};
 use bootloader_api::{BootInfo, BootloaderConfig, config::Mapping};
 use elf_file::{ElfFile, KERNEL};
 
@@ -46,7 +49,8 @@ fn load_with(file: &[u8], ram: u64, ramdisk: &[u8]) -> Result<(TestMemory, Entry
     let mut memory = TestMemory { bytes: vec![0; ram as usize], allocator: RegionAllocator::new(&regions) };
     let image = Image::parse(file)?;
     let identity_map = Some(0xf_f000..0x10_0000);
-    let platform = Platform { regions: &regions, rsdp_paddr: Some(0xe_0000), ramdisk, identity_map, huge_pages: false };
+    let rsdp_paddr = Some(0xe_0000);
+    let platform = Platform { regions: &regions, rsdp_paddr, ramdisk, efi: None, identity_map, huge_pages: false };
     let entry = load(&image, &platform, &mut memory)?;
     Ok((memory, entry))
 }
@@ -285,4 +289,45 @@ fn damaged_bytes() {
         }
         file[at] = good;
     }
+}
+
+/// Goal: a kernel finds the firmware's memory map by the lines in front of its options, also where the map grew since it was
+/// placed. Method: two maps, the lines read as text, the bytes from where they point.
+#[test]
+fn efi_is_handed_over() {
+    let file = ElfFile::default().build();
+    let regions = regions(RAM);
+    let mut memory = TestMemory { bytes: vec![0; RAM as usize], allocator: RegionAllocator::new(&regions) };
+    let image = Image::parse(&file).unwrap();
+    let map = |bytes| EfiMap { bytes, desc_size: 48, desc_version: 1 };
+    let efi = Some(Efi { system_table_paddr: 0x7fe_9018, map: map(&[0x11; 96]) });
+    let platform = Platform {
+        regions: &regions,
+        rsdp_paddr: None,
+        ramdisk: b"pcid=on",
+        efi,
+        identity_map: None,
+        huge_pages: false,
+    };
+    let placed = place(&image, &platform, &mut memory).unwrap();
+    let entry = placed.clone().finish(&regions, Some(map(&[0x22; 48 * 60])), &mut memory).unwrap();
+    let info = entry.rdi;
+    let field = |memory: &TestMemory, at: usize| {
+        u64::from_le_bytes(read(memory, entry.cr3, info + at as u64, 8).try_into().unwrap())
+    };
+    let linear = field(&memory, std::mem::offset_of!(BootInfo, ramdisk_addr) + 8);
+    let len = field(&memory, std::mem::offset_of!(BootInfo, ramdisk_len));
+    let text = String::from_utf8(read(&memory, entry.cr3, linear, len)).unwrap();
+    let number = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix("=0x")).expect(name);
+        u64::from_str_radix(line, 16).unwrap()
+    };
+    assert_eq!(number("efi_system_table"), 0x7fe_9018);
+    assert_eq!((number("efi_memdesc_size"), number("efi_memdesc_version")), (48, 1));
+    let (at, size) = (number("efi_memmap") as usize, number("efi_memmap_size") as usize);
+    assert!(at.is_multiple_of(4096) && memory.bytes[at..at + size] == [0x22; 48 * 60]);
+    assert_eq!(text.lines().last(), Some("pcid=on"));
+    assert_eq!(text.len() as u64, platform.ramdisk_len());
+    let grown = placed.finish(&regions, Some(map(&[0x33; 48 * 1000])), &mut memory);
+    assert!(matches!(grown, Err(LoadError::TooManyRegions { room: 85 })), "{grown:?}");
 }

@@ -24,10 +24,19 @@ pub(super) enum Command<'a> {
     Mem,
     /// A new start.
     Restart(Method),
+    /// What the firmware is asked.
+    Efi(Efi),
+}
+
+/// What can be asked of EFI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Efi {
+    /// Its memory map.
+    Map,
 }
 
 /// Names, arguments and what each does, for `help`.
-pub(super) const HELP: [(&str, &str); 8] = [
+pub(super) const HELP: [(&str, &str); 9] = [
     ("help", "this list"),
     ("cpus", "the processors, their APIC IDs, and how far each is"),
     ("pgd NAME", "what the page tables below a root map"),
@@ -35,6 +44,7 @@ pub(super) const HELP: [(&str, &str); 8] = [
     ("ipi CPU [VECTOR|nmi|init]", "sends a CPU an interrupt and waits for its answer; VECTOR in hex"),
     ("cpu CPU on|off", "has a CPU go offline, or starts it again by INIT and SIPI"),
     ("mem", "the memory map, and how much the kernel has taken"),
+    ("efi map", "the firmware's memory map, with its attributes"),
     ("restart real|acpi|kbd|cf9|triple", "restarts the machine; real goes back through trampoline_pgd to real mode"),
 ];
 
@@ -80,6 +90,7 @@ pub(super) fn parse(line: &str) -> Result<Option<Command<'_>>, Misunderstood<'_>
         "ipi" => Command::Ipi(cpu(words.next())?, kind(words.next())?),
         "cpu" => Command::Cpu(cpu(words.next())?, on(words.next())?),
         "mem" => Command::Mem,
+        "efi" => Command::Efi(efi(words.next())?),
         "restart" => Command::Restart(method(words.next())?),
         _ => return Err(Misunderstood::Unknown(name)),
     };
@@ -99,6 +110,13 @@ fn on(word: Option<&str>) -> Result<bool, Misunderstood<'_>> {
         "on" => Ok(true),
         "off" => Ok(false),
         word => Err(Misunderstood::NotA(word, "`on` or `off`")),
+    }
+}
+
+fn efi(word: Option<&str>) -> Result<Efi, Misunderstood<'_>> {
+    match word.ok_or(Misunderstood::Missing("what to ask of EFI"))? {
+        "map" => Ok(Efi::Map),
+        word => Err(Misunderstood::NotA(word, "something to ask of EFI: map")),
     }
 }
 
@@ -168,6 +186,7 @@ mod tests {
         assert_eq!(parse("cpu 1 off"), Ok(Some(Command::Cpu(1, false))));
         assert_eq!(parse("cpu 254 on"), Ok(Some(Command::Cpu(254, true))));
         assert_eq!(parse("mem"), Ok(Some(Command::Mem)));
+        assert_eq!(parse("efi map"), Ok(Some(Command::Efi(Efi::Map))));
         for (word, method) in Method::ALL {
             let line = std::format!("restart {word}");
             assert_eq!(parse(&line), Ok(Some(Command::Restart(method))));
@@ -193,6 +212,8 @@ mod tests {
         check("ipi 1 0x", "`0x` is not a vector");
         check("cpu 1", "`on` or `off` is missing");
         check("cpu 1 maybe", "`maybe` is not `on` or `off`");
+        check("efi", "what to ask of EFI is missing");
+        check("efi maps", "`maps` is not something to ask of EFI");
         check("restart", "the way to restart is missing");
         check("restart efi", "`efi` is not a way");
         check("mem now", "`now` is one word too many");

@@ -1,6 +1,7 @@
 //! The answers of the shell, printed.
 
 use super::command::{Command, HELP, parse};
+use super::show_efi;
 use crate::boot;
 use crate::mm::direct_map::{self, DirectMap};
 use crate::mm::frame::{FRAME_SIZE, RegionKind};
@@ -29,6 +30,7 @@ fn obey(command: Command<'_>) {
         Command::Ipi(cpu, kind) => send_ipi(cpu, kind),
         Command::Cpu(cpu, on) => switch_cpu(cpu, on),
         Command::Mem => show_memory(),
+        Command::Efi(what) => show_efi::answer(what),
         Command::Restart(method) => println!("restart: {}", restart::restart(method)),
     }
 }
@@ -129,7 +131,7 @@ fn show_memory() {
 }
 
 /// In the largest unit that divides it.
-struct Bytes(u64);
+pub(super) struct Bytes(pub(super) u64);
 
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

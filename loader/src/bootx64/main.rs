@@ -19,10 +19,10 @@ mod memory;
 
 use core::arch::global_asm;
 use error::BootError;
-use loader::{Image, Placed, Platform, place};
+use loader::{Efi, Image, Placed, Platform, place};
 use memory::FirmwareMemory;
 use uefi::table::cfg::ConfigTableEntry;
-use uefi::{Status, boot, entry, println, runtime, system};
+use uefi::{Status, boot, entry, println, runtime, system, table};
 
 global_asm!(include_str!("../../asm/enter_kernel.S"), options(raw));
 // The functions that compiled code calls; firmware and kernel have the same calling convention for these.
@@ -47,11 +47,14 @@ fn prepare() -> Result<(Placed, FirmwareMemory), BootError> {
     let (kernel, options) = files::read()?;
     let image = Image::parse(&kernel).map_err(BootError::Load)?;
     let mut memory = FirmwareMemory::new()?;
-    let regions = memory::regions(&memory::map()?);
+    let map = memory::map()?;
+    let regions = memory::regions(&map);
+    let system_table = table::system_table_raw().map(|table| table.as_ptr() as u64);
     let platform = Platform {
         regions: &regions,
         rsdp_paddr: Some(rsdp().ok_or(BootError::NoRsdp)?),
         ramdisk: &options,
+        efi: system_table.map(|system_table_paddr| Efi { system_table_paddr, map: memory::efi_map(&map) }),
         identity_map: Some(handoff::code()),
         huge_pages: processor.huge_pages,
     };
@@ -66,7 +69,7 @@ fn leave(placed: Placed, mut memory: FirmwareMemory) -> ! {
     let map = unsafe { boot::exit_boot_services(None) };
     heap::boot_services_exited();
     handoff::disable_interrupts();
-    match placed.finish(&memory::regions(&map), &mut memory) {
+    match placed.finish(&memory::regions(&map), Some(memory::efi_map(&map)), &mut memory) {
         Ok(entry) => handoff::enter(&entry),
         // The memory map grew by dozens of entries within a moment. There is no console left to tell it on.
         Err(_) => runtime::reset(runtime::ResetType::COLD, Status::LOAD_ERROR, None),

@@ -3,7 +3,7 @@
 use crate::error::BootError;
 use alloc::vec::Vec;
 use core::ptr;
-use loader::{MemoryRegion, PhysMemory, uefi_region};
+use loader::{EfiMap, MemoryRegion, PhysMemory, uefi_region};
 use uefi::boot::{self, AllocateType};
 use uefi::mem::memory_map::{MemoryMap, MemoryMapOwned, MemoryType};
 
@@ -19,6 +19,13 @@ pub fn map() -> Result<MemoryMapOwned, BootError> {
 /// The regions that the kernel will find.
 pub fn regions(map: &MemoryMapOwned) -> Vec<MemoryRegion> {
     map.entries().filter_map(|entry| uefi_region(entry.ty.0, entry.phys_start, entry.page_count)).collect()
+}
+
+/// The map as the firmware wrote it, for the kernel to read itself.
+pub fn efi_map(map: &MemoryMapOwned) -> EfiMap<'_> {
+    let meta = map.meta();
+    let bytes = map.buffer().get(..meta.map_size).unwrap_or_default();
+    EfiMap { bytes, desc_size: meta.desc_size as u64, desc_version: meta.desc_version }
 }
 
 /// Frames of type LoaderData, which the firmware never takes back.
