@@ -39,6 +39,7 @@ global_asm!(
     cr0_state = const cpu::CR0_STATE.bits(),
 );
 global_asm!(include_str!("../asm/defs.S"), options(raw));
+global_asm!(include_str!("../asm/efi.S"), options(raw));
 global_asm!(include_str!("../asm/entry.S"), options(raw));
 global_asm!(include_str!("../asm/head_64.S"), options(raw));
 global_asm!(include_str!("../asm/lapic.S"), options(raw));
@@ -132,6 +133,7 @@ extern "C" fn start_kernel_on_own_tables() -> ! {
     port::announce_online();
     let real_mode = realmode::reserve_real_mode(&BLOB, boot::info().regions(), options.trampoline)
         .and_then(|base| realmode::setup_real_mode(&BLOB, base, ap_start::entry_point(), options));
+    efi::enter_virtual_mode(options);
     match real_mode {
         Ok(real_mode) => bringup::smp_init(&real_mode, options),
         Err(error) => println!("smp: no other CPU can be started: {error}"),

@@ -3,17 +3,22 @@
 //!
 //! ```text
 //! slot 273   ffff_8880_0000_0000   direct map: all RAM, linear = physical + DIRECT_MAP_BASE      RW NX global
+//! slot 402   ffff_c900_0000_0000   devices of the firmware's, with efi=old_map alone              RW NX uncached
 //! slot 511   ffff_ffff_8000_0000   the kernel's image: text RX, rodata R, data RW                global
 //!            ffff_ffff_ff5f_b000   I/O APIC                                                      RW NX uncached
 //!            ffff_ffff_ff5f_c000   local APIC (every CPU sees its own)                           RW NX uncached
 //! ```
 //!
-//! The lower half is empty in `init_top_pgt`: there is no identity map.
+//! The lower half is empty in `init_top_pgt`: there is no identity map. The firmware's memory is in `efi_pgd`
+//! ([`crate::mm::efi_pgd`]).
 
 use x86_64::{PhysAddr, VirtAddr};
 
 /// Start of the direct map, as `PAGE_OFFSET` in Linux without KASLR. The loader maps all memory here as well.
 pub const DIRECT_MAP_BASE: u64 = 0xffff_8880_0000_0000;
+
+/// Where `efi=old_map` maps the firmware's devices, at the same distance as the direct map memory: `VMALLOC_START` in Linux.
+pub const IOREMAP_BASE: u64 = 0xffff_c900_0000_0000;
 
 /// Where the kernel is linked, as `__START_KERNEL_map` in Linux.
 pub const KERNEL_IMAGE_BASE: u64 = 0xffff_ffff_8000_0000;

@@ -14,6 +14,16 @@ pub enum Mistake {
     Cr4Pcide,
     /// `efer-lma`
     EferLma,
+    /// `efi-map-order`
+    EfiMapOrder,
+    /// `efi-no-memmap`
+    EfiNoMemmap,
+    /// `efi-no-page0`
+    EfiNoPage0,
+    /// `efi-nx-poison`
+    EfiNxPoison,
+    /// `efi-unmap`
+    EfiUnmap,
     /// `no-nxe`
     NoNxe,
     /// `restart-no-kernel-map`
@@ -23,9 +33,14 @@ pub enum Mistake {
 }
 
 impl Mistake {
-    const ALL: [(&str, Self); 5] = [
+    const ALL: [(&str, Self); 10] = [
         ("cr4-pcide", Self::Cr4Pcide),
         ("efer-lma", Self::EferLma),
+        ("efi-map-order", Self::EfiMapOrder),
+        ("efi-no-memmap", Self::EfiNoMemmap),
+        ("efi-no-page0", Self::EfiNoPage0),
+        ("efi-nx-poison", Self::EfiNxPoison),
+        ("efi-unmap", Self::EfiUnmap),
         ("no-nxe", Self::NoNxe),
         ("restart-no-kernel-map", Self::RestartNoKernelMap),
         ("restart-pcide", Self::RestartPcide),

@@ -14,6 +14,20 @@ pub enum Bringup {
     ParallelNolock,
 }
 
+/// Whose page tables the firmware's runtime regions are in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EfiTables {
+    /// Its own, `efi_pgd` (Linux since 4.6).
+    #[default]
+    Own,
+    /// `trampoline_pgd`, which shares tables with the kernel (Linux 3.14 to 4.5): a mistake.
+    Trampoline,
+    /// The kernel's (Linux before 3.14).
+    OldMap,
+    /// None: no runtime services.
+    Off,
+}
+
 /// What the options say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -33,6 +47,8 @@ pub struct Options {
     pub sipi_broadcast: bool,
     /// `pcid=on|off`: run with CR4.PCIDE, where the processor has PCIDs.
     pub pcid: bool,
+    /// `efi=own|trampoline|old_map|noruntime`: where the firmware's runtime regions are mapped.
+    pub efi: EfiTables,
     /// `mistake=WORD[,WORD]`: mistakes of the past; docs/MISTAKES.md.
     pub mistakes: Mistakes,
 }
@@ -48,6 +64,7 @@ impl Default for Options {
             sipi_udelay: None,
             sipi_broadcast: false,
             pcid: false,
+            efi: EfiTables::Own,
             mistakes: Mistakes::default(),
         }
     }
@@ -55,7 +72,7 @@ impl Default for Options {
 
 /// The options in words, for the message about one that is not understood.
 pub const KNOWN: &str = "bringup=serial|parallel|parallel-nolock, trampoline=ADDRESS, cpu_init_udelay=N, cpu_timeout_ms=N, \
-     sipi_count=1|2, sipi_udelay=N, sipi=each|broadcast, pcid=on|off, mistake=WORD[,WORD] (docs/MISTAKES.md)";
+     sipi_count=1|2, sipi_udelay=N, sipi=each|broadcast, pcid=on|off, efi=own|trampoline|old_map|noruntime, mistake=WORD[,WORD] (docs/MISTAKES.md)";
 
 /// Reads the options; `complain` is called with each word that is not understood and why. Such words change nothing.
 pub fn parse<'a>(text: &'a str, mut complain: impl FnMut(&'a str, &'static str)) -> Options {
@@ -108,6 +125,15 @@ fn apply(options: &mut Options, word: &str) -> Result<(), &'static str> {
                 "on" => true,
                 "off" => false,
                 _ => return Err("pcid is on or off"),
+            };
+        }
+        "efi" => {
+            options.efi = match value {
+                "own" => EfiTables::Own,
+                "trampoline" => EfiTables::Trampoline,
+                "old_map" => EfiTables::OldMap,
+                "noruntime" => EfiTables::Off,
+                _ => return Err("efi is own, trampoline, old_map or noruntime"),
             };
         }
         "mistake" => {

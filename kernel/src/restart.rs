@@ -7,7 +7,7 @@ use crate::memlayout::phys_to_virt;
 use crate::mistake::Mistake;
 use crate::mm::roots;
 use crate::smp::{acpi_tables::ResetRegister, cpus, ipi, realmode};
-use crate::{println, time};
+use crate::{efi, println, time};
 use spin::Once;
 use x86_64::{PhysAddr, registers::control::Cr4Flags};
 
@@ -16,6 +16,8 @@ use x86_64::{PhysAddr, registers::control::Cr4Flags};
 pub enum Method {
     /// Back through `trampoline_pgd` to real mode, and to the reset vector at F000:FFF0.
     Real,
+    /// The firmware's ResetSystem.
+    Efi,
     /// The reset register that the FADT names.
     Acpi,
     /// The keyboard controller pulses the reset line.
@@ -28,8 +30,14 @@ pub enum Method {
 
 impl Method {
     /// All of them, with the shell's words.
-    pub const ALL: [(&'static str, Self); 5] =
-        [("real", Self::Real), ("acpi", Self::Acpi), ("kbd", Self::Kbd), ("cf9", Self::Cf9), ("triple", Self::Triple)];
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("real", Self::Real),
+        ("efi", Self::Efi),
+        ("acpi", Self::Acpi),
+        ("kbd", Self::Kbd),
+        ("cf9", Self::Cf9),
+        ("triple", Self::Triple),
+    ];
 
     /// The way of that word.
     pub fn parse(word: &str) -> Option<Self> {
@@ -52,6 +60,11 @@ pub fn restart(method: Method) -> &'static str {
             let Some(real_mode) = realmode::placed() else { return "the real-mode blob has no place below 1 MiB" };
             stop_other_cpus();
             machine_real_restart(&real_mode)
+        }
+        Method::Efi => {
+            let Some(runtime) = efi::runtime() else { return "there are no EFI runtime services" };
+            stop_other_cpus();
+            runtime.reset();
         }
         Method::Acpi => {
             let (number, value) = match RESET_REGISTER.get() {

@@ -101,6 +101,12 @@ fn leaf_address(entry: u64, level: Level) -> PhysAddr {
     PhysAddr::new(entry & ADDRESS_MASK & !(entry_span(level) - 1))
 }
 
+/// The table that a slot of the top level leads to.
+pub fn table_at(memory: &impl TableMemory, root: PhysAddr, slot: usize) -> Option<PhysAddr> {
+    let entry = memory.read_entry(root, slot);
+    flags_of(entry).contains(PageTableFlags::PRESENT).then(|| table_address(entry))
+}
+
 fn table_address(entry: u64) -> PhysAddr {
     PhysAddr::new(entry & ADDRESS_MASK)
 }

@@ -25,18 +25,26 @@ pub(super) enum Command<'a> {
     /// A new start.
     Restart(Method),
     /// What the firmware is asked.
-    Efi(Efi),
+    Efi(Efi<'a>),
 }
 
 /// What can be asked of EFI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Efi {
+pub(super) enum Efi<'a> {
     /// Its memory map.
     Map,
+    /// GetTime.
+    Time,
+    /// The variables' names.
+    Vars,
+    /// A variable's data, or a new text for it.
+    Var(&'a str, Option<&'a str>),
+    /// ResetSystem.
+    Reset,
 }
 
 /// Names, arguments and what each does, for `help`.
-pub(super) const HELP: [(&str, &str); 9] = [
+pub(super) const HELP: [(&str, &str); 12] = [
     ("help", "this list"),
     ("cpus", "the processors, their APIC IDs, and how far each is"),
     ("pgd NAME", "what the page tables below a root map"),
@@ -44,8 +52,14 @@ pub(super) const HELP: [(&str, &str); 9] = [
     ("ipi CPU [VECTOR|nmi|init]", "sends a CPU an interrupt and waits for its answer; VECTOR in hex"),
     ("cpu CPU on|off", "has a CPU go offline, or starts it again by INIT and SIPI"),
     ("mem", "the memory map, and how much the kernel has taken"),
-    ("efi map", "the firmware's memory map, with its attributes"),
-    ("restart real|acpi|kbd|cf9|triple", "restarts the machine; real goes back through trampoline_pgd to real mode"),
+    ("efi map", "the firmware's memory map, and where its runtime regions are mapped"),
+    ("efi time|reset", "asks the firmware for the time, or to restart the machine"),
+    ("efi vars", "the firmware's variables, and how much room there is"),
+    ("efi var NAME [VALUE]", "a variable's data, or a new text for it; - deletes it"),
+    (
+        "restart real|efi|acpi|kbd|cf9|triple",
+        "restarts the machine; real goes back through trampoline_pgd to real mode",
+    ),
 ];
 
 /// Why a line is no command.
@@ -90,7 +104,7 @@ pub(super) fn parse(line: &str) -> Result<Option<Command<'_>>, Misunderstood<'_>
         "ipi" => Command::Ipi(cpu(words.next())?, kind(words.next())?),
         "cpu" => Command::Cpu(cpu(words.next())?, on(words.next())?),
         "mem" => Command::Mem,
-        "efi" => Command::Efi(efi(words.next())?),
+        "efi" => Command::Efi(efi(&mut words)?),
         "restart" => Command::Restart(method(words.next())?),
         _ => return Err(Misunderstood::Unknown(name)),
     };
@@ -113,16 +127,20 @@ fn on(word: Option<&str>) -> Result<bool, Misunderstood<'_>> {
     }
 }
 
-fn efi(word: Option<&str>) -> Result<Efi, Misunderstood<'_>> {
-    match word.ok_or(Misunderstood::Missing("what to ask of EFI"))? {
+fn efi<'a>(words: &mut impl Iterator<Item = &'a str>) -> Result<Efi<'a>, Misunderstood<'a>> {
+    match words.next().ok_or(Misunderstood::Missing("what to ask of EFI"))? {
         "map" => Ok(Efi::Map),
-        word => Err(Misunderstood::NotA(word, "something to ask of EFI: map")),
+        "time" => Ok(Efi::Time),
+        "vars" => Ok(Efi::Vars),
+        "var" => Ok(Efi::Var(words.next().ok_or(Misunderstood::Missing("the name of a variable"))?, words.next())),
+        "reset" => Ok(Efi::Reset),
+        word => Err(Misunderstood::NotA(word, "something to ask of EFI: map, time, vars, var or reset")),
     }
 }
 
 fn method(word: Option<&str>) -> Result<Method, Misunderstood<'_>> {
     let word = word.ok_or(Misunderstood::Missing("the way to restart"))?;
-    Method::parse(word).ok_or(Misunderstood::NotA(word, "a way to restart: real, acpi, kbd, cf9 or triple"))
+    Method::parse(word).ok_or(Misunderstood::NotA(word, "a way to restart: real, efi, acpi, kbd, cf9 or triple"))
 }
 
 fn address(word: Option<&str>) -> Result<u64, Misunderstood<'_>> {
@@ -186,7 +204,17 @@ mod tests {
         assert_eq!(parse("cpu 1 off"), Ok(Some(Command::Cpu(1, false))));
         assert_eq!(parse("cpu 254 on"), Ok(Some(Command::Cpu(254, true))));
         assert_eq!(parse("mem"), Ok(Some(Command::Mem)));
-        assert_eq!(parse("efi map"), Ok(Some(Command::Efi(Efi::Map))));
+        let efi = [
+            ("map", Efi::Map),
+            ("time", Efi::Time),
+            ("vars", Efi::Vars),
+            ("var Boot0000", Efi::Var("Boot0000", None)),
+            ("var Colour red", Efi::Var("Colour", Some("red"))),
+            ("reset", Efi::Reset),
+        ];
+        for (words, command) in efi {
+            assert_eq!(parse(&std::format!("efi {words}")), Ok(Some(Command::Efi(command))));
+        }
         for (word, method) in Method::ALL {
             let line = std::format!("restart {word}");
             assert_eq!(parse(&line), Ok(Some(Command::Restart(method))));
@@ -202,7 +230,7 @@ mod tests {
         };
         check("halp", "no command `halp`");
         check("pgd", "the name of a root is missing");
-        check("pgd efi_pgd", "there are init_top_pgt trampoline_pgd");
+        check("pgd efipgd", "there are init_top_pgt trampoline_pgd efi_pgd");
         check("translate init_top_pgt", "the address is missing");
         check("translate init_top_pgt xyz", "`xyz` is not an address");
         check("translate init_top_pgt 12345678123456781", "not an address");
@@ -213,9 +241,11 @@ mod tests {
         check("cpu 1", "`on` or `off` is missing");
         check("cpu 1 maybe", "`maybe` is not `on` or `off`");
         check("efi", "what to ask of EFI is missing");
+        check("efi var", "the name of a variable is missing");
+        check("efi var a b c", "`c` is one word too many");
         check("efi maps", "`maps` is not something to ask of EFI");
         check("restart", "the way to restart is missing");
-        check("restart efi", "`efi` is not a way");
+        check("restart bios", "`bios` is not a way");
         check("mem now", "`now` is one word too many");
     }
 }

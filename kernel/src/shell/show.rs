@@ -57,7 +57,7 @@ fn show_cpus() {
 fn root(name: &str) -> Option<x86_64::PhysAddr> {
     let root = roots::by_name(name);
     if root.is_none() {
-        println!("{name} is not made yet: there was no place for the real-mode code");
+        println!("{name} is not made: there was no place for the real-mode code, or there is no EFI that uses it");
     }
     root
 }
