@@ -8,7 +8,9 @@ use alloc::{vec, vec::Vec};
 use bootloader_api::{
     BootInfo,
     config::ApiVersion,
-    info::{MemoryRegion, MemoryRegionKind, MemoryRegions, Optional, TlsTemplate},
+    info::{
+        FrameBuffer, FrameBufferInfo, MemoryRegion, MemoryRegionKind, MemoryRegions, Optional, PixelFormat, TlsTemplate,
+    },
 };
 use core::mem::{offset_of, size_of};
 
@@ -17,6 +19,9 @@ const _: () = assert!(size_of::<Optional<u64>>() == 16 && size_of::<Optional<u16
 const _: () = assert!(size_of::<MemoryRegion>() == 24 && size_of::<MemoryRegionKind>() == 8);
 const _: () = assert!(size_of::<MemoryRegions>() == 16 && size_of::<ApiVersion>() == 8);
 const _: () = assert!(size_of::<Optional<TlsTemplate>>() == 32);
+// FrameBuffer: the linear address, then its info; PixelFormat: a 4-byte tag, then three bytes that only one variant has.
+const _: () = assert!(size_of::<FrameBuffer>() == 8 + size_of::<FrameBufferInfo>() && size_of::<PixelFormat>() == 8);
+const _: () = assert!(size_of::<Optional<FrameBuffer>>() == 8 + size_of::<FrameBuffer>());
 
 const SOME: u32 = 0;
 const NONE: u32 = 1;
@@ -43,6 +48,8 @@ pub(crate) struct Contents {
     pub linear: u64,
     pub physical_memory_offset: Option<u64>,
     pub recursive_index: Option<u16>,
+    /// Linear address and description.
+    pub framebuffer: Option<(u64, FrameBufferInfo)>,
     pub rsdp_paddr: Option<u64>,
     pub tls: Option<TlsTemplate>,
     /// Linear address and length.
@@ -68,7 +75,7 @@ impl Contents {
         put_u64(&mut out, at, self.linear + size_of::<BootInfo>() as u64);
         put_u64(&mut out, at + 8, regions.len() as u64);
 
-        put(&mut out, offset_of!(BootInfo, framebuffer), &NONE.to_le_bytes());
+        put_framebuffer(&mut out, offset_of!(BootInfo, framebuffer), self.framebuffer);
         put_option(&mut out, offset_of!(BootInfo, physical_memory_offset), self.physical_memory_offset);
         let at = offset_of!(BootInfo, recursive_index);
         put(&mut out, at, &if self.recursive_index.is_some() { SOME } else { NONE }.to_le_bytes());
@@ -108,6 +115,33 @@ fn encode_region(region: &MemoryRegion) -> [u8; size_of::<MemoryRegion>()] {
     put(&mut out, offset_of!(MemoryRegion, kind), &tag.to_le_bytes());
     put(&mut out, offset_of!(MemoryRegion, kind) + 4, &payload.to_le_bytes());
     out
+}
+
+fn put_framebuffer(out: &mut [u8], at: usize, framebuffer: Option<(u64, FrameBufferInfo)>) {
+    let Some((linear, info)) = framebuffer else {
+        return put(out, at, &NONE.to_le_bytes());
+    };
+    put(out, at, &SOME.to_le_bytes());
+    put_u64(out, at + 8, linear);
+    let at = at + 16;
+    put_u64(out, at + offset_of!(FrameBufferInfo, byte_len), info.byte_len as u64);
+    put_u64(out, at + offset_of!(FrameBufferInfo, width), info.width as u64);
+    put_u64(out, at + offset_of!(FrameBufferInfo, height), info.height as u64);
+    put_u64(out, at + offset_of!(FrameBufferInfo, bytes_per_pixel), info.bytes_per_pixel as u64);
+    put_u64(out, at + offset_of!(FrameBufferInfo, stride), info.stride as u64);
+    let (tag, positions) = match info.pixel_format {
+        PixelFormat::Rgb => (0u32, [0; 3]),
+        PixelFormat::Bgr => (1, [0; 3]),
+        PixelFormat::U8 => (2, [0; 3]),
+        PixelFormat::Unknown { red_position, green_position, blue_position } => {
+            (3, [red_position, green_position, blue_position])
+        }
+        // A format that a later bootloader_api 0.11 adds: as grey at least something is seen.
+        _ => (2, [0; 3]),
+    };
+    let at = at + offset_of!(FrameBufferInfo, pixel_format);
+    put(out, at, &tag.to_le_bytes());
+    put(out, at + 4, &positions);
 }
 
 fn put(out: &mut [u8], at: usize, bytes: &[u8]) {

@@ -61,6 +61,14 @@ impl Segment {
 }
 
 impl<'a> Image<'a> {
+    /// The smallest width and height in pixels that the kernel wants of its screen. bootloader_api deprecates the fields, since
+    /// its own loader has them in a file of its own; kernels that set them still get what they ask for.
+    pub fn least_screen(&self) -> (Option<u64>, Option<u64>) {
+        #[allow(deprecated)]
+        let wanted = self.config.frame_buffer;
+        (wanted.minimum_framebuffer_width, wanted.minimum_framebuffer_height)
+    }
+
     /// Checks an ELF file.
     ///
     /// # Errors

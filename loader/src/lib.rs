@@ -36,10 +36,10 @@ mod slots;
 mod tests;
 mod uefi_memory;
 
-pub use bootloader_api::info::{MemoryRegion, MemoryRegionKind};
+pub use bootloader_api::info::{FrameBufferInfo, MemoryRegion, MemoryRegionKind, PixelFormat};
 pub use efi::{Efi, EfiMap};
 pub use error::LoadError;
 pub use image::{Image, Segment};
-pub use load::{Entry, KernelPages, Placed, Platform, load, place};
+pub use load::{Entry, Framebuffer, KernelPages, Placed, Platform, load, place};
 pub use memory::{PhysMemory, RegionAllocator};
 pub use uefi_memory::uefi_region;

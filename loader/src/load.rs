@@ -10,7 +10,7 @@ use crate::{
     plan::Plan,
 };
 use alloc::vec::Vec;
-use bootloader_api::info::MemoryRegion;
+use bootloader_api::info::{FrameBufferInfo, MemoryRegion};
 use core::{mem, ops::Range};
 
 /// What the loader cannot know by itself.
@@ -24,11 +24,31 @@ pub struct Platform<'a> {
     pub ramdisk: &'a [u8],
     /// The firmware that the kernel is told of, in front of the options; None: nothing is said of any.
     pub efi: Option<Efi<'a>>,
+    /// The screen's memory, if there is a screen.
+    pub framebuffer: Option<Framebuffer>,
     /// Physical memory that must be mapped at linear = physical, read-only and executable: the code that loads CR3 and
     /// jumps to the kernel. None where the kernel is entered directly.
     pub identity_map: Option<Range<u64>>,
     /// The processor has 1 GiB pages (CPUID.80000001H:EDX bit 26): the physical map uses them.
     pub huge_pages: bool,
+}
+
+/// The memory that a screen shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Framebuffer {
+    /// Physical address of the first pixel.
+    pub paddr: u64,
+    /// Size and format, as the kernel gets it. There is at least a byte.
+    pub info: FrameBufferInfo,
+}
+
+impl Framebuffer {
+    /// Physical address of its first page, and the bytes of all pages.
+    pub(crate) fn pages(&self) -> (u64, u64) {
+        let first = self.paddr & !(PAGE - 1);
+        let end = self.paddr.saturating_add(self.info.byte_len as u64);
+        (first, (end - first).checked_next_multiple_of(PAGE).unwrap_or(!(PAGE - 1)))
+    }
 }
 
 impl Platform<'_> {
@@ -186,6 +206,13 @@ pub fn place<M: PhysMemory>(image: &Image<'_>, platform: &Platform<'_>, memory: 
             map(frames, root, what, physical.offset + paddr, paddr, physical.page, Rights::DATA)?;
         }
     }
+    let framebuffer = platform.framebuffer.zip(plan.framebuffer);
+    if let Some((screen, linear)) = framebuffer {
+        let (paddr, bytes) = screen.pages();
+        for offset in (0..bytes).step_by(PAGE as usize) {
+            map(frames, root, "framebuffer", linear + offset, paddr + offset, PageSize::Small, Rights::DATA)?;
+        }
+    }
     let info_bytes = boot_info::bytes(plan.regions_room);
     let info_paddr = map_new(frames, root, "boot information", plan.boot_info, info_bytes)?;
     if let Some(index) = plan.recursive_index {
@@ -196,6 +223,7 @@ pub fn place<M: PhysMemory>(image: &Image<'_>, platform: &Platform<'_>, memory: 
         linear: plan.boot_info,
         physical_memory_offset: plan.physical_map.map(|physical| physical.offset),
         recursive_index: plan.recursive_index.map(|index| index as u16),
+        framebuffer: framebuffer.map(|(screen, linear)| (linear + screen.paddr % PAGE, screen.info)),
         rsdp_paddr: platform.rsdp_paddr,
         tls: image.tls,
         ramdisk: plan.ramdisk.map(|linear| (linear, ramdisk_len)),

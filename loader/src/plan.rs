@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     pub regions_room: usize,
     /// The ramdisk, if there is one.
     pub ramdisk: Option<u64>,
+    /// The first page of the framebuffer, if there is one.
+    pub framebuffer: Option<u64>,
     /// The map of all physical memory.
     pub physical_map: Option<PhysicalMap>,
     /// The entry of the PML4 that leads to itself.
@@ -71,6 +73,9 @@ impl Plan {
         let info = Item::new("boot information", wanted.boot_info, boot_info::bytes(regions_room), PAGE);
         let ramdisk = Item::new("ramdisk", wanted.ramdisk_memory, platform.ramdisk_len(), PAGE);
         let ramdisk = (platform.ramdisk_len() != 0).then_some(ramdisk);
+        let framebuffer = platform.framebuffer.filter(|screen| screen.info.byte_len != 0);
+        let framebuffer =
+            framebuffer.map(|screen| Item::new("framebuffer", wanted.framebuffer, screen.pages().1, PAGE));
         // A fixed offset that huge pages do not fit gets large ones.
         let page = match wanted.physical_memory {
             Some(Mapping::FixedAddress(offset)) if !offset.is_multiple_of(page.bytes()) => PageSize::Large,
@@ -81,7 +86,8 @@ impl Plan {
         let recursive = wanted.page_table_recursive;
         let recursive = recursive.map(|mapping| Item::new("recursive page table", mapping, 1 << 39, 1 << 39));
 
-        let items = [Some(&stack), Some(&info), ramdisk.as_ref(), physical.as_ref(), recursive.as_ref()];
+        let items =
+            [Some(&stack), Some(&info), ramdisk.as_ref(), framebuffer.as_ref(), physical.as_ref(), recursive.as_ref()];
         for item in items.into_iter().flatten() {
             item.mark_if_fixed(&mut slots)?;
         }
@@ -91,6 +97,7 @@ impl Plan {
             boot_info: info.place(&mut slots)?,
             regions_room,
             ramdisk: ramdisk.map(|item| item.place(&mut slots)).transpose()?,
+            framebuffer: framebuffer.map(|item| item.place(&mut slots)).transpose()?,
             physical_map: match physical {
                 Some(item) => Some(PhysicalMap { offset: item.place(&mut slots)?, bytes: physical_bytes, page }),
                 None => None,
@@ -112,12 +119,14 @@ impl Plan {
             .identity_map
             .iter()
             .map(|range| tables_for(range.start, range.end.saturating_sub(range.start), PageSize::Small));
+        let screen = self.framebuffer.zip(platform.framebuffer.as_ref());
+        let screen = screen.map_or(0, |(linear, screen)| tables_for(linear, screen.pages().1, PageSize::Small));
         let physical = self.physical_map.map_or(0, |map| tables_for(map.offset, map.bytes, map.page));
         // The PML4; the GDT and the three tables of its identity mapping.
         let fixed = 1 + 4;
         let elf = (image.bytes.len() as u64).div_ceil(PAGE);
         let efi = platform.efi.as_ref().map_or(0, |efi| efi.map_frames());
-        mapped.chain(identity).chain([fixed, elf, efi]).fold(physical, u64::saturating_add)
+        mapped.chain(identity).chain([fixed, elf, efi, screen]).fold(physical, u64::saturating_add)
     }
 }
 

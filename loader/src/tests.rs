@@ -1,10 +1,11 @@
 //! Loads made-up kernels into made-up memory and looks at the result with eyes of its own.
 
+mod contract;
 mod elf_file;
 
 use crate::{
-    Efi, EfiMap, Entry, Image, LoadError, MemoryRegion, MemoryRegionKind, PhysMemory, Platform, RegionAllocator, load,
-    place,
+    Efi, EfiMap, Entry, Framebuffer, Image, LoadError, MemoryRegion, MemoryRegionKind, PhysMemory, Platform,
+    RegionAllocator, load, place,
 };
 use bootloader_api::{BootInfo, BootloaderConfig, config::Mapping};
 use elf_file::{ElfFile, KERNEL};
@@ -45,12 +46,27 @@ fn regions(ram: u64) -> Vec<MemoryRegion> {
 }
 
 fn load_with(file: &[u8], ram: u64, ramdisk: &[u8]) -> Result<(TestMemory, Entry), LoadError> {
+    load_with_screen(file, ram, ramdisk, None)
+}
+
+fn load_with_screen(
+    file: &[u8],
+    ram: u64,
+    ramdisk: &[u8],
+    framebuffer: Option<Framebuffer>,
+) -> Result<(TestMemory, Entry), LoadError> {
     let regions = regions(ram);
     let mut memory = TestMemory { bytes: vec![0; ram as usize], allocator: RegionAllocator::new(&regions) };
     let image = Image::parse(file)?;
-    let identity_map = Some(0xf_f000..0x10_0000);
-    let rsdp_paddr = Some(0xe_0000);
-    let platform = Platform { regions: &regions, rsdp_paddr, ramdisk, efi: None, identity_map, huge_pages: false };
+    let platform = Platform {
+        regions: &regions,
+        rsdp_paddr: Some(0xe_0000),
+        ramdisk,
+        efi: None,
+        framebuffer,
+        identity_map: Some(0xf_f000..0x10_0000),
+        huge_pages: false,
+    };
     let entry = load(&image, &platform, &mut memory)?;
     Ok((memory, entry))
 }
@@ -109,9 +125,28 @@ fn stack() {
     assert_eq!(walk(&memory, entry.cr3, bottom - 1), None);
 }
 
+/// The kernel's BootInfo as the type it is. Its pointer to the memory regions leads to a copy of them; the others mean
+/// nothing here.
+#[allow(unsafe_code)]
+fn read_info(memory: &TestMemory, entry: &Entry) -> &'static BootInfo {
+    let words = |linear, bytes| -> Vec<u64> {
+        let bytes = read(memory, entry.cr3, linear, bytes);
+        bytes.chunks(8).map(|word| u64::from_le_bytes(word.try_into().unwrap())).collect()
+    };
+    let size = size_of::<BootInfo>() as u64;
+    let mut info = words(entry.rdi, size);
+    // The regions lie right behind; give the slice a pointer that means something here.
+    let at = core::mem::offset_of!(BootInfo, memory_regions) / 8;
+    assert_eq!(info[at], entry.rdi + size);
+    let regions = words(entry.rdi + size, info[at + 1] * size_of::<MemoryRegion>() as u64);
+    info[at] = Vec::leak(regions).as_ptr() as u64;
+    // SAFETY: (1) the words are as long and as aligned as a BootInfo, and leaked; (2) its tags and bools are valid, which
+    // is what these tests are about; (3) the pointer in it was replaced by one to words that are leaked too.
+    unsafe { &*Vec::leak(info).as_ptr().cast() }
+}
+
 /// Goal: BootInfo says what bootloader_api's types understand; method: read it back as those types.
 #[test]
-#[allow(unsafe_code)]
 fn boot_info() {
     let mut config = BootloaderConfig::new_default();
     config.mappings.physical_memory = Some(Mapping::FixedAddress(0xffff_8880_0000_0000));
@@ -120,24 +155,7 @@ fn boot_info() {
     let file = ElfFile { config: config.serialize().to_vec(), tls: true, ..ElfFile::default() }.build();
     let (memory, entry) = load_with(&file, RAM, b"bringup=serial").unwrap();
     assert!(entry.rdi >= 0xffff_9000_0000_0000);
-
-    let size = size_of::<BootInfo>() as u64;
-    let mut words: Vec<u64> = read(&memory, entry.cr3, entry.rdi, size)
-        .chunks(8)
-        .map(|word| u64::from_le_bytes(word.try_into().unwrap()))
-        .collect();
-    // The regions lie right behind; give the slice a pointer that means something here.
-    let at = core::mem::offset_of!(BootInfo, memory_regions) / 8;
-    assert_eq!(words[at], entry.rdi + size);
-    let region_bytes = words[at + 1] * size_of::<MemoryRegion>() as u64;
-    let region_words: Vec<u64> = read(&memory, entry.cr3, entry.rdi + size, region_bytes)
-        .chunks(8)
-        .map(|word| u64::from_le_bytes(word.try_into().unwrap()))
-        .collect();
-    words[at] = region_words.as_ptr() as u64;
-    // SAFETY: (1) `words` is as long and as aligned as a BootInfo; (2) its tags and bools are valid, which is what this
-    // test is about; (3) the pointer in it was replaced by one to `region_words`, which outlives `info`.
-    let info: &BootInfo = unsafe { &*words.as_ptr().cast() };
+    let info = read_info(&memory, &entry);
 
     let expected = BootInfo::new(Vec::leak(Vec::new()).into());
     assert_eq!(info.api_version, expected.api_version);
@@ -306,6 +324,7 @@ fn efi_is_handed_over() {
         rsdp_paddr: None,
         ramdisk: b"pcid=on",
         efi,
+        framebuffer: None,
         identity_map: None,
         huge_pages: false,
     };

@@ -45,6 +45,10 @@ pub struct Boot<'a> {
 pub struct Hardware {
     /// The disk is a USB stick, not a disk on IDE.
     pub stick: bool,
+    /// There is a graphics adapter, whose screen is seen through the monitor alone.
+    pub screen: bool,
+    /// QEMU's words for the processor; None: its own default.
+    pub cpu: Option<&'static str>,
 }
 
 impl Boot<'_> {
@@ -72,6 +76,12 @@ impl Boot<'_> {
         qemu.args(["-smp", &self.cpus.to_string(), "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
         qemu.args(["-drive", &format!("if=pflash,format=raw,readonly=on,file={FIRMWARE}")]);
         qemu.args(["-drive", &format!("if=pflash,format=raw,file={}", option(&variables))]);
+        if hardware.screen {
+            qemu.args(["-vga", "std"]);
+        }
+        if let Some(cpu) = hardware.cpu {
+            qemu.args(["-cpu", cpu]);
+        }
         let disk = format!("format=raw,file={}", option(&disk));
         if hardware.stick {
             qemu.args(["-drive", &format!("if=none,id=stick,{disk}"), "-device", "qemu-xhci"]);

@@ -1,8 +1,8 @@
 //! The loader as a UEFI application, `\EFI\BOOT\BOOTX64.EFI`: reads the kernel and its options from the volume it was
 //! started from, lets the library place them, ends boot services and jumps.
 //!
-//! Its parts, in the order in which they act: `files` (the volume), `memory` (frames from the firmware), `handoff` (the
-//! jump), `heap` (allocation, also after boot services), `error` (what goes wrong, in words).
+//! Its parts, in the order in which they act: `files` (the volume), `memory` (frames from the firmware), `screen` (its
+//! memory, and sentences on it), `handoff` (the jump), `heap` (allocation, also after boot services), `error` (what goes wrong, in words).
 //!
 //! xtask links it as a position-independent ELF executable and makes a PE file of it (docs/DEVELOPING.md).
 #![no_std]
@@ -16,6 +16,7 @@ mod files;
 mod handoff;
 mod heap;
 mod memory;
+mod screen;
 
 use core::arch::global_asm;
 use error::BootError;
@@ -33,8 +34,8 @@ fn main() -> Status {
     match prepare() {
         Ok((placed, memory)) => leave(placed, memory),
         Err(error) => {
-            println!("Firstlight cannot start: {error}");
-            println!("Press a key to go back to the firmware.");
+            screen::say(&format_args!("Firstlight cannot start: {error}"));
+            screen::say(&"Press a key to go back to the firmware.");
             wait_for_key();
             Status::LOAD_ERROR
         }
@@ -55,6 +56,7 @@ fn prepare() -> Result<(Placed, FirmwareMemory), BootError> {
         rsdp_paddr: Some(rsdp().ok_or(BootError::NoRsdp)?),
         ramdisk: &options,
         efi: system_table.map(|system_table_paddr| Efi { system_table_paddr, map: memory::efi_map(&map) }),
+        framebuffer: screen::framebuffer(image.least_screen()),
         identity_map: Some(handoff::code()),
         huge_pages: processor.huge_pages,
     };

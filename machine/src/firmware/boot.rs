@@ -134,6 +134,7 @@ fn memory(kernel: &[u8], config: &MachineConfig, apic_ids: &[u8]) -> Result<(Bus
         rsdp_paddr: Some(FIRMWARE_AREA),
         ramdisk: config.options.as_bytes(),
         efi: None,
+        framebuffer: None,
         identity_map: None,
         huge_pages: false,
     };

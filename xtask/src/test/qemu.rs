@@ -3,6 +3,7 @@
 //! Lines are compared in order, from the kernel's first to its prompt, once what must differ is masked ([`MASKS`]).
 //! `same_state` compares registers and `tables` page tables at labels on the way.
 
+mod loader;
 mod same_state;
 mod tables;
 
@@ -58,7 +59,7 @@ pub fn run(report: &mut Report) -> Result<()> {
     }
     report.case("the same registers and page tables at the same labels on QEMU", same_state::run(&folder));
     report.case("the disk boots as a USB stick, with the options on it", from_stick(&folder));
-    report.case("no kernel on the disk is told on the firmware's console", no_kernel(&folder));
+    loader::run(report, &folder);
     Ok(())
 }
 
@@ -111,15 +112,10 @@ fn wait_for(boot: &qemu::Boot, hardware: Hardware, words: &str) -> Result<String
 fn from_stick(folder: &Path) -> Result<()> {
     let options = "bringup=parallel cpu_timeout_ms=2000";
     let boot = qemu::Boot { cpus: 2, kernel: Some(&project::kernel()), options, gdb: None, monitor: None, folder };
-    let text = wait_for(&boot, Hardware { stick: true }, PROMPT)?;
+    let text = wait_for(&boot, Hardware { stick: true, ..Hardware::default() }, PROMPT)?;
     ensure!(text.contains("smp: parallel bring-up"), "the options did not reach the kernel:\n{}", tail(&text));
     ensure!(text.contains("2 of 2 CPUs online"), "not all CPUs came:\n{}", tail(&text));
     Ok(())
-}
-
-fn no_kernel(folder: &Path) -> Result<()> {
-    let boot = qemu::Boot { cpus: 1, kernel: None, options: "", gdb: None, monitor: None, folder };
-    wait_for(&boot, Hardware::default(), "there is no file \\firstlight\\kernel.elf").map(|_| ())
 }
 
 /// The kernel's lines, masked.
