@@ -5,10 +5,12 @@
 
 pub mod reset;
 pub mod segment;
+pub mod x87;
 
 use crate::device::lapic::Lapic;
 use protocol::{Activity, CpuId, Mode};
 use segment::{Segment, TableRegister};
+pub use x87::X87;
 
 /// Indices into [`Cpu::gpr`], the architecture's encoding order.
 pub mod gpr {
@@ -193,7 +195,9 @@ pub struct Cpu {
     pub xmm: [u128; 16],
     /// SSE control and status.
     pub mxcsr: u32,
-    /// x87 state, kept for FXSAVE and FXRSTOR.
+    /// XCR0: which state components XSAVE and XRSTOR handle.
+    pub xcr0: u64,
+    /// The x87, MMX registers in it.
     pub x87: X87,
     /// The local APIC.
     pub lapic: Lapic,
@@ -253,25 +257,6 @@ pub struct Msrs {
     pub misc_enable: u64,
     /// IA32_PAT.
     pub pat: u64,
-}
-
-/// x87 registers as FXSAVE lays them out. Instructions that compute with them are not there yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct X87 {
-    /// Control word.
-    pub fcw: u16,
-    /// Status word.
-    pub fsw: u16,
-    /// Abridged tag word of FXSAVE: a bit for each register, 1 = valid.
-    pub ftw: u8,
-    /// The eight 80-bit registers.
-    pub st: [u128; 8],
-}
-
-impl Default for X87 {
-    fn default() -> Self {
-        Self { fcw: 0x0040, fsw: 0, ftw: 0, st: [0; 8] }
-    }
 }
 
 /// Signals that a CPU takes between two instructions.

@@ -39,6 +39,10 @@ pub enum Kind {
     Dr,
     /// An XMM register.
     Xmm,
+    /// An MMX register.
+    Mmx,
+    /// ST(i).
+    St,
 }
 
 /// An operand: what kind, and for registers which one.
@@ -108,7 +112,7 @@ pub struct Insn {
     /// Displacement of the memory operand; ENTER: the nesting level.
     pub disp: u64,
     /// Immediate, sign-extended where the architecture does; near branch: displacement from the next instruction; far
-    /// branch: offset 31:0, selector 47:32.
+    /// branch: offset 31:0, selector 47:32; x87: the opcode as FOP has it.
     pub imm: u64,
 }
 

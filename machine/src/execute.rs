@@ -34,6 +34,7 @@ pub mod status;
 pub mod string;
 pub mod syscall;
 mod system;
+pub mod x87;
 
 use crate::bus::Bus;
 use crate::cpu::Cpu;
@@ -269,7 +270,6 @@ fn dispatch(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
         Op::Rdpkru | Op::Wrpkru => misc::pkru(),
         Op::Swapgs => misc::swapgs(cpu),
         Op::Rdfsbase | Op::Rdgsbase | Op::Wrfsbase | Op::Wrgsbase => misc::segment_base(cpu, bus, insn),
-        Op::Wait | Op::Fninit | Op::Fnclex | Op::Fnstcw | Op::Fnstsw | Op::Fldcw => misc::x87_control(cpu, bus, insn),
 
         Op::Cpuid => cpuid::cpuid(cpu),
         Op::Rdmsr => msr::rdmsr(cpu, bus),
@@ -285,6 +285,7 @@ fn dispatch(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
         Op::Invalid => Err(Fault::ud("not an instruction").into()),
         Op::TooLong => Err(Fault::gp(0, "the instruction is longer than 15 bytes").into()),
         Op::Unsupported => Err(Trap::unsupported("an instruction that is not implemented")),
+        op if op.is_x87() => x87::execute(cpu, bus, insn),
         _ => sse::execute(cpu, bus, insn),
     }
 }

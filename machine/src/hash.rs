@@ -70,10 +70,11 @@ fn hash_cpu(hasher: &mut Hasher, cpu: &Cpu) {
     hasher.put_all(&cpu.dr);
     hash_msrs(hasher, &cpu.msr);
     hasher.put_wide(&cpu.xmm);
-    hasher.put(u64::from(cpu.mxcsr));
-    let X87 { fcw, fsw, ftw, st } = &cpu.x87;
-    hasher.put(u64::from(*fcw) | u64::from(*fsw) << 16 | u64::from(*ftw) << 32);
-    hasher.put_wide(st);
+    hasher.put_all(&[u64::from(cpu.mxcsr), cpu.xcr0]);
+    let X87 { fcw, fsw, ftw, r, fip, fcs, fdp, fds, fop, ignne } = &cpu.x87;
+    let control = u64::from(*fcw) | u64::from(*fsw) << 16 | u64::from(*ftw) << 32 | u64::from(*ignne) << 40;
+    hasher.put_all(&[control, *fip, *fdp, u64::from(*fcs) | u64::from(*fds) << 16 | u64::from(*fop) << 32]);
+    hasher.put_wide(r);
     cpu.lapic.state(|word| hasher.put(word));
     cpu.tlb.state(|word| hasher.put(word));
     let Pending { init, sipi, nmi } = cpu.pending;
@@ -152,10 +153,12 @@ mod tests {
         };
         let base = of(&machine());
         assert_eq!(base, of(&machine()));
-        let changes: [fn(&mut Machine); 8] = [
+        let changes: [fn(&mut Machine); 10] = [
             |machine| std::sync::Arc::make_mut(&mut machine.cpus[1]).gpr[3] = 1,
             |machine| std::sync::Arc::make_mut(&mut machine.cpus[0]).segments[2].limit ^= 1,
             |machine| std::sync::Arc::make_mut(&mut machine.cpus[1]).pending.nmi = true,
+            |machine| std::sync::Arc::make_mut(&mut machine.cpus[0]).x87.r[7] = 1,
+            |machine| std::sync::Arc::make_mut(&mut machine.cpus[0]).x87.fdp = 1,
             |machine| assert!(machine.bus.ram.write(0x5123, [1u8])),
             |machine| machine.bus.clock_ns += 1,
             |machine| machine.state.position += 1,

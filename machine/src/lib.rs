@@ -23,6 +23,7 @@ pub mod machine;
 pub mod mmu;
 pub mod schedule;
 pub mod server;
+pub mod softfloat;
 pub mod timeline;
 
 #[cfg(test)]

@@ -26,3 +26,7 @@ mod sse;
 mod stack;
 #[path = "instructions/string.rs"]
 mod string;
+#[path = "instructions/x87.rs"]
+mod x87;
+#[path = "instructions/xsave.rs"]
+mod xsave;

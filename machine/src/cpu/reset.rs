@@ -6,6 +6,7 @@ use super::{Cpu, Msrs, Pending, Quirks, X87, flags, gpr};
 use crate::device::lapic::Lapic;
 use crate::execute::cpuid;
 use crate::execute::msr::MISC_NO_BTS_NO_PEBS;
+use crate::execute::sse::state::XCR0_X87;
 use crate::mmu::tlb::Tlb;
 use protocol::{Activity, CpuId, Mode};
 
@@ -51,6 +52,7 @@ impl Cpu {
             msr: Msrs { pat: RESET_PAT, misc_enable: RESET_MISC_ENABLE, ..Msrs::default() },
             xmm: [0; 16],
             mxcsr: RESET_MXCSR,
+            xcr0: XCR0_X87,
             x87: X87::default(),
             lapic: Lapic::new(apic_id, is_bsp),
             tlb: Tlb::default(),

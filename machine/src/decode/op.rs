@@ -16,6 +16,11 @@ macro_rules! operations {
         }
 
         impl Op {
+            /// An x87 instruction or WAIT; they stand together in the list below.
+            pub fn is_x87(self) -> bool {
+                (Self::Wait as u16..=Self::Fyl2xp1 as u16).contains(&(self as u16))
+            }
+
             /// The operation of that very name, None where there is none.
             pub(super) fn from_mnemonic(mnemonic: Mnemonic) -> Option<Self> {
                 match mnemonic {
@@ -83,8 +88,15 @@ operations! {
         Hlt Pause Wbinvd Invd Clflush Rdtsc Rdtscp Rdpmc Monitor Mwait Rdpkru Wrpkru Cpuid Rdmsr Wrmsr Swapgs
         Lgdt Lidt Sgdt Sidt Lldt Sldt Ltr Str Lar Lsl Verr Verw Arpl Lmsw Smsw Clts Invlpg
         Rdfsbase Rdgsbase Wrfsbase Wrgsbase
-        Wait Fninit Fnclex Fnstcw Fnstsw Fldcw
-        Fxsave Fxsave64 Fxrstor Fxrstor64 Ldmxcsr Stmxcsr
+        Wait Fninit Fnclex Fnstcw Fnstsw Fldcw Fnstenv Fldenv Fnsave Frstor Fneni Fndisi Fnsetpm Frstpm Fnop
+        Fld Fild Fbld Fst Fstp Fstpnce Fist Fistp Fisttp Fbstp
+        Fld1 Fldl2t Fldl2e Fldpi Fldlg2 Fldln2 Fldz
+        Fadd Faddp Fiadd Fsub Fsubp Fisub Fsubr Fsubrp Fisubr Fmul Fmulp Fimul Fdiv Fdivp Fidiv Fdivr Fdivrp Fidivr
+        Fcom Fcomp Fcompp Fucom Fucomp Fucompp Ficom Ficomp Ftst Fxam Fcomi Fcomip Fucomi Fucomip
+        Fxch Ffree Ffreep Fincstp Fdecstp Fabs Fchs
+        Fcmovb Fcmove Fcmovbe Fcmovu Fcmovnb Fcmovne Fcmovnbe Fcmovnu
+        Fsqrt Fscale Fprem Fprem1 Frndint Fxtract Fsin Fcos Fsincos Fptan Fpatan F2xm1 Fyl2x Fyl2xp1
+        Fxsave Fxsave64 Fxrstor Fxrstor64 Xsave Xsave64 Xrstor Xrstor64 Xgetbv Xsetbv Ldmxcsr Stmxcsr
         Movaps Movapd Movups Movupd Movdqa Movdqu Movd Movq Movss Movsd
         Movhps Movhpd Movlps Movlpd Movhlps Movlhps Movntps Movntpd Movntdq Movmskps Movmskpd Pmovmskb
         Andps Andpd Andnps Andnpd Orps Orpd Xorps Xorpd Pand Pandn Por Pxor

@@ -16,16 +16,31 @@ pub fn translate(bytes: &[u8], bits: u32) -> Option<Insn> {
         return None;
     }
     Some(if !instruction.is_invalid() {
-        convert(&instruction)
+        let mut insn = convert(&instruction);
+        if let Some(opcode) = x87_opcode(bytes, bits) {
+            insn.imm = opcode;
+        }
+        insn
     } else {
         blank(if is_too_long(bytes, bits) { Op::TooLong } else { Op::Invalid }, bytes.len())
     })
 }
 
+fn is_legacy_prefix(byte: u8) -> bool {
+    matches!(byte, 0x26 | 0x2e | 0x36 | 0x3e | 0x64..=0x67 | 0xf0 | 0xf2 | 0xf3)
+}
+
+/// FOP of an x87 instruction: the low three bits of D8h to DFh, and ModRM.
+fn x87_opcode(bytes: &[u8], bits: u32) -> Option<u64> {
+    let is_prefix = |byte: u8| is_legacy_prefix(byte) || bits == 64 && byte & 0xf0 == 0x40;
+    let start = bytes.iter().position(|&byte| !is_prefix(byte))?;
+    let (&first, &second) = (bytes.get(start)?, bytes.get(start + 1)?);
+    (first & 0xf8 == 0xd8).then(|| u64::from(first & 7) << 8 | u64::from(second))
+}
+
 /// An invalid encoding that would be a valid one without repeated prefixes has more than 15 bytes.
 fn is_too_long(bytes: &[u8], bits: u32) -> bool {
-    let is_prefix = |byte: u8| matches!(byte, 0x26 | 0x2e | 0x36 | 0x3e | 0x64..=0x67 | 0xf0 | 0xf2 | 0xf3);
-    let prefixes = bytes.iter().take_while(|&&byte| is_prefix(byte)).count();
+    let prefixes = bytes.iter().take_while(|&&byte| is_legacy_prefix(byte)).count();
     if bytes.len() < MAX_INSN_BYTES || prefixes < 2 {
         return false;
     }
@@ -158,6 +173,8 @@ fn register(register: Register) -> (Operand, u8) {
         _ if register.is_cr() => Kind::Cr,
         _ if register.is_dr() => Kind::Dr,
         _ if register.is_xmm() => Kind::Xmm,
+        _ if register.is_mm() => Kind::Mmx,
+        _ if register.is_st() => Kind::St,
         _ => Kind::None,
     };
     (Operand { kind, reg: register.number() as u8 }, register.size() as u8)
@@ -193,9 +210,6 @@ fn operation(instruction: &Instruction) -> Op {
     let is_memory_string = |index: u32| {
         !matches!(instruction.op_kind(index), OpKind::Register | OpKind::Memory) && instruction.op_count() == 2
     };
-    if uses_mmx(instruction) {
-        return Op::Unsupported;
-    }
     match instruction.mnemonic() {
         Mnemonic::INVALID | Mnemonic::Ud0 | Mnemonic::Ud1 | Mnemonic::Ud2 => Op::Invalid,
         Mnemonic::Movsb | Mnemonic::Movsw | Mnemonic::Movsq => Op::Movs,
@@ -226,11 +240,6 @@ fn operation(instruction: &Instruction) -> Op {
             _ => Op::Unsupported,
         },
     }
-}
-
-fn uses_mmx(instruction: &Instruction) -> bool {
-    (0..instruction.op_count())
-        .any(|index| instruction.op_kind(index) == OpKind::Register && instruction.op_register(index).is_mm())
 }
 
 fn is_far(instruction: &Instruction) -> bool {

@@ -33,6 +33,7 @@ const CR4_KNOWN: u64 = cr4::TSD
     | cr4::LA57
     | cr4::FSGSBASE
     | cr4::PCIDE
+    | cr4::OSXSAVE
     | cr4::SMEP
     | cr4::SMAP;
 

@@ -4,7 +4,8 @@
 //! time-stamp counter and the APIC timer run at 1 GHz, one tick a nanosecond. Source: SDM 2A, "CPUID".
 
 use super::msr::MISC_XD_DISABLE;
-use crate::cpu::{Cpu, gpr};
+use super::sse::state::{XCR0_SSE, XCR0_X87, XSAVE_BYTES};
+use crate::cpu::{Cpu, cr4, gpr};
 use crate::fault::Exec;
 use crate::mmu::walk::MAXPHYADDR;
 use protocol::Mode;
@@ -70,8 +71,11 @@ mod leaf1_ecx {
     pub const PCID: u32 = 1 << 17;
     pub const MOVBE: u32 = 1 << 22;
     pub const POPCNT: u32 = 1 << 23;
-    /// What there is.
-    pub const ALL: u32 = MONITOR | CX16 | PCID | MOVBE | POPCNT;
+    pub const XSAVE: u32 = 1 << 26;
+    /// Follows CR4.OSXSAVE.
+    pub const OSXSAVE: u32 = 1 << 27;
+    /// What there is, OSXSAVE aside.
+    pub const ALL: u32 = MONITOR | CX16 | PCID | MOVBE | POPCNT | XSAVE;
 }
 
 /// CPUID.(07H,0).
@@ -132,7 +136,8 @@ fn leaf(cpu: &Cpu, leaf: u32, subleaf: u32) -> [u32; 4] {
         1 => {
             // Initial APIC ID 31:24, CLFLUSH line size 15:8 in units of 8 bytes.
             let ebx = apic_id << 24 | 8 << 8;
-            [SIGNATURE, ebx, leaf1_ecx::ALL, leaf1_edx::ALL]
+            let os = if cpu.cr4 & cr4::OSXSAVE != 0 { leaf1_ecx::OSXSAVE } else { 0 };
+            [SIGNATURE, ebx, leaf1_ecx::ALL | os, leaf1_edx::ALL]
         }
         // The line that MONITOR watches; MWAIT has no extensions.
         5 => [MONITOR_LINE_BYTES, MONITOR_LINE_BYTES, 0, 0],
@@ -147,6 +152,8 @@ fn leaf(cpu: &Cpu, leaf: u32, subleaf: u32) -> [u32; 4] {
             };
             [0, count, kind << 8 | subleaf & 0xff, apic_id]
         }
+        // Components, bytes needed for those of XCR0 and for all; neither XSAVEOPT nor XSAVEC.
+        0xd if subleaf == 0 => [(XCR0_X87 | XCR0_SSE) as u32, XSAVE_BYTES, XSAVE_BYTES, 0],
         2..=0x14 => [0; 4],
         0x8000_0000 => [MAX_EXTENDED, 0, 0, 0],
         0x8000_0001 => {

@@ -1,14 +1,13 @@
-//! Instructions that belong to no family: HLT, PAUSE, caches, time-stamp counter, segment bases, the x87's control
-//! instructions that a kernel uses.
+//! Instructions that belong to no family: HLT, PAUSE, caches, time-stamp counter, segment bases.
 
 use super::control_reg::need_ring_0;
-use super::operand::{gpr, offset, read_dst, segment_of, set_gpr, write_dst};
+use super::operand::{gpr, offset, segment_of, set_gpr, write_dst};
 use crate::bus::Bus;
 use crate::cpu::gpr::{RAX, RCX, RDX};
 use crate::cpu::segment::{FS, GS};
-use crate::cpu::{Cpu, X87, cr0, cr4};
+use crate::cpu::{Cpu, cr4};
 use crate::decode::{Insn, Op};
-use crate::fault::{Exec, Fault, vector};
+use crate::fault::{Exec, Fault};
 use crate::mmu;
 use protocol::{Activity, Mode};
 
@@ -112,25 +111,5 @@ pub fn segment_base(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
         return Err(Fault::gp(0, "the segment base is not canonical").into());
     }
     cpu.segments[seg].base = base;
-    Ok(())
-}
-
-/// WAIT, FNINIT, FNCLEX, FNSTCW, FNSTSW, FLDCW. #NM while CR0.EM or TS is set (WAIT: while MP and TS are).
-pub fn x87_control(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
-    let absent = match insn.op {
-        Op::Wait => cpu.cr0 & cr0::MP != 0 && cpu.cr0 & cr0::TS != 0,
-        _ => cpu.cr0 & (cr0::EM | cr0::TS) != 0,
-    };
-    if absent {
-        return Err(Fault::plain(vector::DEVICE_NOT_AVAILABLE, "CR0 says that the x87 is not available").into());
-    }
-    match insn.op {
-        Op::Fninit => cpu.x87 = X87 { fcw: 0x037f, fsw: 0, ftw: 0, st: cpu.x87.st },
-        Op::Fnclex => cpu.x87.fsw &= 0x7f00,
-        Op::Fnstcw => return write_dst(cpu, bus, insn, u64::from(cpu.x87.fcw)),
-        Op::Fnstsw => return write_dst(cpu, bus, insn, u64::from(cpu.x87.fsw)),
-        Op::Fldcw => cpu.x87.fcw = read_dst(cpu, bus, insn)? as u16,
-        _ => {}
-    }
     Ok(())
 }

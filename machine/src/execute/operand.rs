@@ -112,7 +112,7 @@ pub fn read(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn, operand: Operand, size: u
         }
         Kind::GprHigh => cpu.gpr[usize::from(operand.reg & 3)] >> 8 & 0xff,
         Kind::Seg => u64::from(cpu.segments[usize::from(operand.reg)].selector),
-        Kind::None | Kind::Cr | Kind::Dr | Kind::Xmm => 0,
+        Kind::None | Kind::Cr | Kind::Dr | Kind::Xmm | Kind::Mmx | Kind::St => 0,
     })
 }
 
@@ -141,7 +141,7 @@ pub fn write(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn, operand: Operand, size: 
             let old = &mut cpu.gpr[usize::from(operand.reg & 3)];
             *old = *old & !0xff00 | (value & 0xff) << 8;
         }
-        Kind::None | Kind::Imm | Kind::Seg | Kind::Cr | Kind::Dr | Kind::Xmm => {}
+        Kind::None | Kind::Imm | Kind::Seg | Kind::Cr | Kind::Dr | Kind::Xmm | Kind::Mmx | Kind::St => {}
     }
     Ok(())
 }

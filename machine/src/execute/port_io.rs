@@ -2,6 +2,7 @@
 //! (SDM 1, "I/O Protection").
 
 use super::operand::{gpr, read, set_gpr};
+use super::x87;
 use crate::bus::Bus;
 use crate::cpu::gpr::RAX;
 use crate::cpu::{Cpu, cr0, efer};
@@ -61,6 +62,9 @@ pub fn input(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
 pub fn output(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
     let port = port(cpu, bus, insn, insn.dst)?;
     check(cpu, bus, port, insn.src_size)?;
+    if port == x87::IGNNE_PORT {
+        x87::write_ignne_port(cpu, bus);
+    }
     bus.port_write(cpu.id, port, gpr(cpu, RAX, insn.src_size) as u32, insn.src_size);
     Ok(())
 }

@@ -5,7 +5,7 @@ mod integer;
 mod lanes;
 mod moves;
 mod shuffle;
-mod state;
+pub mod state;
 
 use super::operand::{check_aligned, load, offset, segment_of};
 use crate::bus::Bus;
@@ -19,6 +19,9 @@ pub fn execute(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
     match insn.op {
         Op::Fxsave | Op::Fxsave64 => return state::fxsave(cpu, bus, insn),
         Op::Fxrstor | Op::Fxrstor64 => return state::fxrstor(cpu, bus, insn),
+        Op::Xsave | Op::Xsave64 | Op::Xrstor | Op::Xrstor64 | Op::Xgetbv | Op::Xsetbv => {
+            return state::xsave_family(cpu, bus, insn);
+        }
         _ => check_available(cpu)?,
     }
     match insn.op {

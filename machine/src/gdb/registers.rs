@@ -3,8 +3,8 @@
 //! Numbers 0 to 65 are QEMU's for x86-64, so that scripts and tools made for it work here. From 66 on it is our own
 //! feature: what gdb has no name for. `rip` is the linear address CS.base + IP, see [`crate::gdb`].
 
+use crate::cpu::Cpu;
 use crate::cpu::segment::{self, Segment};
-use crate::cpu::{Cpu, X87};
 use protocol::{Activity, Mode};
 
 /// gdb's order of the general registers, as indices into [`Cpu::gpr`]: RBX and RSP..RDI differ from the encoding order.
@@ -54,7 +54,7 @@ pub enum Register {
     Efer,
     /// x87 register.
     St(usize),
-    /// x87 control, status, tag, and five that are always 0 here.
+    /// x87 control, status, tags, FCS, FIP, FDS, FDP, FOP; the pointers' low halves.
     Fpu(usize),
     /// SSE register.
     Xmm(usize),
@@ -199,11 +199,15 @@ impl Register {
             Self::Cr(4) => cpu.cr4.into(),
             Self::Cr(_) => cpu.lapic.cr8().into(),
             Self::Efer => cpu.efer.into(),
-            Self::St(index) => cpu.x87.st[index],
+            Self::St(index) => cpu.x87.raw(index),
             Self::Fpu(0) => cpu.x87.fcw.into(),
             Self::Fpu(1) => cpu.x87.fsw.into(),
-            Self::Fpu(2) => full_tag_word(&cpu.x87).into(),
-            Self::Fpu(_) => 0,
+            Self::Fpu(2) => cpu.x87.tag_word().into(),
+            Self::Fpu(3) => cpu.x87.fcs.into(),
+            Self::Fpu(4) => u128::from(cpu.x87.fip as u32),
+            Self::Fpu(5) => cpu.x87.fds.into(),
+            Self::Fpu(6) => u128::from(cpu.x87.fdp as u32),
+            Self::Fpu(_) => cpu.x87.fop.into(),
             Self::Xmm(index) => cpu.xmm[index],
             Self::Mxcsr => cpu.mxcsr.into(),
             Self::Ip => cpu.rip.into(),
@@ -231,11 +235,6 @@ fn segment(cpu: &Cpu, index: usize) -> &Segment {
         7 => &cpu.tr,
         _ => &cpu.segments[index],
     }
-}
-
-/// gdb wants two bits for each x87 register (0 valid, 3 empty), FXSAVE has one (1 valid).
-fn full_tag_word(x87: &X87) -> u16 {
-    (0..8).map(|index| if x87.ftw & 1 << index != 0 { 0 } else { 3 << (2 * index) }).sum()
 }
 
 /// Modes in the order of the description's enumeration.

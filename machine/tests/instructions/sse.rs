@@ -211,7 +211,7 @@ fn state() {
     let mut lab = Lab::new(64, &[0x0f, 0xae, 0x06, 0x0f, 0xae, 0x0e]).with(RSI, DATA);
     lab.bus.ram.write_slice(DATA, &[0xaa; 512]);
     (lab.cpu.xmm[0], lab.cpu.xmm[15], lab.cpu.mxcsr) = (A, B, 0x1fc0);
-    (lab.cpu.x87.fcw, lab.cpu.x87.st[7]) = (0x37f, 5 << 64 | 1);
+    (lab.cpu.x87.fcw, lab.cpu.x87.r[7]) = (0x37f, 5 << 64 | 1);
     let saved = lab.cpu.clone();
     let mut lab = lab.run(1);
     assert_eq!(lab.memory(DATA), 0x37fu16.to_le_bytes());

@@ -98,7 +98,6 @@ fn cr4_rules() {
     let now = cpu.cr4;
     refused(&mut cpu, &mut bus, 4, now & !cr4::PAE, "PAE");
     refused(&mut cpu, &mut bus, 4, now | cr4::LA57, "LA57");
-    refused(&mut cpu, &mut bus, 4, now | cr4::OSXSAVE, "reserved");
     refused(&mut cpu, &mut bus, 4, now | 1 << 31, "reserved");
     cpu.cr3 |= 0x18;
     refused(&mut cpu, &mut bus, 4, now | cr4::PCIDE, "11:0");

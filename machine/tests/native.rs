@@ -1,0 +1,22 @@
+//! The host's own processor as the last word on x87, MMX and SSE: the same instructions with the same state there, in
+//! ring 3, and on the machine.
+//!
+//! `native/helper.S` executes records on the host; it is assembled by `cc` when the test runs. Where the host is no x86-64
+//! Linux, or has no `cc`, the tests say so and pass. What processors do differently from each other, or from the SDM's
+//! definitions, is left out where each list of instructions is made, with the reason.
+
+#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+
+#[allow(dead_code)]
+#[path = "instructions/lab.rs"]
+mod lab;
+#[path = "native/mmx.rs"]
+mod mmx;
+#[path = "native/record.rs"]
+mod record;
+#[path = "native/sse.rs"]
+mod sse;
+#[path = "native/values.rs"]
+mod values;
+#[path = "native/x87.rs"]
+mod x87;

@@ -1,0 +1,1 @@
+//! SSE on both.
