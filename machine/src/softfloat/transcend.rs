@@ -12,33 +12,33 @@ use super::{Exact, Number};
 const ENOUGH_BITS: i32 = 130;
 
 /// pi / 2 in 66 bits, as the x87 reduces with: this * 2^-65.
-const PI_66: u128 = 0xc90f_daa2_2168_c234_c >> 2;
+const PI_66: u128 = 0x000c_90fd_aa22_168c_234c >> 2;
 
 /// 2^x - 1 for -1 <= x <= 1, x not 0.
 pub fn exp2m1(x: Number) -> Exact {
-    let y = Wide::from(x).mul(LN_2);
+    let y = Wide::from(x).times(LN_2);
     let (mut term, mut sum) = (y, y);
     for n in 2.. {
-        term = term.mul(y).div_small(n);
+        term = term.times(y).div_small(n);
         if term.significand == 0 || term.exponent < sum.exponent - ENOUGH_BITS {
             break;
         }
-        sum = sum.add(term);
+        sum = sum.plus(term);
     }
     sum.inexact()
 }
 
 /// 2 * atanh(z) = ln((1 + z) / (1 - z)), |z| < 0.2.
 fn twice_atanh(z: Wide) -> Wide {
-    let square = z.mul(z);
+    let square = z.times(z);
     let (mut power, mut sum) = (z, z);
     for n in (3..).step_by(2) {
-        power = power.mul(square);
+        power = power.times(square);
         let term = power.div_small(n);
         if term.significand == 0 || term.exponent < sum.exponent - ENOUGH_BITS {
             break;
         }
-        sum = sum.add(term);
+        sum = sum.plus(term);
     }
     sum.scale(1)
 }
@@ -48,22 +48,25 @@ fn log2(x: Wide) -> Wide {
     // x = m * 2^k with m between 0.707 and 1.414.
     let is_high = x.significand >> 64 > 0xb504_f333_f9de_6484;
     let m = Wide { exponent: if is_high { -1 } else { 0 }, ..x };
-    let z = m.sub(Wide::ONE).div(m.add(Wide::ONE));
+    let z = m.minus(Wide::ONE).over(m.plus(Wide::ONE));
     let k = x.exponent + i32::from(is_high);
-    twice_atanh(z).div(LN_2).add(Wide::from_int(k.into()))
+    twice_atanh(z).over(LN_2).plus(Wide::from_int(k.into()))
 }
 
 /// y * log2(x): x > 0 and no power of two, y not 0.
 pub fn y_log2(x: Number, y: Number) -> Exact {
-    Wide::from(y).mul(log2(x.into())).inexact()
+    Wide::from(y).times(log2(x.into())).inexact()
 }
 
 /// y * log2(x + 1): x > -1, x and y not 0.
 pub fn y_log2p1(x: Number, y: Number) -> Exact {
     let x = Wide::from(x);
-    let log =
-        if x.exponent < -2 { twice_atanh(x.div(x.add(Wide::from_int(2)))).div(LN_2) } else { log2(x.add(Wide::ONE)) };
-    Wide::from(y).mul(log).inexact()
+    let log = if x.exponent < -2 {
+        twice_atanh(x.over(x.plus(Wide::from_int(2)))).over(LN_2)
+    } else {
+        log2(x.plus(Wide::ONE))
+    };
+    Wide::from(y).times(log).inexact()
 }
 
 /// x modulo pi/2 in 66 bits, to the nearest: quadrant (modulo 4) and rest. For |x| < 2^63.
@@ -98,12 +101,12 @@ fn reduce(x: Number) -> (u32, Wide) {
 fn circular(first: Wide, square: Wide, from: u32) -> Wide {
     let (mut term, mut sum) = (first, first);
     for n in (from..).step_by(2) {
-        term = term.mul(square).div_small(n * (n + 1)).neg();
+        term = term.times(square).div_small(n * (n + 1)).negated();
         if term.significand == 0 || term.exponent < sum.exponent - ENOUGH_BITS {
             // The last one still tells on which side of a representable number the result lies.
-            return sum.add(term);
+            return sum.plus(term);
         }
-        sum = sum.add(term);
+        sum = sum.plus(term);
     }
     sum
 }
@@ -111,13 +114,13 @@ fn circular(first: Wide, square: Wide, from: u32) -> Wide {
 /// Sine and cosine of the argument's rest, in its quadrant.
 fn sin_cos_wide(x: Number) -> (Wide, Wide) {
     let (quadrant, rest) = reduce(x);
-    let square = rest.mul(rest);
+    let square = rest.times(rest);
     let (sin, cos) = (circular(rest, square, 2), circular(Wide::ONE, square, 1));
     match quadrant {
         0 => (sin, cos),
-        1 => (cos, sin.neg()),
-        2 => (sin.neg(), cos.neg()),
-        _ => (cos.neg(), sin),
+        1 => (cos, sin.negated()),
+        2 => (sin.negated(), cos.negated()),
+        _ => (cos.negated(), sin),
     }
 }
 
@@ -130,7 +133,7 @@ pub fn sin_cos(x: Number) -> (Exact, Exact) {
 /// Tangent, x not 0 and |x| < 2^63.
 pub fn tan(x: Number) -> Exact {
     let (sin, cos) = sin_cos_wide(x);
-    sin.div(cos).inexact()
+    sin.over(cos).inexact()
 }
 
 /// atan(t) for 0 <= t <= 1.
@@ -138,31 +141,31 @@ fn atan(t: Wide) -> Wide {
     // Beyond tan(pi / 8): atan t = pi / 4 + atan((t - 1) / (t + 1)).
     const TAN_PI_8: u128 = 0xd413_cccf_e779_9211 << 64;
     let is_high = t.exponent >= -1 || t.exponent == -2 && t.significand > TAN_PI_8;
-    let z = if is_high { t.sub(Wide::ONE).div(t.add(Wide::ONE)) } else { t };
-    let square = z.mul(z);
+    let z = if is_high { t.minus(Wide::ONE).over(t.plus(Wide::ONE)) } else { t };
+    let square = z.times(z);
     let (mut power, mut sum) = (z, z);
     for n in (3..).step_by(2) {
-        power = power.mul(square).neg();
+        power = power.times(square).negated();
         let term = power.div_small(n);
         // Also the last one, since it tells on which side of a representable number the result lies.
-        sum = sum.add(term);
+        sum = sum.plus(term);
         if term.significand == 0 || term.exponent < sum.exponent - ENOUGH_BITS {
             break;
         }
     }
-    if is_high { HALF_PI.scale(-1).add(sum) } else { sum }
+    if is_high { HALF_PI.scale(-1).plus(sum) } else { sum }
 }
 
 /// A multiple of pi / 4 with a sign, before rounding: 1 to 4 quarters.
 pub fn quarters_of_pi(quarters: u32, negative: bool) -> Exact {
-    Wide { negative, ..PI.mul(Wide::from_int(quarters.into())).scale(-2) }.inexact()
+    Wide { negative, ..PI.times(Wide::from_int(quarters.into())).scale(-2) }.inexact()
 }
 
 /// The angle of (x, y), both finite and not 0, in -pi to pi; the sign is y's.
 pub fn angle(y: Number, x: Number) -> Exact {
     let (wide_y, wide_x) = (Wide { negative: false, ..y.into() }, Wide { negative: false, ..x.into() });
     let is_steep = (wide_y.exponent, wide_y.significand) > (wide_x.exponent, wide_x.significand);
-    let acute = if is_steep { HALF_PI.sub(atan(wide_x.div(wide_y))) } else { atan(wide_y.div(wide_x)) };
-    let angle = if x.negative { PI.sub(acute) } else { acute };
+    let acute = if is_steep { HALF_PI.minus(atan(wide_x.over(wide_y))) } else { atan(wide_y.over(wide_x)) };
+    let angle = if x.negative { PI.minus(acute) } else { acute };
     Wide { negative: y.negative, ..angle }.inexact()
 }

@@ -42,7 +42,7 @@ impl Wide {
     }
 
     /// -x.
-    pub fn neg(self) -> Self {
+    pub fn negated(self) -> Self {
         Self { negative: !self.negative, ..self }
     }
 
@@ -52,7 +52,7 @@ impl Wide {
     }
 
     /// x + y.
-    pub fn add(self, other: Self) -> Self {
+    pub fn plus(self, other: Self) -> Self {
         if self.significand == 0 {
             return other;
         }
@@ -77,12 +77,12 @@ impl Wide {
     }
 
     /// x - y.
-    pub fn sub(self, other: Self) -> Self {
-        self.add(other.neg())
+    pub fn minus(self, other: Self) -> Self {
+        self.plus(other.negated())
     }
 
     /// x * y.
-    pub fn mul(self, other: Self) -> Self {
+    pub fn times(self, other: Self) -> Self {
         let (high, low) = product(self.significand, other.significand);
         let negative = self.negative != other.negative;
         let exponent = self.exponent + other.exponent;
@@ -96,7 +96,7 @@ impl Wide {
     }
 
     /// x / y; y must not be zero.
-    pub fn div(self, other: Self) -> Self {
+    pub fn over(self, other: Self) -> Self {
         if self.significand == 0 {
             return Self::ZERO;
         }

@@ -126,7 +126,7 @@ fn on_host(cases: &[Case]) -> Option<Vec<State>> {
         Command::new(helper()?).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("helper starts");
     let mut input = child.stdin.take().expect("piped");
     let mut output = child.stdout.take().expect("piped");
-    let records: Vec<u8> = cases.iter().flat_map(|case| encode(case)).collect();
+    let records: Vec<u8> = cases.iter().flat_map(encode).collect();
     let feeder = std::thread::spawn(move || input.write_all(&records));
     let mut bytes = Vec::new();
     output.read_to_end(&mut bytes).expect("helper answers");
