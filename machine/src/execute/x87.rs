@@ -175,7 +175,7 @@ fn point(cpu: &Cpu, x87: &mut X87, insn: &Insn) {
     let is_real = matches!(cpu.mode(), Mode::Real | Mode::V86);
     let place = |seg: usize, offset: u64| {
         let selector = cpu.segments[seg].selector;
-        if is_real { (selector, u64::from(selector) * 16 + offset & 0xffff_ffff) } else { (selector, offset) }
+        if is_real { (selector, (u64::from(selector) * 16 + offset) & 0xffff_ffff) } else { (selector, offset) }
     };
     x87.fop = opcode(insn);
     (x87.fcs, x87.fip) = place(CS, super::start_of(cpu, insn));

@@ -221,7 +221,8 @@ fn xcr(cpu: &mut Cpu, op: Op) -> Exec<()> {
 fn in_use(cpu: &Cpu) -> u64 {
     let x87 = cpu.x87 != X87 { ignne: cpu.x87.ignne, ..X87::initialized([0; 8]) };
     let sse = cpu.xmm != [0; 16];
-    u64::from(x87) * XCR0_X87 | u64::from(sse) * XCR0_SSE
+    let bit = |on: bool, component: u64| if on { component } else { 0 };
+    bit(x87, XCR0_X87) | bit(sse, XCR0_SSE)
 }
 
 fn xsave(cpu: &mut Cpu, bus: &mut Bus, area: &Area, wanted: u64) -> Exec<()> {
