@@ -31,6 +31,8 @@ pub struct Platform<'a> {
     pub identity_map: Option<Range<u64>>,
     /// The processor has 1 GiB pages (CPUID.80000001H:EDX bit 26): the physical map uses them.
     pub huge_pages: bool,
+    /// The processor has NX and EFER.NXE will be set: pages that hold no code cannot be executed. False: bit 63 stays clear.
+    pub no_execute: bool,
 }
 
 /// The memory that a screen shows.
@@ -98,6 +100,8 @@ pub(crate) struct Frames<'a, M> {
     taken: Vec<(u64, u64)>,
     needed_bytes: u64,
     available_bytes: u64,
+    /// See [`Platform::no_execute`].
+    pub no_execute: bool,
 }
 
 impl<M: PhysMemory> Frames<'_, M> {
@@ -168,7 +172,8 @@ pub fn place<M: PhysMemory>(image: &Image<'_>, platform: &Platform<'_>, memory: 
     if needed_bytes > available_bytes {
         return Err(LoadError::NotEnoughMemory { needed: needed_bytes, available: available_bytes });
     }
-    let mut frames = Frames { memory, taken: Vec::new(), needed_bytes, available_bytes };
+    let mut frames =
+        Frames { memory, taken: Vec::new(), needed_bytes, available_bytes, no_execute: platform.no_execute };
     let frames = &mut frames;
     let root = frames.take(1)?;
 

@@ -25,9 +25,9 @@ impl Rights {
     /// Of data.
     pub(crate) const DATA: Self = Self { writable: true, executable: false };
 
-    fn bits(self) -> u64 {
+    fn bits(self, has_no_execute: bool) -> u64 {
         let writable = if self.writable { WRITABLE } else { 0 };
-        let no_execute = if self.executable { 0 } else { NO_EXECUTE };
+        let no_execute = if self.executable || !has_no_execute { 0 } else { NO_EXECUTE };
         PRESENT | writable | no_execute
     }
 }
@@ -98,7 +98,8 @@ pub(crate) fn map<M: PhysMemory>(
         return Err(LoadError::AddressTaken { what, linear });
     }
     let page_size = if size == PageSize::Small { 0 } else { PAGE_SIZE };
-    frames.memory.write(slot, &(paddr & ADDRESS | page_size | rights.bits()).to_le_bytes());
+    let rights = rights.bits(frames.no_execute);
+    frames.memory.write(slot, &(paddr & ADDRESS | page_size | rights).to_le_bytes());
     Ok(())
 }
 
@@ -113,7 +114,8 @@ pub(crate) fn map_recursively<M: PhysMemory>(
         let linear = (index as u64) << 39;
         return Err(LoadError::AddressTaken { what: "recursive page table", linear });
     }
-    frames.memory.write(slot, &(root | Rights::DATA.bits()).to_le_bytes());
+    let rights = Rights::DATA.bits(frames.no_execute);
+    frames.memory.write(slot, &(root | rights).to_le_bytes());
     Ok(())
 }
 

@@ -66,6 +66,7 @@ fn load_with_screen(
         framebuffer,
         identity_map: Some(0xf_f000..0x10_0000),
         huge_pages: false,
+        no_execute: true,
     };
     let entry = load(&image, &platform, &mut memory)?;
     Ok((memory, entry))

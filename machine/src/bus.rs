@@ -16,6 +16,11 @@ use protocol::event::{Delivery, EventKind};
 use protocol::{CpuId, LinearAddr};
 use ram::Ram;
 
+/// The firmware's code below 1 MiB, and where its ROM is seen once more, at the end of 4 GiB: a CPU begins there.
+const BIOS: u64 = 0xf_0000;
+const BIOS_ALIAS: u64 = 0xffff_0000;
+const BIOS_ALIAS_END: u64 = 0xffff_ffff;
+
 /// Everything that the CPUs share.
 #[derive(Clone, Debug)]
 pub struct Bus {
@@ -165,6 +170,9 @@ impl Bus {
     #[cold]
     fn read_mmio<const N: usize>(&mut self, cpu: &mut Cpu, paddr: u64) -> [u8; N] {
         let mut bytes = [0xff; N];
+        if let BIOS_ALIAS..=BIOS_ALIAS_END = paddr {
+            return self.ram.read(paddr - BIOS_ALIAS + BIOS).unwrap_or(bytes);
+        }
         let word = if let Some(offset) = cpu.lapic.mmio_offset(paddr) {
             cpu.lapic.read(offset & !0xf, self.clock_ns)
         } else if let Some(offset) = self.devices.ioapic.mmio_offset(paddr) {

@@ -226,6 +226,8 @@ pub struct Cpu {
 pub struct Quirks {
     /// WRMSR that sets EFER.LMA where it is 0 is #GP(0).
     pub efer_lma_gp: bool,
+    /// It has no NX: CPUID does not tell it, and EFER.NXE is reserved.
+    pub no_nx: bool,
     /// How long an INIT takes, in nanoseconds. 0: no time.
     pub init_ns: u32,
 }

@@ -20,6 +20,7 @@ pub mod far_xfer;
 pub mod flag_ctrl;
 pub mod frame;
 pub mod interrupt;
+pub mod invpcid;
 pub mod logical;
 pub mod misc;
 pub mod msr;
@@ -281,6 +282,7 @@ fn dispatch(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
         Op::Arpl => system::arpl(cpu, bus, insn),
         Op::Lmsw | Op::Smsw | Op::Clts => system::machine_status(cpu, bus, insn),
         Op::Invlpg => system::invlpg(cpu, bus, insn),
+        Op::Invpcid => invpcid::invpcid(cpu, bus, insn),
 
         Op::Invalid => Err(Fault::ud("not an instruction").into()),
         Op::TooLong => Err(Fault::gp(0, "the instruction is longer than 15 bytes").into()),

@@ -105,6 +105,11 @@ impl Machine {
         self.state.ended.as_ref()
     }
 
+    /// A CPU shut down, and nothing is on its way to it that would end that.
+    pub fn waits_for_reset(&self) -> bool {
+        matches!(self.ended(), Some(Stop::TripleFault { cpu }) if self.cpu(*cpu).is_some_and(|cpu| !exception::is_due(cpu)))
+    }
+
     /// How many CPUs have announced that they are online.
     pub fn online(&self) -> u16 {
         self.state.online.iter().filter(|&&online| online).count() as u16

@@ -492,7 +492,8 @@ fn unsupported_leaves_no_trace() {
     }
 }
 
-/// Goal: a triple fault stops there, says its chain, and only reset goes on; method: an IDT without room, then #UD.
+/// Goal: a triple fault stops there, says its chain, and stays so for steps; who goes on has the machine reset, which is in
+/// the journal and played again; method: an IDT without room, then #UD.
 #[test]
 fn triple_fault() {
     // lidt cs:[7C10h] (limit 0), ud2
@@ -510,10 +511,25 @@ fn triple_fault() {
     assert_eq!(chain.as_ref().and_then(|chain| chain.first()), Some(&6), "{chain:?}");
     assert_eq!(advance(&mut timeline, &forward(Until::Steps(1))), stop);
     assert_eq!(timeline.position(), Position(2));
+    assert_eq!(advance(&mut timeline, &forward(Until::Breakpoint)), stop, "the same again, after a reset");
+    assert_eq!((timeline.position(), timeline.journal().entries().len()), (Position(4), 1));
+    let hash = timeline.hash();
+    let resets = |timeline: &Timeline| {
+        let log = timeline.events(Position(0), timeline.position(), 99);
+        let by = |event: &protocol::Event| match &event.kind {
+            EventKind::Reset { by } => Some((event.position, by.contains("shut down"))),
+            _ => None,
+        };
+        log.iter().filter_map(by).collect::<Vec<_>>()
+    };
+    assert_eq!(resets(&timeline), [(Position(2), true)]);
+    timeline.seek(Position(1)).unwrap();
+    timeline.seek(Position(4)).unwrap();
+    assert_eq!((timeline.hash(), resets(&timeline)), (hash, vec![(Position(2), true)]));
     timeline.reset();
     assert_eq!(advance(&mut timeline, &forward(Until::Steps(1))), StopReason::Reached);
     assert_eq!(advance(&mut timeline, &back(Until::Steps(2))), StopReason::Reached);
-    assert_eq!(timeline.position(), Position(1));
+    assert_eq!(timeline.position(), Position(3));
     assert_eq!(advance(&mut timeline, &forward(Until::Breakpoint)), stop);
 }
 

@@ -358,11 +358,15 @@ pub enum CpuQuirk {
     XdDisable,
     /// After an INIT a processor takes a while, drawn from the seed, before it accepts a SIPI; earlier ones are lost.
     SlowInit,
+    /// Firmware left the first processor in x2APIC mode; the others come out of reset in xAPIC mode.
+    X2apicOn,
+    /// The processors have no NX: CPUID does not tell it, EFER.NXE and bit 63 of an entry are reserved.
+    NoNx,
 }
 
 impl CpuQuirk {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::EferLmaGp, Self::XdDisable, Self::SlowInit];
+    pub const ALL: [Self; 5] = [Self::EferLmaGp, Self::XdDisable, Self::SlowInit, Self::X2apicOn, Self::NoNx];
 
     /// Its word on command lines.
     pub const fn word(self) -> &'static str {
@@ -370,6 +374,8 @@ impl CpuQuirk {
             Self::EferLmaGp => "efer-lma-gp",
             Self::XdDisable => "xd-disable",
             Self::SlowInit => "slow-init",
+            Self::X2apicOn => "x2apic-on",
+            Self::NoNx => "no-nx",
         }
     }
 }

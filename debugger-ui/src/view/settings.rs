@@ -20,7 +20,7 @@ const FIELDS: [(&str, &str, &str, f32); 7] = [
     ),
     (
         "CPU quirks",
-        "Processors that are not as usual: efer-lma-gp, xd-disable, slow-init. Empty: as usual.",
+        "Processors that are not as usual: efer-lma-gp, xd-disable, slow-init, x2apic-on, no-nx. Empty: as usual.",
         "slow-init",
         200.0,
     ),

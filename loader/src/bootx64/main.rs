@@ -59,6 +59,8 @@ fn prepare() -> Result<(Placed, FirmwareMemory), BootError> {
         framebuffer: screen::framebuffer(image.least_screen()),
         identity_map: Some(handoff::code()),
         huge_pages: processor.huge_pages,
+        // Processors without are refused above.
+        no_execute: true,
     };
     let placed = place(&image, &platform, &mut memory).map_err(BootError::Load)?;
     Ok((placed, memory))

@@ -32,7 +32,7 @@ pub fn deliver(cpus: &mut [Arc<Cpu>], bus: &mut Bus) {
 fn deliver_message(cpus: &mut [Arc<Cpu>], message: InterruptMessage, clock_ns: u64) {
     let is_target = |cpu: &Cpu| {
         if message.logical {
-            cpu.lapic.matches_logical(message.destination)
+            cpu.lapic.matches_logical(message.destination.into())
         } else {
             message.destination == 0xff || cpu.lapic.id() == u32::from(message.destination)
         }
@@ -50,7 +50,7 @@ fn deliver_ipi(cpus: &mut [Arc<Cpu>], bus: &mut Bus, ipi: Ipi) {
     let broadcast = if ipi.x2apic { u32::MAX } else { 0xff };
     let logical = command & 1 << 11 != 0;
     let is_target = |cpu: &Cpu| match ipi.icr >> 18 & 3 {
-        shorthand::NONE if logical => cpu.lapic.matches_logical(destination as u8),
+        shorthand::NONE if logical => cpu.lapic.matches_logical(destination),
         shorthand::NONE => destination == broadcast || cpu.lapic.id() == destination,
         shorthand::SELF => cpu.id == ipi.from,
         shorthand::ALL => true,

@@ -86,7 +86,7 @@ operations! {
         In Out
         Clc Stc Cmc Cld Std Cli Sti Clac Stac Salc
         Hlt Pause Wbinvd Invd Clflush Rdtsc Rdtscp Rdpmc Monitor Mwait Rdpkru Wrpkru Cpuid Rdmsr Wrmsr Swapgs
-        Lgdt Lidt Sgdt Sidt Lldt Sldt Ltr Str Lar Lsl Verr Verw Arpl Lmsw Smsw Clts Invlpg
+        Lgdt Lidt Sgdt Sidt Lldt Sldt Ltr Str Lar Lsl Verr Verw Arpl Lmsw Smsw Clts Invlpg Invpcid
         Rdfsbase Rdgsbase Wrfsbase Wrgsbase
         Wait Fninit Fnclex Fnstcw Fnstsw Fldcw Fnstenv Fldenv Fnsave Frstor Fneni Fndisi Fnsetpm Frstpm Fnop
         Fld Fild Fbld Fst Fstp Fstpnce Fist Fistp Fisttp Fbstp

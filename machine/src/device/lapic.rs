@@ -1,8 +1,10 @@
-//! The local APIC of one CPU in xAPIC mode: registers, priorities, the timer (SDM 3A, "Advanced Programmable Interrupt
-//! Controller").
+//! The local APIC of one CPU: registers as memory shows them in xAPIC mode, priorities, the timer (SDM 3A, "Advanced
+//! Programmable Interrupt Controller"). [`x2apic`] has the registers as MSRs and the way from mode to mode.
 //!
 //! Register writes that concern others (ICR, EOI of a level interrupt) go to the outbox; [`crate::bus::routing`] brings
 //! what others send. [`crate::exception`] asks [`Lapic::request`] before each instruction.
+
+pub mod x2apic;
 
 use crate::bus::{Ipi, Outbox};
 use protocol::CpuId;
@@ -124,15 +126,11 @@ impl Lapic {
         lapic
     }
 
-    /// INIT resets all but the base register and the ID (SDM 3A, "Local APIC State After It Receives an INIT Reset").
+    /// INIT resets all but the base register and the ID, with it the mode (SDM 3A, "Local APIC State After It Receives an
+    /// INIT Reset" and "x2APIC States").
     pub fn init(&mut self) {
         *self = Self { base: self.base, id: self.id, ..Self::new(self.initial_id, false) };
-    }
-
-    /// A write of IA32_APIC_BASE, already checked.
-    pub fn set_base(&mut self, base: u64) {
-        self.base = base;
-        self.update_request();
+        self.derive_ldr();
     }
 
     /// Offset into the register page; None outside it or where MMIO is off (disabled or x2APIC).
@@ -152,8 +150,13 @@ impl Lapic {
         self.base & BASE_ENABLE != 0 && self.svr & SVR_ENABLE != 0
     }
 
-    /// A logical destination names it: flat model compares bits, cluster model cluster and bits.
-    pub fn matches_logical(&self, destination: u8) -> bool {
+    /// A logical destination names it: flat model compares bits, cluster model cluster and bits. One of more than eight bits
+    /// comes from a sender in x2APIC mode.
+    pub fn matches_logical(&self, destination: u32) -> bool {
+        if self.is_x2apic() {
+            return self.matches_x2apic_cluster(destination);
+        }
+        let Ok(destination) = u8::try_from(destination) else { return destination == u32::MAX };
         let ldr = (self.ldr >> 24) as u8;
         if self.dfr >> 28 == 0xf {
             ldr & destination != 0

@@ -3,9 +3,10 @@
 //! Each CPU is a package of its own: the topology leaf has one thread to a core and one core to a package. The
 //! time-stamp counter and the APIC timer run at 1 GHz, one tick a nanosecond. Source: SDM 2A, "CPUID".
 
-use super::msr::MISC_XD_DISABLE;
+use super::msr::has_nx;
 use super::sse::state::{XCR0_SSE, XCR0_X87, XSAVE_BYTES};
 use crate::cpu::{Cpu, cr4, gpr};
+use crate::device::lapic;
 use crate::fault::Exec;
 use crate::mmu::walk::MAXPHYADDR;
 use protocol::Mode;
@@ -13,7 +14,7 @@ use protocol::Mode;
 /// CPUID.01H:EAX, and EDX after reset: family 6, model 6, stepping 3.
 pub const SIGNATURE: u32 = 0x663;
 /// Highest basic leaf.
-const MAX_BASIC: u32 = 0x15;
+const MAX_BASIC: u32 = 0x1f;
 /// Highest extended leaf.
 const MAX_EXTENDED: u32 = 0x8000_0008;
 /// Frequency of time-stamp counter and crystal.
@@ -69,13 +70,14 @@ mod leaf1_ecx {
     pub const MONITOR: u32 = 1 << 3;
     pub const CX16: u32 = 1 << 13;
     pub const PCID: u32 = 1 << 17;
+    pub const X2APIC: u32 = 1 << 21;
     pub const MOVBE: u32 = 1 << 22;
     pub const POPCNT: u32 = 1 << 23;
     pub const XSAVE: u32 = 1 << 26;
     /// Follows CR4.OSXSAVE.
     pub const OSXSAVE: u32 = 1 << 27;
     /// What there is, OSXSAVE aside.
-    pub const ALL: u32 = MONITOR | CX16 | PCID | MOVBE | POPCNT | XSAVE;
+    pub const ALL: u32 = MONITOR | CX16 | PCID | X2APIC | MOVBE | POPCNT | XSAVE;
 }
 
 /// CPUID.(07H,0).
@@ -84,12 +86,13 @@ mod leaf7 {
     pub const EBX_BMI1: u32 = 1 << 3;
     pub const EBX_SMEP: u32 = 1 << 7;
     pub const EBX_BMI2: u32 = 1 << 8;
+    pub const EBX_INVPCID: u32 = 1 << 10;
     pub const EBX_ADX: u32 = 1 << 19;
     pub const EBX_SMAP: u32 = 1 << 20;
     pub const ECX_UMIP: u32 = 1 << 2;
     pub const ECX_LA57: u32 = 1 << 16;
     /// What there is of EBX.
-    pub const EBX: u32 = EBX_FSGSBASE | EBX_BMI1 | EBX_SMEP | EBX_BMI2 | EBX_ADX | EBX_SMAP;
+    pub const EBX: u32 = EBX_FSGSBASE | EBX_BMI1 | EBX_SMEP | EBX_BMI2 | EBX_INVPCID | EBX_ADX | EBX_SMAP;
 }
 
 /// CPUID.80000001H:EDX.
@@ -136,14 +139,17 @@ fn leaf(cpu: &Cpu, leaf: u32, subleaf: u32) -> [u32; 4] {
         1 => {
             // Initial APIC ID 31:24, CLFLUSH line size 15:8 in units of 8 bytes.
             let ebx = apic_id << 24 | 8 << 8;
+            // An APIC that is switched off in IA32_APIC_BASE is as good as none (SDM 3A, "Detecting the Local APIC").
+            let apic = if cpu.lapic.base & lapic::BASE_ENABLE == 0 { leaf1_edx::APIC } else { 0 };
             let os = if cpu.cr4 & cr4::OSXSAVE != 0 { leaf1_ecx::OSXSAVE } else { 0 };
-            [SIGNATURE, ebx, leaf1_ecx::ALL | os, leaf1_edx::ALL]
+            [SIGNATURE, ebx, leaf1_ecx::ALL | os, leaf1_edx::ALL & !apic]
         }
         // The line that MONITOR watches; MWAIT has no extensions.
         5 => [MONITOR_LINE_BYTES, MONITOR_LINE_BYTES, 0, 0],
         6 => [LEAF6_EAX_ARAT, 0, 0, 0],
         7 if subleaf == 0 => [0, leaf7::EBX, leaf7::ECX_UMIP | leaf7::ECX_LA57, 0],
-        0xb => {
+        // 0BH, and 1FH, which tells the same and could tell more levels.
+        0xb | 0x1f => {
             // Level type 15:8 of ECX: 1 = thread, 2 = core, 0 = end. One of each, so that no bit of the ID is shifted out.
             let (count, kind) = match subleaf {
                 0 => (1, 1),
@@ -154,10 +160,12 @@ fn leaf(cpu: &Cpu, leaf: u32, subleaf: u32) -> [u32; 4] {
         }
         // Components, bytes needed for those of XCR0 and for all; neither XSAVEOPT nor XSAVEC.
         0xd if subleaf == 0 => [(XCR0_X87 | XCR0_SSE) as u32, XSAVE_BYTES, XSAVE_BYTES, 0],
-        2..=0x14 => [0; 4],
+        // TSC = crystal * EBX / EAX; the crystal's frequency is ECX.
+        0x15 => [1, 1, TSC_HZ, 0],
+        2..=0x1e => [0; 4],
         0x8000_0000 => [MAX_EXTENDED, 0, 0, 0],
         0x8000_0001 => {
-            let nx = if cpu.msr.misc_enable & MISC_XD_DISABLE == 0 { ext1_edx::NX } else { 0 };
+            let nx = if has_nx(cpu) { ext1_edx::NX } else { 0 };
             // Intel tells SYSCALL in 64-bit mode only.
             let syscall = if cpu.mode() == Mode::Long { ext1_edx::SYSCALL } else { 0 };
             [0, 0, ext1_ecx::ALL, syscall | nx | ext1_edx::PAGES_1GIB | ext1_edx::RDTSCP | ext1_edx::LM]
@@ -166,8 +174,7 @@ fn leaf(cpu: &Cpu, leaf: u32, subleaf: u32) -> [u32; 4] {
         0x8000_0005 | 0x8000_0006 => [0; 4],
         0x8000_0007 => [0, 0, 0, EXT7_EDX_INVARIANT_TSC],
         0x8000_0008 => [MAXPHYADDR | LINEAR_BITS << 8, 0, 0, 0],
-        // 15H: TSC = crystal * EBX / EAX; the crystal's frequency is ECX.
-        _ => [1, 1, TSC_HZ, 0],
+        _ => self::leaf(cpu, MAX_BASIC, subleaf),
     }
 }
 

@@ -1,12 +1,13 @@
 //! RDMSR and WRMSR, and the list of model-specific registers that exist here. All others are #GP(0).
 //!
 //! Sources: SDM 4, "Architectural MSRs"; SDM 3A, "Extended Feature Enable Register", "Memory Type Range Registers"
-//! (absent), "IA32_PAT MSR", "Local APIC Status and Location".
+//! (absent), "IA32_PAT MSR", "Local APIC Status and Location". MSRs 800h to 8FFh are the local APIC's, where it is in
+//! x2APIC mode: [`crate::device::lapic::x2apic`].
 
 use super::control_reg::{log, need_ring_0};
 use crate::bus::Bus;
 use crate::cpu::{Cpu, cr0, cr4, efer, gpr, segment};
-use crate::device::lapic;
+use crate::device::lapic::{self, x2apic};
 use crate::fault::{Exec, Fault, Trap};
 use crate::mmu::walk;
 use protocol::LinearAddr;
@@ -79,7 +80,12 @@ pub const MISC_NO_BTS_NO_PEBS: u64 = 1 << 11 | 1 << 12;
 pub fn rdmsr(cpu: &mut Cpu, bus: &mut Bus) -> Exec<()> {
     need_ring_0(cpu, "RDMSR")?;
     let index = cpu.gpr[gpr::RCX] as u32;
-    let value = peek(cpu, bus.clock_ns, index).ok_or_else(|| no_such(index))?;
+    let value = match index {
+        x2apic::FIRST_MSR..=x2apic::LAST_MSR => {
+            cpu.lapic.read_msr(index, bus.clock_ns).map_err(|why| refused(index, why))?
+        }
+        _ => peek(cpu, bus.clock_ns, index).ok_or_else(|| no_such(index))?,
+    };
     cpu.gpr[gpr::RAX] = value & 0xffff_ffff;
     cpu.gpr[gpr::RDX] = value >> 32;
     Ok(())
@@ -112,6 +118,7 @@ pub fn peek(cpu: &Cpu, clock_ns: u64, index: u32) -> Option<u64> {
         number::GS_BASE => cpu.segments[segment::GS].base,
         number::KERNEL_GS_BASE => msr.kernel_gs_base,
         number::TSC_AUX => msr.tsc_aux,
+        x2apic::FIRST_MSR..=x2apic::LAST_MSR => return cpu.lapic.read_msr(index, clock_ns).ok(),
         _ => return None,
     })
 }
@@ -125,7 +132,8 @@ pub fn write(cpu: &mut Cpu, bus: &mut Bus, index: u32, value: u64) -> Exec<()> {
         number::SYSENTER_ESP => cpu.msr.sysenter_esp = canonical(cpu, index, value)?,
         number::SYSENTER_EIP => cpu.msr.sysenter_eip = canonical(cpu, index, value)?,
         number::MISC_ENABLE => {
-            if value & !(MISC_FAST_STRINGS | MISC_XD_DISABLE | MISC_NO_BTS_NO_PEBS) != 0 {
+            let xd = if cpu.quirks.no_nx { 0 } else { MISC_XD_DISABLE };
+            if value & !(MISC_FAST_STRINGS | xd | MISC_NO_BTS_NO_PEBS) != 0 {
                 return Err(reserved("IA32_MISC_ENABLE"));
             }
             cpu.msr.misc_enable = value | MISC_NO_BTS_NO_PEBS;
@@ -146,6 +154,10 @@ pub fn write(cpu: &mut Cpu, bus: &mut Bus, index: u32, value: u64) -> Exec<()> {
         number::KERNEL_GS_BASE => cpu.msr.kernel_gs_base = canonical(cpu, index, value)?,
         number::TSC_AUX if value >> 32 != 0 => return Err(reserved("IA32_TSC_AUX")),
         number::TSC_AUX => cpu.msr.tsc_aux = value,
+        x2apic::FIRST_MSR..=x2apic::LAST_MSR => {
+            let (id, now_ns) = (cpu.id, bus.clock_ns);
+            cpu.lapic.write_msr(id, index, value, now_ns, &mut bus.out).map_err(|why| refused(index, why))?;
+        }
         _ => return Err(no_such(index)),
     }
     Ok(())
@@ -154,6 +166,11 @@ pub fn write(cpu: &mut Cpu, bus: &mut Bus, index: u32, value: u64) -> Exec<()> {
 #[cold]
 fn no_such(index: u32) -> Trap {
     Fault::gp(0, format!("there is no MSR {index:x}h")).into()
+}
+
+#[cold]
+fn refused(index: u32, why: &str) -> Trap {
+    Fault::gp(0, format!("MSR {index:x}h: {why}")).into()
 }
 
 #[cold]
@@ -168,12 +185,21 @@ fn canonical(cpu: &Cpu, index: u32, value: u64) -> Exec<u64> {
     Err(Fault::gp(0, format!("MSR {index:x}h cannot hold {}: it is not canonical", LinearAddr(value))).into())
 }
 
+/// The processor has NX and shows it: it was not built without, and IA32_MISC_ENABLE does not hide it.
+pub fn has_nx(cpu: &Cpu) -> bool {
+    !cpu.quirks.no_nx && cpu.msr.misc_enable & MISC_XD_DISABLE == 0
+}
+
 /// LMA is the processor's: what is written to it is ignored, or refused where the processor is of that kind.
 fn write_efer(cpu: &mut Cpu, bus: &mut Bus, value: u64) -> Exec<()> {
-    let has_xd = cpu.msr.misc_enable & MISC_XD_DISABLE == 0;
+    let has_xd = has_nx(cpu);
     let known = efer::SCE | efer::LME | efer::LMA | if has_xd { efer::NXE } else { 0 };
     if value & !known != 0 {
-        let why = if value & !known == efer::NXE { "NXE, which IA32_MISC_ENABLE hides" } else { "a reserved bit" };
+        let why = match value & !known {
+            efer::NXE if cpu.quirks.no_nx => "NXE, which this processor does not have,",
+            efer::NXE => "NXE, which IA32_MISC_ENABLE hides,",
+            _ => "a reserved bit",
+        };
         return Err(Fault::gp(0, format!("WRMSR sets {why} of EFER")).into());
     }
     let old = cpu.efer;
@@ -188,15 +214,16 @@ fn write_efer(cpu: &mut Cpu, bus: &mut Bus, value: u64) -> Exec<()> {
     Ok(())
 }
 
-/// There is no x2APIC mode here (CPUID does not tell it), so that EXTD is a reserved bit. BSP cannot be changed.
+/// Which mode can follow which is the APIC's to say. BSP cannot be changed.
 fn write_apic_base(cpu: &mut Cpu, bus: &mut Bus, value: u64) -> Exec<()> {
     let page = value & !0xfff;
-    if page >> walk::MAXPHYADDR != 0 || value & 0xfff & !(lapic::BASE_BSP | lapic::BASE_ENABLE) != 0 {
+    if page >> walk::MAXPHYADDR != 0 || value & 0xfff & !(lapic::BASE_BSP | lapic::BASE_EXTD | lapic::BASE_ENABLE) != 0
+    {
         return Err(reserved("IA32_APIC_BASE"));
     }
     let old = cpu.lapic.base;
     let new = value & !lapic::BASE_BSP | old & lapic::BASE_BSP;
-    cpu.lapic.set_base(new);
+    cpu.lapic.set_base(new).map_err(|why| Trap::from(Fault::gp(0, why)))?;
     log(cpu, bus, ControlRegister::ApicBase, old, new);
     Ok(())
 }

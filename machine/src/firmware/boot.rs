@@ -11,7 +11,7 @@ use crate::firmware::{acpi, quirks};
 use crate::machine::Machine;
 use crate::schedule::Schedule;
 use loader::{Entry, Image, LoadError, PhysMemory, Platform, RegionAllocator};
-use protocol::request::MachineConfig;
+use protocol::request::{CpuQuirk, MachineConfig};
 use protocol::{Activity, CpuId};
 use std::fmt;
 
@@ -106,7 +106,7 @@ pub fn machine(kernel: &[u8], config: &MachineConfig) -> Result<Machine, BootErr
     let mut cpus: Vec<Cpu> = (0..).zip(&apic_ids).map(power_on).collect();
     cpus.iter_mut().for_each(|cpu| quirks::apply(cpu, config));
     if let Some(bsp) = cpus.first_mut() {
-        enter(bsp, &entry);
+        enter(bsp, &entry, has_no_execute(config));
     }
     Ok(Machine::new(cpus, bus, Schedule::new(config.quantum, config.seed)))
 }
@@ -137,15 +137,21 @@ fn memory(kernel: &[u8], config: &MachineConfig, apic_ids: &[u8]) -> Result<(Bus
         framebuffer: None,
         identity_map: None,
         huge_pages: false,
+        no_execute: has_no_execute(config),
     };
     let mut memory = GuestMemory { ram: &mut bus.ram, allocator: RegionAllocator::new(&regions) };
     let entry = loader::load(&image, &platform, &mut memory)?;
     Ok((bus, entry))
 }
 
+/// What a loader finds in CPUID: its tables use NX where the processor has it.
+fn has_no_execute(config: &MachineConfig) -> bool {
+    !config.cpu_quirks.contains(&CpuQuirk::NoNx)
+}
+
 /// The bootstrap processor, reset before, at the kernel's first instruction as a loader enters it: long mode with the
 /// loader's tables and flat segments, interrupts off, no interrupt descriptor table.
-fn enter(cpu: &mut Cpu, entry: &Entry) {
+fn enter(cpu: &mut Cpu, entry: &Entry, no_execute: bool) {
     /// As the descriptors in the loader's GDT say.
     const CODE: u32 = attr::ACCESSED | attr::WRITABLE | attr::CODE | attr::S | attr::P | attr::L | attr::G;
     const DATA: u32 = attr::ACCESSED | attr::WRITABLE | attr::S | attr::P | attr::DB | attr::G;
@@ -165,7 +171,7 @@ fn enter(cpu: &mut Cpu, entry: &Entry) {
     cpu.idtr = TableRegister::default();
     cpu.cr3 = entry.cr3;
     cpu.cr4 = cr4::PAE;
-    cpu.efer = efer::LME | efer::LMA | efer::NXE;
+    cpu.efer = efer::LME | efer::LMA | if no_execute { efer::NXE } else { 0 };
     cpu.cr0 = cr0::PE | cr0::ET | cr0::WP | cr0::PG;
     cpu.update_mode();
 }

@@ -2,6 +2,7 @@
 //! [`super::boot`] for each CPU as power comes on; docs/QUIRKS.md has the sources.
 
 use crate::cpu::Cpu;
+use crate::device::lapic::BASE_EXTD;
 use crate::execute::msr::MISC_XD_DISABLE;
 use protocol::request::{CpuQuirk, MachineConfig};
 
@@ -17,6 +18,12 @@ pub fn apply(cpu: &mut Cpu, config: &MachineConfig) {
             CpuQuirk::EferLmaGp => cpu.quirks.efer_lma_gp = true,
             CpuQuirk::XdDisable if cpu.is_bsp => {}
             CpuQuirk::XdDisable => cpu.msr.misc_enable |= MISC_XD_DISABLE,
+            CpuQuirk::NoNx => cpu.quirks.no_nx = true,
+            CpuQuirk::X2apicOn if cpu.is_bsp => {
+                let switched = cpu.lapic.set_base(cpu.lapic.base | BASE_EXTD);
+                debug_assert!(switched.is_ok(), "out of reset a local APIC is in xAPIC mode");
+            }
+            CpuQuirk::X2apicOn => {}
             CpuQuirk::SlowInit => {
                 let drawn = draw(config.seed.unwrap_or_default(), cpu.id.0.into());
                 cpu.quirks.init_ns = (INIT_LEAST_NS + drawn % INIT_SPREAD_NS) as u32;
@@ -62,6 +69,13 @@ mod tests {
     fn xd_is_disabled_on_the_others() {
         let hidden = |number, quirks: &[_]| cpu(number, quirks, None).msr.misc_enable & MISC_XD_DISABLE != 0;
         assert!(!hidden(0, &[CpuQuirk::XdDisable]) && hidden(1, &[CpuQuirk::XdDisable]) && !hidden(1, &[]));
+    }
+
+    /// Goal: firmware left the first processor in x2APIC mode, and it alone; method: both.
+    #[test]
+    fn x2apic_is_on_on_the_first() {
+        let is_on = |number| cpu(number, &[CpuQuirk::X2apicOn], None).lapic.is_x2apic();
+        assert!(is_on(0) && !is_on(1));
     }
 
     /// Goal: how long an INIT takes depends on seed and CPU, and lies within its bounds; method: many of both.

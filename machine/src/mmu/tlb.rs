@@ -2,7 +2,7 @@
 //!
 //! Of fixed size, replaced in the order of filling and never by hits, so that it is the same on every run; it is state:
 //! hashed, in checkpoints, shown. [`Tlb::hints`] is derived: a guess of the entry for a page, checked before use.
-//! Filled by [`super::access`], flushed by `control_reg` and INVLPG (SDM 3A, "Caching Translation Information").
+//! Filled by [`super::access`], flushed by `control_reg`, INVLPG and INVPCID (SDM 3A, "Caching Translation Information").
 
 use super::walk::Page;
 use protocol::LinearAddr;
@@ -238,6 +238,16 @@ impl Tlb {
     /// MOV CR3: forgets what is not global, of this process context.
     pub fn flush_context(&mut self, pcid: u16) {
         self.remove(|slot| slot.flags & right::GLOBAL == 0 && slot.pcid == pcid);
+    }
+
+    /// INVPCID, type 0: forgets the page in this process context, unless it is global.
+    pub fn flush_page_but_global(&mut self, linear: u64, pcid: u16) {
+        self.remove(|slot| slot.flags & right::GLOBAL == 0 && slot.translates(linear, pcid));
+    }
+
+    /// INVPCID, type 3: forgets what is not global, of every process context.
+    pub fn flush_all_but_global(&mut self) {
+        self.remove(|slot| slot.flags & right::GLOBAL == 0);
     }
 
     /// INVLPG: forgets the page, also if global.

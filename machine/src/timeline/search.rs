@@ -96,6 +96,11 @@ impl Timeline {
         self.went_back = false;
         self.search = None;
         self.serial_input(&request.serial_input);
+        let goes_on = matches!(request.until, Until::Breakpoint | Until::Event(_) | Until::Address(_));
+        if goes_on && !request.hold_others && self.position().0 == self.end && self.machine.waits_for_reset() {
+            // The chipset resets a PC where a CPU shut down; here it waits until somebody has looked at it.
+            self.reset();
+        }
         let start = self.position().0;
         let mut way = Way { end: start.saturating_add(request.budget), cpu_steps: None, only: None, through: false };
         if let Some(cpu) = request.cpu.filter(|_| request.hold_others) {

@@ -125,7 +125,13 @@ impl Timeline {
         match input {
             Input::Serial(bytes) => self.machine.serial_input(bytes),
             Input::Nmi(cpu) => drop(self.machine.nmi(*cpu)),
-            Input::Reset => return Ok(self.machine.reset(CpuId(0), "the user")),
+            Input::Reset => {
+                let (cpu, by) = match self.machine.ended() {
+                    Some(&Stop::TripleFault { cpu }) => (cpu, "the chipset, since this CPU shut down"),
+                    _ => (CpuId(0), "the user"),
+                };
+                return Ok(self.machine.reset(cpu, by));
+            }
             Input::Edit(edit) => {
                 let (cpu, what) = edit::apply(&mut self.machine, edit)?;
                 return Ok(vec![self.machine.event(cpu, EventKind::Edit { what })]);

@@ -174,7 +174,7 @@ fn msr_rules() {
         assert_eq!(msr::peek(&cpu, 0, index), Some(0xffff_8000_0000_0000));
     }
     assert_eq!(code(msr::write(&mut cpu, &mut bus, msr::number::PAT, 2)), GP0);
-    assert_eq!(code(msr::write(&mut cpu, &mut bus, msr::number::APIC_BASE, 0xfee0_0c00)), GP0, "no x2APIC");
+    assert_eq!(code(msr::write(&mut cpu, &mut bus, msr::number::APIC_BASE, 0xfee0_0a00)), GP0, "bit 9 is reserved");
     bus.clock_ns = 5000;
     msr::write(&mut cpu, &mut bus, msr::number::TSC, 7).unwrap();
     assert_eq!(msr::peek(&cpu, 5010, msr::number::TSC), Some(17));
