@@ -328,6 +328,7 @@ fn efi_is_handed_over() {
         framebuffer: None,
         identity_map: None,
         huge_pages: false,
+        no_execute: true,
     };
     let placed = place(&image, &platform, &mut memory).unwrap();
     let entry = placed.clone().finish(&regions, Some(map(&[0x22; 48 * 60])), &mut memory).unwrap();
