@@ -17,6 +17,10 @@ use protocol::cpu::Due;
 use protocol::event::{EventKind, FaultCause};
 use protocol::{Activity, LinearAddr, Mode};
 
+/// Exceptions in one delivery. Only tasks that trap when they are switched to, in memory that they share with the GDT, get
+/// beyond a handful.
+const MAX_CHAIN: usize = 64;
+
 /// Takes INIT, SIPI, NMI or an interrupt, whichever comes first. True: that was the step.
 ///
 /// Called before each instruction, it also ends the interrupt shadow: an instruction that sets `cpu.interrupt_shadow`
@@ -113,6 +117,10 @@ pub fn raise(cpu: &mut Cpu, bus: &mut Bus, fault: Fault) -> Result<(), Vec<Fault
     let mut chain = Vec::new();
     let mut fault = fault;
     loop {
+        if chain.len() >= MAX_CHAIN {
+            let what = "an end to tasks that raise an exception on each switch";
+            return Err(shut_down(cpu, bus, chain, fault.vector, what.to_owned()));
+        }
         if cpu.mode() == Mode::Real {
             // Real mode pushes no error codes.
             fault.error = None;
@@ -167,8 +175,7 @@ fn triple_fault(cpu: &mut Cpu, bus: &mut Bus, chain: Vec<FaultCause>) -> Vec<Fau
     chain
 }
 
-/// Delivery came to something that this machine lacks. It stops as after a triple fault, and says what
-/// (docs/QUIRKS.md, "Task gates").
+/// Delivery came to something that this machine lacks. It stops as after a triple fault, and says what.
 fn shut_down(cpu: &mut Cpu, bus: &mut Bus, mut chain: Vec<FaultCause>, vector: u8, what: String) -> Vec<FaultCause> {
     chain.push(FaultCause { vector, error: None, cr2: None, cause: format!("this machine lacks {what}") });
     triple_fault(cpu, bus, chain)

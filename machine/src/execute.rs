@@ -8,6 +8,7 @@
 pub mod arith;
 pub mod bit;
 pub mod bmi;
+pub mod call_gate;
 pub mod control_reg;
 pub mod cpuid;
 pub mod ctrl_xfer;
@@ -35,6 +36,7 @@ pub mod status;
 pub mod string;
 pub mod syscall;
 mod system;
+pub mod task;
 pub mod x87;
 
 use crate::bus::Bus;
@@ -238,8 +240,8 @@ fn dispatch(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
         Op::Retf => far_xfer::ret(cpu, bus, insn.size, insn.imm as u16),
         Op::Iret | Op::Iretd | Op::Iretq => far_xfer::iret(cpu, bus, insn.size),
         Op::Bound => ctrl_xfer::bound(cpu, bus, insn),
-        Op::Int => interrupt::software(cpu, bus, insn.imm as u8),
-        Op::Int1 => interrupt::software(cpu, bus, vector::DEBUG),
+        Op::Int => interrupt::int_n(cpu, bus, insn.imm as u8),
+        Op::Int1 => interrupt::int1(cpu, bus),
         Op::Int3 => interrupt::software(cpu, bus, vector::BREAKPOINT),
         Op::Into if ctrl_xfer::overflows(cpu) => interrupt::software(cpu, bus, vector::OVERFLOW),
         Op::Into => Ok(()),

@@ -1,8 +1,8 @@
 //! One delivery: from a vector through IVT or IDT to the handler's first instruction, or to the fault on the way. A
 //! delivery that faults has changed nothing.
 //!
-//! Sources: SDM 2A, "INT n/INTO/INT3/INT1", the operation section; SDM 3A, "Exception- or Interrupt-Handler Procedures"
-//! and "Interrupt Handling in IA-32e Mode". Task gates and virtual-8086 mode are not modelled: they stop by name.
+//! Sources: SDM 2A, "INT n/INTO/INT3/INT1", the operation section; SDM 3A, "Exception- or Interrupt-Handler Procedures",
+//! "Interrupt Handling in IA-32e Mode", and for virtual-8086 mode "Handling Virtual-8086 Interrupts and Exceptions".
 
 use crate::bus::Bus;
 use crate::cpu::segment::{self, Segment, attr};
@@ -11,6 +11,7 @@ use crate::execute::descriptor::{self, Descriptor, system};
 use crate::execute::far_xfer::{check_offset, code_segment, simple_code};
 use crate::execute::frame::Frame;
 use crate::execute::segment_load;
+use crate::execute::task::{self, How, Switch};
 use crate::fault::{Exec, Fault, Trap, vector};
 use crate::mmu::access;
 use protocol::Mode;
@@ -29,7 +30,7 @@ const TSS16_SP0: u64 = 2;
 /// Where an event comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// INT n, INT3, INTO: the gate's DPL counts, faults have EXT clear.
+    /// INT n, INT3, INTO: the gate's DPL counts, faults have EXT clear. (INT1 is not of these.)
     Software,
     /// An exception; a trap's frame has RF clear.
     Exception {
@@ -85,8 +86,7 @@ impl Event {
 pub fn deliver(cpu: &mut Cpu, bus: &mut Bus, event: &Event) -> Exec<()> {
     match cpu.mode() {
         Mode::Real => deliver_real(cpu, bus, event),
-        Mode::V86 => Err(Trap::unsupported("interrupts and exceptions out of virtual-8086 mode")),
-        Mode::Protected16 | Mode::Protected32 => deliver_protected(cpu, bus, event),
+        Mode::V86 | Mode::Protected16 | Mode::Protected32 => deliver_protected(cpu, bus, event),
         Mode::Compat | Mode::Long => deliver_long(cpu, bus, event),
     }
 }
@@ -119,18 +119,28 @@ fn deliver_protected(cpu: &mut Cpu, bus: &mut Bus, event: &Event) -> Exec<()> {
     let is_wide = match gate.attributes() & 0x1f {
         system::INTERRUPT_GATE | system::TRAP_GATE => true,
         system::INTERRUPT_GATE16 | system::TRAP_GATE16 => false,
-        system::TASK_GATE => return Err(Trap::unsupported("hardware task switches, and the gate is a task gate")),
+        system::TASK_GATE => {
+            check_gate(cpu, event, &gate)?;
+            let (saved_flags, external) = (event.saved_flags(cpu.rflags), event.external_bit());
+            let switch = Switch { how: How::Nest, saved_flags, error: event.error, external };
+            return task::through_gate(cpu, bus, &gate, &switch);
+        }
         _ => return Err(event.gate_fault("it is not an interrupt, trap or task gate")),
     };
     check_gate(cpu, event, &gate)?;
     let ext = event.external_bit();
     let selector = gate.gate_selector();
     let (mut found, ring) = handler_segment(cpu, bus, selector, ext)?;
+    let from_v86 = cpu.mode() == Mode::V86;
+    if from_v86 && ring != 0 {
+        let why = "a handler for virtual-8086 mode must be code that runs in ring 0";
+        return Err(descriptor::selector_fault(vector::GENERAL_PROTECTION, selector, ext, why));
+    }
     let cs = code_segment(cpu, bus, &mut found, selector & !3 | u16::from(ring), ext)?;
     let rip = if is_wide { gate.gate_offset() } else { gate.gate_offset() & 0xffff };
     check_offset(cpu, &cs, rip)?;
 
-    let mut values = [0; 6];
+    let mut values = [0; 10];
     let mut count = 0;
     let mut push = |value: u64| {
         values[count] = value;
@@ -139,6 +149,11 @@ fn deliver_protected(cpu: &mut Cpu, bus: &mut Bus, event: &Event) -> Exec<()> {
     let inner = if ring < cpu.cpl() { Some(tss_stack(cpu, bus, ring, ext)?) } else { None };
     let mut frame = match inner {
         Some((ss, rsp)) => {
+            if from_v86 {
+                for seg in [segment::GS, segment::FS, segment::DS, segment::ES] {
+                    push(u64::from(cpu.segments[seg].selector));
+                }
+            }
             push(u64::from(cpu.segments[segment::SS].selector));
             push(cpu.gpr[gpr::RSP]);
             Frame::legacy(ss, rsp, ring).with_error(descriptor::error_code(ss.selector) | ext)
@@ -154,6 +169,11 @@ fn deliver_protected(cpu: &mut Cpu, bus: &mut Bus, event: &Event) -> Exec<()> {
     frame.push_all(cpu, bus, if is_wide { 4 } else { 2 }, &values[..count])?;
     if let Some((ss, _)) = inner {
         cpu.segments[segment::SS] = ss;
+    }
+    if from_v86 {
+        for seg in [segment::ES, segment::DS, segment::FS, segment::GS] {
+            cpu.segments[seg] = segment_load::null_segment(0, 0);
+        }
     }
     cpu.gpr[gpr::RSP] = frame.rsp();
     enter(cpu, cs, rip, cleared_flags(&gate));
@@ -188,7 +208,7 @@ fn deliver_long(cpu: &mut Cpu, bus: &mut Bus, event: &Event) -> Exec<()> {
     let cpl = cpu.cpl();
     let ist = (gate.raw >> 32 & 7) as u8;
     let rsp = match ist {
-        0 if ring < cpl => tss_field64(cpu, bus, TSS_SP0 + 8 * u64::from(ring), ext)?,
+        0 if ring < cpl => inner_rsp(cpu, bus, ring, ext)?,
         0 => cpu.gpr[gpr::RSP],
         _ => tss_field64(cpu, bus, TSS64_IST1 + 8 * u64::from(ist - 1), ext)?,
     };
@@ -244,7 +264,7 @@ fn handler_segment(cpu: &mut Cpu, bus: &mut Bus, selector: u16, ext: u32) -> Exe
 }
 
 /// Inner stack out of a 16- or 32-bit TSS.
-fn tss_stack(cpu: &mut Cpu, bus: &mut Bus, ring: u8, ext: u32) -> Exec<(Segment, u64)> {
+pub fn tss_stack(cpu: &mut Cpu, bus: &mut Bus, ring: u8, ext: u32) -> Exec<(Segment, u64)> {
     let is_wide = cpu.tr.attributes & 0xf == system::TSS_BUSY;
     let (sp_at, width) =
         if is_wide { (TSS_SP0 + 8 * u64::from(ring), 4) } else { (TSS16_SP0 + 4 * u64::from(ring), 2) };
@@ -259,6 +279,11 @@ fn tss_stack(cpu: &mut Cpu, bus: &mut Bus, ring: u8, ext: u32) -> Exec<(Segment,
     let selector = u16::from_le_bytes(access::linear_read(cpu, bus, ss_linear, false)?);
     let ss = segment_load::stack_segment(cpu, bus, selector, ring, vector::INVALID_TSS, ext)?;
     Ok((ss, rsp))
+}
+
+/// The stack pointer of an inner ring out of a 64-bit TSS.
+pub fn inner_rsp(cpu: &mut Cpu, bus: &mut Bus, ring: u8, ext: u32) -> Exec<u64> {
+    tss_field64(cpu, bus, TSS_SP0 + 8 * u64::from(ring), ext)
 }
 
 /// A stack pointer out of a 64-bit TSS.

@@ -1,40 +1,72 @@
 //! Far jumps, calls and returns: the instructions that load CS. [`super::interrupt`] has INT and IRET.
 //!
 //! All checks come before the first change. Sources: SDM 2A and 2B, "JMP", "CALL", "RET", the operation sections; SDM
-//! 3A, "Direct Calls or Jumps to Code Segments". Call gates and task switches are not modelled: they stop by name.
+//! 3A, "Direct Calls or Jumps to Code Segments". What goes through a gate or to a task is done in [`super::call_gate`] and
+//! [`super::task`].
 
 #[cfg(test)]
 mod tests;
 
 use super::descriptor::{self, Descriptor, system};
 use super::frame::Frame;
-use super::segment_load;
+use super::task::{self, How, Switch};
+use super::{call_gate, segment_load};
 use crate::bus::Bus;
 use crate::cpu::segment::{self, Segment, attr};
 use crate::cpu::{Cpu, cr4, efer, gpr};
-use crate::fault::{Exec, Fault, Trap, vector};
+use crate::fault::{Exec, Fault, vector};
 use crate::mmu::walk;
 use protocol::event::EventKind;
 use protocol::{LinearAddr, Mode};
 
 pub use super::interrupt::iret;
 
+/// What a selector of a far jump or call names.
+enum Target {
+    /// Code of the same ring: the new CS and IP, all checks done.
+    Code(Segment, u64),
+    /// A call gate.
+    CallGate(Descriptor),
+    /// A task gate.
+    TaskGate(Descriptor),
+    /// A TSS.
+    Tss(Descriptor),
+}
+
 /// Far jump.
 pub fn jump(cpu: &mut Cpu, bus: &mut Bus, selector: u16, offset: u64, op_bytes: u8) -> Exec<()> {
-    let (cs, rip) = target(cpu, bus, selector, cut(offset, op_bytes))?;
-    commit(cpu, bus, cs, rip);
-    Ok(())
+    match target(cpu, bus, selector, cut(offset, op_bytes))? {
+        Target::Code(cs, rip) => {
+            commit(cpu, bus, cs, rip);
+            Ok(())
+        }
+        Target::CallGate(gate) => call_gate::jump(cpu, bus, selector, gate),
+        Target::TaskGate(gate) => task_gate(cpu, bus, selector, &gate, How::Jump),
+        Target::Tss(found) => task::direct(cpu, bus, selector, found, How::Jump),
+    }
 }
 
 /// Far call. `cpu.rip` is the return address.
 pub fn call(cpu: &mut Cpu, bus: &mut Bus, selector: u16, offset: u64, op_bytes: u8) -> Exec<()> {
-    let (cs, rip) = target(cpu, bus, selector, cut(offset, op_bytes))?;
+    let (cs, rip) = match target(cpu, bus, selector, cut(offset, op_bytes))? {
+        Target::Code(cs, rip) => (cs, rip),
+        Target::CallGate(gate) => return call_gate::call(cpu, bus, selector, gate),
+        Target::TaskGate(gate) => return task_gate(cpu, bus, selector, &gate, How::Nest),
+        Target::Tss(found) => return task::direct(cpu, bus, selector, found, How::Nest),
+    };
     let mut frame = Frame::current(cpu);
     let return_to = [u64::from(cpu.segments[segment::CS].selector), cpu.rip];
     frame.push_all(cpu, bus, op_bytes, &return_to)?;
     cpu.gpr[gpr::RSP] = frame.rsp();
     commit(cpu, bus, cs, rip);
     Ok(())
+}
+
+/// A task gate that a far jump or call names.
+fn task_gate(cpu: &mut Cpu, bus: &mut Bus, selector: u16, gate: &Descriptor, how: How) -> Exec<()> {
+    call_gate::check_gate(cpu, selector, gate)?;
+    let switch = Switch::by_instruction(cpu, how);
+    task::through_gate(cpu, bus, gate, &switch)
 }
 
 /// Far return, dropping `pop_bytes` of parameters.
@@ -58,8 +90,9 @@ pub fn ret(cpu: &mut Cpu, bus: &mut Bus, op_bytes: u8, pop_bytes: u16) -> Exec<(
     }
     let outer_rsp = frame.pop(cpu, bus, op_bytes)?;
     let ss_selector = frame.pop(cpu, bus, op_bytes)? as u16;
-    let ss = return_stack(cpu, bus, ss_selector, rpl, cs.is_long())?;
-    let outer = if cs.is_long() { Frame::long(outer_rsp, rpl) } else { Frame::legacy(ss, outer_rsp, rpl) };
+    let to_long = cpu.efer & efer::LMA != 0 && cs.is_long();
+    let ss = return_stack(cpu, bus, ss_selector, rpl, to_long)?;
+    let outer = if to_long { Frame::long(outer_rsp, rpl) } else { Frame::legacy(ss, outer_rsp, rpl) };
     let mut outer = outer;
     outer.skip(u64::from(pop_bytes));
     cpu.gpr[gpr::RSP] = outer.rsp();
@@ -94,17 +127,17 @@ pub fn simple_code(cpu: &Cpu, selector: u16, rip: u64) -> Exec<Segment> {
     Ok(cs)
 }
 
-/// Where a far jump or call goes: the new CS and IP, all checks done.
-fn target(cpu: &mut Cpu, bus: &mut Bus, selector: u16, offset: u64) -> Exec<(Segment, u64)> {
+/// Where a far jump or call goes.
+fn target(cpu: &mut Cpu, bus: &mut Bus, selector: u16, offset: u64) -> Exec<Target> {
     if is_real_or_v86(cpu) {
-        return Ok((simple_code(cpu, selector, offset)?, offset));
+        return Ok(Target::Code(simple_code(cpu, selector, offset)?, offset));
     }
     if descriptor::is_null(selector) {
         return Err(Fault::gp(0, "a far jump or call through a null selector").into());
     }
     let mut found = descriptor::read(cpu, bus, selector)?;
     if !found.is_segment() {
-        return Err(system_target(cpu, selector, &found));
+        return system_target(cpu, selector, found);
     }
     let fault = |why: &str| descriptor::selector_fault(vector::GENERAL_PROTECTION, selector, 0, why);
     if !found.is_code() {
@@ -122,7 +155,7 @@ fn target(cpu: &mut Cpu, bus: &mut Bus, selector: u16, offset: u64) -> Exec<(Seg
     }
     let cs = code_segment(cpu, bus, &mut found, selector & !3 | u16::from(cpl), 0)?;
     check_offset(cpu, &cs, offset)?;
-    Ok((cs, offset))
+    Ok(Target::Code(cs, offset))
 }
 
 /// The last checks of a code descriptor, and its accessed bit: what CS becomes.
@@ -163,21 +196,20 @@ pub fn check_offset(cpu: &Cpu, cs: &Segment, rip: u64) -> Exec<()> {
 }
 
 #[cold]
-fn system_target(cpu: &Cpu, selector: u16, found: &Descriptor) -> Trap {
+fn system_target(cpu: &Cpu, selector: u16, found: Descriptor) -> Exec<Target> {
     let in_ia32e = cpu.efer & efer::LMA != 0;
     match found.kind() {
-        system::CALL_GATE => Trap::unsupported("a far jump or call through a call gate"),
-        system::CALL_GATE16 if !in_ia32e => Trap::unsupported("a far jump or call through a call gate"),
-        system::TASK_GATE | system::TSS16 | system::TSS if !in_ia32e => {
-            Trap::unsupported("a hardware task switch by a far jump or call")
-        }
+        system::CALL_GATE => Ok(Target::CallGate(found)),
+        system::CALL_GATE16 if !in_ia32e => Ok(Target::CallGate(found)),
+        system::TASK_GATE if !in_ia32e => Ok(Target::TaskGate(found)),
+        system::TSS16 | system::TSS16_BUSY | system::TSS | system::TSS_BUSY if !in_ia32e => Ok(Target::Tss(found)),
         _ => {
             let why = if found.raw == 0 {
                 "its descriptor is empty, all zeros"
             } else {
                 "a far jump or call needs a code segment or a gate"
             };
-            descriptor::selector_fault(vector::GENERAL_PROTECTION, selector, 0, why)
+            Err(descriptor::selector_fault(vector::GENERAL_PROTECTION, selector, 0, why))
         }
     }
 }

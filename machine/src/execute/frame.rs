@@ -11,8 +11,8 @@ use crate::mmu::access::{self, legacy_linear};
 use crate::mmu::{Access, walk};
 use protocol::{LinearAddr, Mode};
 
-/// The most values that are pushed at once.
-const MAX_VALUES: usize = 16;
+/// The most values that are pushed at once: a call gate's 31 parameters, and SS:SP and CS:IP.
+pub const MAX_VALUES: usize = 35;
 
 /// A stack: the segment, the pointer as it moves, and whose rights count.
 #[derive(Clone, Copy, Debug)]

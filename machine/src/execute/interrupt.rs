@@ -1,44 +1,66 @@
-//! INT n, INT3, INTO and IRET. Delivery itself is [`crate::exception`]'s.
+//! INT n, INT3, INTO, INT1 and IRET. Delivery itself is [`crate::exception`]'s.
 //!
 //! Source: SDM 2A, "INT n/INTO/INT3/INT1" and "IRET/IRETD/IRETQ", the operation sections.
 
-use super::far_xfer::{commit, drop_inner_segments, return_stack, return_target, simple_code};
+#[cfg(test)]
+mod tests;
+
+use super::far_xfer::{
+    check_offset, commit, drop_inner_segments, is_real_or_v86, return_stack, return_target, simple_code,
+};
 use super::frame::Frame;
+use super::segment_load::v86_segment;
+use super::task;
 use crate::bus::Bus;
 use crate::cpu::segment;
 use crate::cpu::{Cpu, efer, flags, gpr};
 use crate::exception::deliver::{Event, Source, deliver};
-use crate::fault::{Exec, Fault, Trap};
+use crate::fault::{Exec, Fault, vector};
 use protocol::Mode;
 
-/// A software interrupt; `cpu.rip` is the next instruction's.
+/// INT n; `cpu.rip` is the next instruction's. Virtual-8086 mode may use it with IOPL 3 only.
+pub fn int_n(cpu: &mut Cpu, bus: &mut Bus, vector: u8) -> Exec<()> {
+    check_v86(cpu, "INT n")?;
+    software(cpu, bus, vector)
+}
+
+/// INT3, and INTO where it traps: IOPL does not count.
 pub fn software(cpu: &mut Cpu, bus: &mut Bus, vector: u8) -> Exec<()> {
-    if cpu.mode() == Mode::V86 {
-        return Err(Trap::unsupported("INT in virtual-8086 mode"));
-    }
     deliver(cpu, bus, &Event { vector, error: None, source: Source::Software })
+}
+
+/// INT1: a #DB as hardware raises it, so that the gate's DPL does not count. DR6 tells nothing of it.
+pub fn int1(cpu: &mut Cpu, bus: &mut Bus) -> Exec<()> {
+    deliver(cpu, bus, &Event { vector: vector::DEBUG, error: None, source: Source::Exception { is_trap: true } })
+}
+
+fn check_v86(cpu: &Cpu, name: &str) -> Exec<()> {
+    if cpu.mode() == Mode::V86 && cpu.rflags & flags::IOPL != flags::IOPL {
+        return Err(Fault::gp(0, format!("virtual-8086 mode may use {name} only with IOPL 3")).into());
+    }
+    Ok(())
 }
 
 /// IRET (2), IRETD (4), IRETQ (8 bytes).
 pub fn iret(cpu: &mut Cpu, bus: &mut Bus, op_bytes: u8) -> Exec<()> {
-    match cpu.mode() {
-        Mode::Real => return iret_real(cpu, bus, op_bytes),
-        Mode::V86 => return Err(Trap::unsupported("IRET in virtual-8086 mode")),
-        _ => {}
+    check_v86(cpu, "IRET")?;
+    if is_real_or_v86(cpu) {
+        return iret_simple(cpu, bus, op_bytes);
     }
     if cpu.rflags & flags::NT != 0 {
-        return Err(if cpu.efer & efer::LMA != 0 {
-            Fault::gp(0, "IRET with RFLAGS.NT set: IA-32e mode has no task to return to").into()
-        } else {
-            Trap::unsupported("IRET with EFLAGS.NT set: a hardware task switch")
-        });
+        if cpu.efer & efer::LMA != 0 {
+            return Err(Fault::gp(0, "IRET with RFLAGS.NT set: IA-32e mode has no task to return to").into());
+        }
+        task::back(cpu, bus)?;
+        cpu.nmi_blocked = false;
+        return Ok(());
     }
     let mut frame = Frame::current(cpu);
     let rip = frame.pop(cpu, bus, op_bytes)?;
     let selector = frame.pop(cpu, bus, op_bytes)? as u16;
     let image = frame.pop(cpu, bus, op_bytes)?;
     if cpu.efer & efer::LMA == 0 && op_bytes == 4 && image & flags::VM != 0 && cpu.cpl() == 0 {
-        return Err(Trap::unsupported("IRET to virtual-8086 mode"));
+        return iret_to_v86(cpu, bus, frame, [rip, u64::from(selector), image]);
     }
     let cs = return_target(cpu, bus, selector, rip)?;
     let cpl = cpu.cpl();
@@ -63,14 +85,35 @@ pub fn iret(cpu: &mut Cpu, bus: &mut Bus, op_bytes: u8) -> Exec<()> {
     Ok(())
 }
 
-fn iret_real(cpu: &mut Cpu, bus: &mut Bus, op_bytes: u8) -> Exec<()> {
+/// On to virtual-8086 mode: ESP, SS, ES, DS, FS and GS are popped too.
+fn iret_to_v86(cpu: &mut Cpu, bus: &mut Bus, mut frame: Frame, [rip, cs, image]: [u64; 3]) -> Exec<()> {
+    let mut values = [0; 6];
+    for value in &mut values {
+        *value = frame.pop(cpu, bus, 4)?;
+    }
+    let [rsp, ss, es, ds, fs, gs] = values;
+    let cs = v86_segment(cs as u16);
+    check_offset(cpu, &cs, rip)?;
+    let order = [(segment::SS, ss), (segment::ES, es), (segment::DS, ds), (segment::FS, fs), (segment::GS, gs)];
+    for (seg, selector) in order {
+        cpu.segments[seg] = v86_segment(selector as u16);
+    }
+    cpu.gpr[gpr::RSP] = rsp;
+    cpu.rflags = returned_flags(cpu.rflags, image, 4, 0) | flags::VM;
+    cpu.nmi_blocked = false;
+    commit(cpu, bus, cs, rip);
+    Ok(())
+}
+
+/// Real and virtual-8086 mode.
+fn iret_simple(cpu: &mut Cpu, bus: &mut Bus, op_bytes: u8) -> Exec<()> {
     let mut frame = Frame::current(cpu);
     let rip = frame.pop(cpu, bus, op_bytes)?;
     let selector = frame.pop(cpu, bus, op_bytes)? as u16;
     let image = frame.pop(cpu, bus, op_bytes)?;
     let cs = simple_code(cpu, selector, rip)?;
     cpu.gpr[gpr::RSP] = frame.rsp();
-    cpu.rflags = returned_flags(cpu.rflags, image, op_bytes, 0);
+    cpu.rflags = returned_flags(cpu.rflags, image, op_bytes, cpu.cpl());
     cpu.nmi_blocked = false;
     commit(cpu, bus, cs, rip);
     Ok(())
