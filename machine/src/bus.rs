@@ -113,6 +113,23 @@ pub struct Watch {
     pub points: Vec<Breakpoint>,
     /// The first one that the running step hit: its number, and the CPU.
     pub hit: Option<(u32, CpuId)>,
+    /// Breakpoints on data that the guest set in its debug registers; there are some only while its CPU makes a step.
+    pub guest: Vec<GuestWatch>,
+    /// Those that the running step hit: a bit each.
+    pub guest_hits: u8,
+}
+
+/// A guest's breakpoint on data (see [`crate::execute`]'s `debug`).
+#[derive(Clone, Copy, Debug)]
+pub struct GuestWatch {
+    /// 0 to 3.
+    pub number: usize,
+    /// Linear address.
+    pub start: u64,
+    /// How many.
+    pub bytes: u64,
+    /// Reads count too, not only writes.
+    pub reads: bool,
 }
 
 impl Watch {
@@ -133,6 +150,11 @@ impl Watch {
                 }
         });
         self.hit = self.hit.or(hit.map(|point| (point.id, cpu)));
+        for watch in self.guest.iter().filter(|watch| watch.reads || is_write) {
+            if overlaps(LinearAddr(watch.start), watch.bytes) {
+                self.guest_hits |= 1 << watch.number;
+            }
+        }
     }
 }
 

@@ -207,6 +207,8 @@ pub struct Cpu {
     pub pending: Pending,
     /// MOV SS, POP SS and STI hold interrupts back for one instruction.
     pub interrupt_shadow: bool,
+    /// What MOV SS and POP SS hold back of the guest's breakpoints, see [`crate::execute::debug`].
+    pub debug_held: u8,
     /// An NMI is being handled: others wait for IRET.
     pub nmi_blocked: bool,
     /// Cached [`Mode`], kept by [`Cpu::update_mode`] whenever CR0, EFER, RFLAGS.VM or CS change.

@@ -13,6 +13,7 @@ pub mod control_reg;
 pub mod cpuid;
 pub mod ctrl_xfer;
 pub mod data_xfer;
+pub mod debug;
 pub mod debug_reg;
 pub mod decimal;
 pub mod descriptor;
@@ -62,6 +63,9 @@ pub fn step_instruction(cpu: &mut Cpu, bus: &mut Bus) -> Exec<()> {
 /// caller knows that nothing else comes in between so many steps. On Err as [`step_instruction`], of which that was one.
 #[inline]
 pub fn step_instructions(cpu: &mut Cpu, bus: &mut Bus, most: u32) -> Exec<u32> {
+    if debug::is_active(cpu) {
+        return debug::step(cpu, bus);
+    }
     let place = decode::fetch(cpu, bus)?;
     if most > 1
         && cpu.mode() == Mode::Long

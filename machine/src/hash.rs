@@ -80,7 +80,7 @@ fn hash_cpu(hasher: &mut Hasher, cpu: &Cpu) {
     let Pending { init, sipi, nmi } = cpu.pending;
     let flags = [init, nmi, cpu.interrupt_shadow, cpu.nmi_blocked, cpu.is_bsp];
     flags.into_iter().for_each(|flag| hasher.put(flag.into()));
-    hasher.put(sipi.map_or(u64::MAX, u64::from));
+    hasher.put_all(&[sipi.map_or(u64::MAX, u64::from), cpu.debug_held.into()]);
     let Quirks { efer_lma_gp, no_nx, init_ns } = cpu.quirks;
     hasher.put_all(&[u64::from(efer_lma_gp) | u64::from(no_nx) << 1, init_ns.into(), cpu.init_until_ns]);
     hasher.put(cpu.steps);

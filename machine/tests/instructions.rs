@@ -8,6 +8,8 @@ mod bmi;
 mod control;
 #[path = "instructions/data.rs"]
 mod data;
+#[path = "instructions/debug.rs"]
+mod debug;
 #[path = "instructions/fetch.rs"]
 mod fetch;
 #[path = "instructions/lab.rs"]

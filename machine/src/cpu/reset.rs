@@ -58,6 +58,7 @@ impl Cpu {
             tlb: Tlb::default(),
             pending: Pending::default(),
             interrupt_shadow: false,
+            debug_held: 0,
             nmi_blocked: false,
             mode: Mode::Real,
             is_bsp,
@@ -97,6 +98,7 @@ impl Cpu {
         // A start-up IPI that came after the INIT is kept: it is taken next.
         self.pending = Pending { sipi: self.pending.sipi, ..Pending::default() };
         self.interrupt_shadow = false;
+        self.debug_held = 0;
         self.nmi_blocked = false;
         self.activity = if self.is_bsp { Activity::Running } else { Activity::WaitForSipi };
         self.update_mode();

@@ -7,6 +7,7 @@
 use crate::bus::Bus;
 use crate::cpu::segment::{self, Segment, attr};
 use crate::cpu::{Cpu, flags, gpr};
+use crate::execute::debug_reg::DR7_GD;
 use crate::execute::descriptor::{self, Descriptor, system};
 use crate::execute::far_xfer::{check_offset, code_segment, simple_code};
 use crate::execute::frame::Frame;
@@ -84,6 +85,10 @@ impl Event {
 
 /// Delivers an event: the next instruction is the handler's first.
 pub fn deliver(cpu: &mut Cpu, bus: &mut Bus, event: &Event) -> Exec<()> {
+    if event.vector == vector::DEBUG && matches!(event.source, Source::Exception { .. }) {
+        // The handler may use the debug registers.
+        cpu.dr[5] &= !DR7_GD;
+    }
     match cpu.mode() {
         Mode::Real => deliver_real(cpu, bus, event),
         Mode::V86 | Mode::Protected16 | Mode::Protected32 => deliver_protected(cpu, bus, event),

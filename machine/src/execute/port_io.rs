@@ -1,6 +1,7 @@
 //! IN and OUT, and who may use a port: below IOPL (and in virtual-8086 mode always) the TSS's permission bitmap decides
 //! (SDM 1, "I/O Protection").
 
+use super::debug;
 use super::operand::{gpr, read, set_gpr};
 use super::x87;
 use crate::bus::Bus;
@@ -49,11 +50,27 @@ fn port(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn, operand: Operand) -> Exec<u16
     Ok(read(cpu, bus, insn, operand, size)? as u16)
 }
 
+/// Reads a port that [`check`] allows.
+pub fn read_port(cpu: &Cpu, bus: &mut Bus, port: u16, size: u8) -> u32 {
+    if debug::is_active(cpu) {
+        debug::note_port(cpu, bus, port, size);
+    }
+    bus.port_read(port, size)
+}
+
+/// Writes a port that [`check`] allows.
+pub fn write_port(cpu: &Cpu, bus: &mut Bus, port: u16, value: u32, size: u8) {
+    if debug::is_active(cpu) {
+        debug::note_port(cpu, bus, port, size);
+    }
+    bus.port_write(cpu.id, port, value, size);
+}
+
 /// IN: AL, AX or EAX from a port.
 pub fn input(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
     let port = port(cpu, bus, insn, insn.src)?;
     check(cpu, bus, port, insn.size)?;
-    let value = bus.port_read(port, insn.size);
+    let value = read_port(cpu, bus, port, insn.size);
     set_gpr(cpu, RAX, insn.size, u64::from(value));
     Ok(())
 }
@@ -65,6 +82,6 @@ pub fn output(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
     if port == x87::IGNNE_PORT {
         x87::write_ignne_port(cpu, bus);
     }
-    bus.port_write(cpu.id, port, gpr(cpu, RAX, insn.src_size) as u32, insn.src_size);
+    write_port(cpu, bus, port, gpr(cpu, RAX, insn.src_size) as u32, insn.src_size);
     Ok(())
 }

@@ -69,7 +69,7 @@ fn element(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
             port_io::check(cpu, bus, port, size)?;
             // A port read has effects of its own: nothing may fault after it.
             mmu::check_write(cpu, bus, ES, target, u64::from(size))?;
-            let value = bus.port_read(port, size);
+            let value = port_io::read_port(cpu, bus, port, size);
             store(cpu, bus, ES, target, size, u64::from(value))?;
         }
         _ => {
@@ -77,7 +77,7 @@ fn element(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
             let port = cpu.gpr[RDX] as u16;
             port_io::check(cpu, bus, port, size)?;
             let value = load(cpu, bus, segment, source, size)?;
-            bus.port_write(cpu.id, port, value as u32, size);
+            port_io::write_port(cpu, bus, port, value as u32, size);
         }
     }
     let step = if cpu.rflags & DF != 0 { u64::from(size).wrapping_neg() } else { u64::from(size) };
