@@ -260,6 +260,8 @@ pub enum Panel {
     Descriptors,
     /// TLB.
     Tlb,
+    /// The glossary.
+    Glossary,
     /// Bookmarks.
     Bookmarks,
 }

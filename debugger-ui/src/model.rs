@@ -12,6 +12,7 @@ pub mod descriptors;
 pub mod diff;
 pub mod event_rows;
 pub(crate) mod follow_up;
+pub mod glossary;
 pub mod inbox;
 pub mod input;
 pub mod lanes;

@@ -13,6 +13,7 @@ pub mod descriptors;
 pub mod drawer;
 pub mod events;
 pub mod film;
+pub mod glossary;
 pub mod lanes;
 pub mod lesson;
 pub mod memory;
@@ -437,6 +438,7 @@ impl View {
             Panel::Descriptors => self.drawer.open = Some(Tab::Descriptors),
             Panel::Bookmarks => self.drawer.open = Some(Tab::Bookmarks),
             Panel::Tlb => self.drawer.open = Some(Tab::Tlb),
+            Panel::Glossary => self.drawer.open = Some(Tab::Glossary),
             Panel::PageTables | Panel::Lanes | Panel::Code | Panel::Cpu | Panel::Lesson => {}
         }
         self.focus = Some(panel);

@@ -54,7 +54,7 @@ fn question(number: usize, input: Input, state: AnswerState) -> Question {
 }
 
 fn number() -> Input {
-    Input::Number { example: "like 0009a000".to_owned() }
+    Input::Number { example: "like 0009a000".to_owned(), decimal: false }
 }
 
 /// A step with two questions, of which the second waits.

@@ -208,6 +208,8 @@ fn wake_is_played_by_name() {
     let folder = tempfile::tempdir().expect("a folder for progress");
     let mut learner = Learner::begin(guest, folder.path());
 
+    // A panel that is needed for the first time is introduced.
+    assert!(learner.says("one row for each processor"), "{:?}", learner.told());
     for _ in 0..10 {
         if learner.says("Goal, done") {
             break;
@@ -217,6 +219,7 @@ fn wake_is_played_by_name() {
     learner.goal("CPU 0 stands at");
 
     learner.next("How much did the other one do?");
+    assert!(!learner.says("one row for each processor"), "the lanes are introduced again");
     learner.choose("None");
 
     learner.next("Would a knock wake it?");

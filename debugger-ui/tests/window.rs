@@ -517,6 +517,25 @@ fn tlb_tells_stale_entries() {
     assert!(window.has("stale: memory says not mapped"));
 }
 
+/// Goal: the glossary is opened by its key and ready to type; what is typed is found, the chosen entry is told in full.
+/// Method: the key, a few letters, Enter, Down.
+#[test]
+fn glossary_is_looked_up() {
+    let mut window = Window::after_a_step();
+    window.chord(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
+    window.harness.run();
+    window.harness.event(egui::Event::Text("protection enable".into()));
+    window.harness.run();
+    assert_eq!(window.take_orders(), [], "what is typed are no keys of the window");
+    let says = &lessons::glossary::bit("cr0", 0).expect("PE is explained").says;
+    assert!(window.has(says) && window.has("SDM"), "the first that is found is told in full");
+    window.key(Key::Enter);
+    window.harness.run();
+    window.harness.event(egui::Event::Text("no such thing".into()));
+    window.harness.run();
+    assert!(window.has(says), "Enter has left the field for the list");
+}
+
 /// Goal: k marks a place, which go-to knows by its name; w tells a cause and goes there when pressed again; method: the
 /// keys, and the orders to the machine.
 #[test]

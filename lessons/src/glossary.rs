@@ -163,6 +163,38 @@ pub fn term(id: &str) -> Option<&'static Entry> {
     find(&glossary().terms, id)
 }
 
+/// One thing that the glossary explains, whatever its kind.
+#[derive(Clone, Copy, Debug)]
+pub enum Item {
+    /// A term of the window or of the boot.
+    Term(&'static Entry),
+    /// A mode of the processor.
+    Mode(&'static Entry),
+    /// An activity of a CPU.
+    Activity(&'static Entry),
+    /// An exception vector.
+    Vector(&'static Entry),
+    /// A delivery mode of an interrupt.
+    Delivery(&'static Entry),
+    /// A register.
+    Register(&'static RegisterEntry),
+    /// A field of a register.
+    Bit(&'static RegisterEntry, &'static BitEntry),
+}
+
+/// Everything that is explained: terms, modes, activities, deliveries, registers each with its fields, vectors.
+pub fn items() -> impl Iterator<Item = Item> {
+    let all = glossary();
+    let registers = all.registers.iter().flat_map(|register| {
+        let bits = register.bits.iter().map(move |bit| Item::Bit(register, bit));
+        std::iter::once(Item::Register(register)).chain(bits)
+    });
+    let lists = all.terms.iter().map(Item::Term).chain(all.modes.iter().map(Item::Mode));
+    let lists = lists.chain(all.activities.iter().map(Item::Activity));
+    let lists = lists.chain(all.deliveries.iter().map(Item::Delivery));
+    lists.chain(registers).chain(all.vectors.iter().map(Item::Vector))
+}
+
 /// Whatever lessons link to as `term:ID`: a term, a mode, an activity or a delivery mode.
 pub fn entry(id: &str) -> Option<&'static Entry> {
     let all = glossary();

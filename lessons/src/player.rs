@@ -230,6 +230,7 @@ impl Player {
             finished: self.finished,
             run,
             position,
+            bookmarks: Vec::new(), // Theirs who shows the machine: the player knows none.
         }
     }
 

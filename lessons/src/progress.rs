@@ -33,6 +33,18 @@ pub struct LessonProgress {
     pub run: Option<Run>,
     /// Where the machine stands in it.
     pub position: Position,
+    /// The learner's bookmarks in this run, by position.
+    #[serde(default)]
+    pub bookmarks: Vec<Bookmark>,
+}
+
+/// A named position of the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bookmark {
+    /// Where.
+    pub position: Position,
+    /// As the learner called it.
+    pub name: String,
 }
 
 /// What was done in one step.
@@ -183,6 +195,7 @@ mod tests {
             finished: true,
             run: Some(run),
             position: Position(9),
+            bookmarks: vec![Bookmark { position: Position(7), name: "the SIPI".into() }],
         }
     }
 
@@ -192,6 +205,16 @@ mod tests {
         let text = progress().to_json();
         assert_eq!(LessonProgress::from_json(&text, "wake"), Ok(progress()));
         assert!(text.trim_start_matches(['{', '\n', ' ']).starts_with("\"firstlight_progress\": 1"), "{text}");
+    }
+
+    /// Goal: progress from before bookmarks were kept is not lost; method: such a file.
+    #[test]
+    fn files_without_bookmarks() {
+        let text = progress().to_json();
+        let at = text.find(",\n  \"bookmarks\"").expect("they are kept");
+        let old = format!("{}\n}}\n", &text[..at]);
+        let expected = LessonProgress { bookmarks: Vec::new(), ..progress() };
+        assert_eq!(LessonProgress::from_json(&old, "wake"), Ok(expected), "{old}");
     }
 
     /// Goal: progress from before processors had quirks is not lost; method: such a file.

@@ -133,8 +133,14 @@ pub fn apply(command: Command, model: &mut Model) {
             model.lanes.update(&model.timeline, &model.cpus, &model.symbols);
         }
         Command::SetBookmark => panels::set_bookmark(model),
-        Command::RenameBookmark(id, name) => model.bookmarks.rename(id, name),
-        Command::RemoveBookmark(id) => model.bookmarks.remove(id),
+        Command::RenameBookmark(id, name) => {
+            model.bookmarks.rename(id, name);
+            model.keep_progress();
+        }
+        Command::RemoveBookmark(id) => {
+            model.bookmarks.remove(id);
+            model.keep_progress();
+        }
         Command::GoBookmark(id) => panels::go_bookmark(model, id),
         Command::Why(target) => panels::why(model, target),
         Command::ToggleSyntax => model.settings.intel = !model.settings.intel,

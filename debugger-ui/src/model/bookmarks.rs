@@ -5,6 +5,7 @@
 //! and where.
 
 use super::timeline::position_words;
+use lessons::progress::Bookmark as Kept;
 use protocol::Position;
 
 /// Most bookmarks.
@@ -79,6 +80,21 @@ impl Bookmarks {
         let at = self.list.partition_point(|mark| mark.position <= position);
         self.list.insert(at, Bookmark { id, name, position, void: None, future: self.futures.now });
         Ok(&self.list[at])
+    }
+
+    /// Those that can be gone to, as they are kept with a lesson.
+    pub(crate) fn kept(&self) -> Vec<Kept> {
+        let there = self.list.iter().filter(|mark| mark.void.is_none());
+        there.map(|mark| Kept { position: mark.position, name: mark.name.clone() }).collect()
+    }
+
+    /// The run that they were kept with is loaded again, up to `end`: they are the only ones.
+    pub(crate) fn restore(&mut self, kept: Vec<Kept>, end: Position) {
+        *self = Self { next_id: self.next_id, ..Self::default() };
+        for mark in kept.into_iter().filter(|mark| mark.position <= end) {
+            // More than there may be come from a file that somebody has changed.
+            let _ = self.set(mark.position, mark.name);
+        }
     }
 
     /// Gives one another name.
@@ -173,6 +189,26 @@ mod tests {
         assert_eq!(void(&bookmarks), [true; 5]);
         bookmarks.future_is_back();
         assert_eq!(void(&bookmarks), [false, true, true, true, true]);
+    }
+
+    /// Goal: what is kept is there again, by name and place, without what the run does not reach; void ones are not kept.
+    /// Method: two marks, one void, restored into marks of another run.
+    #[test]
+    fn kept_and_restored() {
+        let mut bookmarks = Bookmarks::default();
+        bookmarks.set(Position(7), "set PE".to_owned()).unwrap();
+        bookmarks.set(Position(90), "far".to_owned()).unwrap();
+        bookmarks.set(Position(300), "gone".to_owned()).unwrap();
+        bookmarks.future_ended(Position(200));
+        let kept = bookmarks.kept();
+        assert_eq!(kept.len(), 2, "the void one is not kept");
+        let mut other = Bookmarks::default();
+        other.set(Position(1), "other run".to_owned()).unwrap();
+        other.run_ended();
+        other.restore(kept, Position(50));
+        let names: Vec<_> =
+            other.list.iter().map(|mark| (mark.name.as_str(), mark.position, mark.void.is_none())).collect();
+        assert_eq!(names, [("set PE", Position(7), true)]);
     }
 
     /// Goal: names can be changed and are found, a place is not marked twice; method: set, set again, rename, remove.

@@ -17,6 +17,7 @@ use super::{How, Model, connection::Link};
 use guide::Guide;
 use lessons::player::orders::{Act, Order as Wish, Seen};
 use lessons::player::page::{Page, Show};
+use lessons::progress::Bookmark;
 use protocol::Position;
 use protocol::request::{Answer, Direction, Request, Wanted};
 
@@ -51,6 +52,10 @@ pub struct Lessons {
     opened_tables: bool,
     /// The CPU that this step is about, until it is selected.
     cpu: Option<protocol::CpuId>,
+    /// Bookmarks of the run that is being loaded, until it is there.
+    marks_to_come: Option<Vec<Bookmark>>,
+    /// Bookmarks as they were kept last.
+    marks_kept: Vec<Bookmark>,
 }
 
 /// A machine's recorded start, for the film.
@@ -172,7 +177,10 @@ impl Model {
         if !self.connection.offers.vendor {
             let why = "A lesson needs Firstlight's own machine: this server tells too little. Leave --connect out.";
             self.notice = Some(why.to_owned());
-        } else if let Some(guide) = guide::player(&id, seed, saved) {
+        } else {
+            let marks = saved.as_ref().map(|saved| saved.bookmarks.clone()).unwrap_or_default();
+            let Some(guide) = guide::player(&id, seed, saved) else { return };
+            (self.lessons.marks_to_come, self.lessons.marks_kept) = (Some(marks.clone()), marks);
             self.begin_lesson(guide);
         }
     }
@@ -290,6 +298,9 @@ impl Model {
             self.lessons.begun.clone_from(&page.step_id);
             self.lessons.cpu = page.cpu.or(page.show_cpu).map(protocol::CpuId);
             opens = Some((page.show.clone(), page.memory_at));
+            if let Some(marks) = self.lessons.marks_to_come.take() {
+                self.bookmarks.restore(marks, self.timeline.end);
+            }
         }
         for wish in wishes {
             match wish {
@@ -389,8 +400,17 @@ impl Model {
     }
 
     /// Has what is new in the progress kept.
-    fn keep_progress(&mut self) {
-        if let Some(progress) = self.lessons.guide.as_mut().and_then(|guide| guide.take_progress()) {
+    pub(crate) fn keep_progress(&mut self) {
+        let Some(guide) = &mut self.lessons.guide else { return };
+        // Until the run is there, its bookmarks are the ones that were read.
+        let marks = self.lessons.marks_to_come.clone().unwrap_or_else(|| self.bookmarks.kept());
+        let progress = match guide.take_progress() {
+            None if marks != self.lessons.marks_kept => guide.progress(),
+            changed => changed,
+        };
+        if let Some(mut progress) = progress {
+            self.lessons.marks_kept.clone_from(&marks);
+            progress.bookmarks = marks;
             self.lessons.errands.push(Errand::Save(Box::new(progress)));
         }
     }

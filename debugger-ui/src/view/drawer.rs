@@ -1,7 +1,9 @@
-//! The drawer at the bottom: console, events, breakpoints, bookmarks, memory, descriptor tables, TLB, machine. Closed it
+//! The drawer at the bottom: console, events, breakpoints, bookmarks, memory, descriptor tables, TLB, glossary, machine. Closed it
 //! is a line of tabs; the gdb line stands at its right end, since it must be copied from somewhere that does not go away.
 
-use super::{Cx, View, bookmarks, breakpoints, console, descriptors, events, memory, preferences, settings, tlb};
+use super::{
+    Cx, View, bookmarks, breakpoints, console, descriptors, events, glossary, memory, preferences, settings, tlb,
+};
 use crate::command::{Command, Panel as Place, Reading};
 use crate::ui::keys;
 use egui::{Align, Button, Frame, Layout, Margin, Panel, Rect, RichText, Ui};
@@ -23,6 +25,8 @@ pub enum Tab {
     Descriptors,
     /// The selected CPU's TLB.
     Tlb,
+    /// The glossary.
+    Glossary,
     /// The machine's settings.
     Machine,
     /// The window's settings.
@@ -45,6 +49,7 @@ pub struct State {
     pub(super) memory: memory::State,
     pub(super) descriptors: descriptors::State,
     pub(super) tlb: crate::ui::tree::State,
+    pub(super) glossary: glossary::State,
 }
 
 /// Lays the drawer out: a line of tabs, or the tabs and what is open.
@@ -75,6 +80,7 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
     let memory_take = view.takes_focus(Place::Memory);
     let descriptors_take = view.takes_focus(Place::Descriptors);
     let tlb_take = view.takes_focus(Place::Tlb);
+    let glossary_take = view.takes_focus(Place::Glossary);
     let state = &mut view.drawer;
     read_what_is_open(cx, state.open);
     if state.open != Some(Tab::Console) {
@@ -90,6 +96,7 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
         Some(Tab::Memory) => memory::show(ui, cx, &mut state.memory, memory_take),
         Some(Tab::Descriptors) => descriptors::show(ui, cx, &mut state.descriptors, descriptors_take),
         Some(Tab::Tlb) => tlb::show(ui, cx, &mut state.tlb, tlb_take),
+        Some(Tab::Glossary) => glossary::show(ui, cx, &mut state.glossary, glossary_take),
         Some(Tab::Machine) => settings::show(ui, cx),
         Some(Tab::Settings) => preferences::show(ui, cx, &mut view.preferences, &mut view.settings, &mut view.storing),
         None => {}
@@ -155,6 +162,12 @@ fn tabs(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
                 "TLB".to_owned(),
                 "go-tlb",
                 "The translations that the selected CPU holds, and which are stale.",
+            ),
+            (
+                Tab::Glossary,
+                "Glossary".to_owned(),
+                "go-glossary",
+                "Every term, mode, bit and vector in a sentence or two, found by what you type.",
             ),
             (Tab::Machine, "Machine".to_owned(), "settings", "CPUs, memory, schedule and options, with Restart."),
             (Tab::Settings, "Settings".to_owned(), "preferences", "Theme, text size, motion, syntax and keys."),

@@ -59,8 +59,10 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
     };
     state.focus |= take_focus;
     let followed = egui::Id::unique("events follow");
-    if ui.data(|data| data.get_temp::<usize>(followed)) != Some(past) {
-        ui.data_mut(|data| data.insert_temp(followed, past));
+    // An edit in place of another leaves the count as it was, but begins a new future.
+    let newest = (timeline.epoch, past);
+    if ui.data(|data| data.get_temp(followed)) != Some(newest) {
+        ui.data_mut(|data| data.insert_temp(followed, newest));
         state.reveal = Some(place_of_now);
         state.cursor = place_of_now;
     }

@@ -124,7 +124,7 @@ fn work(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>, with_lesson: bool) {
     }
     let take = view.takes_focus(Place::Lanes);
     let height = fill(ui, "transport", transport_room, |ui| {
-        transport::show(ui, cx);
+        transport::show(ui, cx, transport::Buttons::All);
         ui.min_rect().height()
     });
     if (height - view.transport_height).abs() > 0.5 {

@@ -20,7 +20,10 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
     let sentence = Frame::new().fill(cx.t.raised).inner_margin(Margin::symmetric(10, 7));
     Panel::top("lecture narrator").frame(sentence).resizable(false).show(ui, |ui| narrator::show(ui, cx));
     let bar = layout::bar(cx);
-    Panel::bottom("lecture transport").frame(bar).resizable(false).show(ui, |ui| transport::show(ui, cx));
+    Panel::bottom("lecture transport")
+        .frame(bar)
+        .resizable(false)
+        .show(ui, |ui| transport::show(ui, cx, transport::Buttons::Few));
     reveals(cx);
     CentralPanel::default().frame(layout::column(cx)).show(ui, |ui| big_panel(view, ui, cx));
     pointer_ring(ui, cx);

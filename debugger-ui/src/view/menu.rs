@@ -78,7 +78,7 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
             ] {
                 item(ui, cx, id);
             }
-            for id in ["go-memory", "go-descriptors", "go-tlb", "go-bookmarks"] {
+            for id in ["go-memory", "go-descriptors", "go-tlb", "go-bookmarks", "go-glossary"] {
                 item(ui, cx, id);
             }
         });
@@ -87,6 +87,7 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
             item(ui, cx, "opening");
             item(ui, cx, "palette");
             item(ui, cx, "explain");
+            item(ui, cx, "go-glossary");
             item(ui, cx, "copy-narration");
         });
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {

@@ -11,8 +11,17 @@ use protocol::{Activity, CpuId};
 /// So many CPUs get a chip of their own; more are chosen from a list.
 const CHIPS: usize = 8;
 
+/// Which buttons there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Buttons {
+    /// All.
+    All,
+    /// For a projector: those that a room watches, on one line. The others keep their keys and stand in the menu Go.
+    Few,
+}
+
 /// Draws the bar.
-pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
+pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, buttons: Buttons) {
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
         ui.spacing_mut().button_padding.x = 6.0;
@@ -25,10 +34,15 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
         let story = moves && offers.vendor;
         let only = if model.cpus.hold_others { " only" } else { "" };
 
-        cx.button(ui, "start", "|< Start", story);
-        cx.button(ui, "run-back", "< Run", run_back);
+        let all = buttons == Buttons::All;
+        if all {
+            cx.button(ui, "start", "|< Start", story);
+            cx.button(ui, "run-back", "< Run", run_back);
+        }
         cx.button(ui, "event-back", "< Event", story);
-        cx.button(ui, "over-back", "< Over", back && offers.vendor);
+        if all {
+            cx.button(ui, "over-back", "< Over", back && offers.vendor);
+        }
         cx.button(ui, "step-cpu-back", "< Step", back);
         ui.add_space(4.0);
         main_step(ui, cx, &format!("Step CPU {}{only}", cpu.0), moves);
@@ -38,7 +52,9 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
             cx.button(ui, "run-to-wake", "Until it wakes", story);
         } else {
             cx.button(ui, "over", "Over", moves);
-            cx.button(ui, "out", "Out", moves && offers.reads_memory());
+            if all {
+                cx.button(ui, "out", "Out", moves && offers.reads_memory());
+            }
         }
         cx.button(ui, "event", "Event >", story);
         if model.connection.long_run() {
@@ -47,11 +63,15 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
             cx.button(ui, "run", "Run >", moves);
         }
         ui.add_space(4.0);
-        cx.button(ui, "step-machine-back", "< All", back);
-        cx.button(ui, "step-machine", "All >", moves);
-        ui.add_space(4.0);
-        hold(ui, cx, moves);
-        ui.add_space(6.0);
+        if all {
+            cx.button(ui, "step-machine-back", "< All", back);
+            cx.button(ui, "step-machine", "All >", moves);
+            ui.add_space(4.0);
+        }
+        if all || cx.model.cpus.hold_others {
+            hold(ui, cx, moves);
+            ui.add_space(6.0);
+        }
         chips(ui, cx);
         let (words, font) = (position_text(cx), egui::TextStyle::Monospace.resolve(ui.style()));
         let width = ui.fonts_mut(|fonts| fonts.layout_no_wrap(words, font, cx.t.strong)).size().x;

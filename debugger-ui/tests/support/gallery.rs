@@ -44,7 +44,7 @@ fn paragraph(words: &str) -> Block {
 }
 
 fn number() -> Input {
-    Input::Number { example: "like 0009a000".to_owned() }
+    Input::Number { example: "like 0009a000".to_owned(), decimal: false }
 }
 
 fn choices() -> Input {

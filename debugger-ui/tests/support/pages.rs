@@ -36,7 +36,7 @@ fn asked(number: usize, input: Input, state: AnswerState) -> Question {
 }
 
 fn number() -> Input {
-    Input::Number { example: "like 0009a000".to_owned() }
+    Input::Number { example: "like 0009a000".to_owned(), decimal: false }
 }
 
 fn choices() -> Input {

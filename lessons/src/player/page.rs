@@ -148,6 +148,8 @@ pub enum Input {
     Number {
         /// "like 0009a000"
         example: String,
+        /// Read in decimal; else in hexadecimal.
+        decimal: bool,
     },
     /// seg:off.
     SegOff {

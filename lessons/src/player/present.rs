@@ -5,6 +5,7 @@ use super::prepare::{Asked, Prepared};
 use super::{Doing, Player};
 use crate::lesson::{self, InputKind, Step, StepKind};
 use crate::progress::{QuestionRecord, StepRecord};
+use crate::template::Format;
 
 impl Doing {
     /// What the learner waits for.
@@ -136,7 +137,7 @@ fn question(
 ) -> Question {
     let example = of.example.clone();
     let input = match of.input {
-        InputKind::Number => Input::Number { example },
+        InputKind::Number => Input::Number { example, decimal: of.format == Format::Dec },
         InputKind::SegOff => Input::SegOff { example },
         InputKind::Word => Input::Word { example },
         InputKind::Choice => {

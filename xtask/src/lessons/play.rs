@@ -445,7 +445,7 @@ impl Game {
         let Some(question) = open else { return };
         println!("? {}", words::line(&question.ask));
         match &question.input {
-            Input::Number { example } | Input::SegOff { example } | Input::Word { example } => {
+            Input::Number { example, .. } | Input::SegOff { example } | Input::Word { example } => {
                 println!("  ({example})")
             }
             Input::Choice(choices) => {

@@ -73,6 +73,7 @@ pub(super) fn set_bookmark(model: &mut Model) {
         }
         Err(why) => model.notice = Some(why),
     }
+    model.keep_progress();
 }
 
 pub(super) fn go_bookmark(model: &mut Model, id: u32) {

@@ -32,6 +32,10 @@ pub trait Guide: Debug {
     fn right_answer(&self, _question: usize) -> Option<String> {
         None
     }
+    /// How far the learner is.
+    fn progress(&self) -> Option<LessonProgress> {
+        None
+    }
     /// How far the learner is, where that has changed since it was last taken.
     fn take_progress(&mut self) -> Option<LessonProgress> {
         None
@@ -69,6 +73,10 @@ impl Guide for Player {
 
     fn right_answer(&self, question: usize) -> Option<String> {
         self.key(question)?.right
+    }
+
+    fn progress(&self) -> Option<LessonProgress> {
+        Some(Player::progress(self))
     }
 
     fn take_progress(&mut self) -> Option<LessonProgress> {

@@ -19,8 +19,9 @@ const LANE: f32 = 32.0;
 /// Everything right of the names.
 pub fn track(ui: &Ui, cx: &Cx<'_>, state: &State, track: Rect, rows: Rect) {
     let lanes = &cx.model.lanes;
-    let mut view = View { t: cx.t, lanes, state, track, rows, future: false };
+    let mut view = View { t: cx.t, lanes, state, track, rows, now: 0.0, future: false };
     let now = view.x(state.axis.now(lanes));
+    view.now = now;
     // Not `clamp`: a window narrower than the names leaves a track with its right edge left of its left one.
     let past = Rect::from_min_max(track.min, pos2(now.min(track.right()).max(track.left()), track.bottom()));
     let future = Rect::from_min_max(pos2(past.right(), track.top()), track.max);
@@ -57,6 +58,8 @@ struct View<'a> {
     state: &'a State,
     track: Rect,
     rows: Rect,
+    /// Where the NOW line is.
+    now: f32,
     /// What is painted lies right of NOW: on another ground, and in quieter ink, which can be read all the same.
     future: bool,
 }
@@ -180,7 +183,7 @@ impl View<'_> {
         let text_left = left.max(story);
         let root_at = pos2(text_left + 5.0, floor + 15.0);
         let text_at = pos2(text_left + 6.0, floor - 8.5);
-        let room = right - text_left - 8.0;
+        let ends = (text_left, right);
         let Some(mode) = segment.mode.filter(|_| !asleep) else {
             let dots = Stroke::new(1.5, self.t.weak);
             painter.add(egui::Shape::dotted_line(
@@ -191,7 +194,7 @@ impl View<'_> {
             ));
             painter.vline(left + 0.5, floor - 7.0..=floor, dots);
             let text = if asleep { ["zzz wait-for-SIPI", "zzz"] } else { ["several", ""] };
-            said.extend(self.fitting(painter, &text, text_at - vec2(0.0, 3.0), room, self.t.weak, ground));
+            said.extend(self.fitting(painter, &text, text_at - vec2(0.0, 3.0), ends, self.t.weak, ground));
             return;
         };
         let hue = self.t.mode(mode);
@@ -215,29 +218,40 @@ impl View<'_> {
         let full =
             if doing == Activity::Running { word.to_owned() } else { format!("{word}, {}", activity_phrase(doing)) };
         let brief = if doing == Activity::Running { short.to_owned() } else { activity_phrase(doing).to_owned() };
-        said.extend(self.fitting(painter, &[&full, &brief, short], text_at, room, self.t.strong, fill));
+        said.extend(self.fitting(painter, &[&full, &brief, short], text_at, ends, self.t.strong, fill));
         if doing == Activity::Shutdown {
             cross(painter, pos2(left + 8.0, rect.top() - 5.0), 4.0, self.t.fault);
         }
         let root = if segment.root_name.is_empty() { "none" } else { &segment.root_name };
-        said.extend(self.fitting(painter, &[root], root_at, room, self.t.weak, ground));
+        said.extend(self.fitting(painter, &[root], root_at, ends, self.t.weak, ground));
         painter.vline(left + 0.75, floor..=floor + 20.0, self.t.stroke(1.0, self.t.hairline));
     }
 
-    /// The first text that fits, on one line; its middle is at `at.y`. `back` keeps what it stands on from running through it.
+    /// The first text that fits between the ends of the stretch, on one line; its middle is at `at.y`. Where NOW divides
+    /// the stretch it stands before it, else behind it, so that the line never crosses it. `back` keeps what it stands on from running through it.
     fn fitting(
         &self,
         painter: &Painter,
         texts: &[&str],
         at: Pos2,
-        room: f32,
+        (left, right): (f32, f32),
         colour: Color32,
         back: Color32,
     ) -> Option<Word> {
         let colour = self.ink(colour);
         let galleys = texts.iter().map(|text| painter.layout_no_wrap((*text).to_owned(), words(12.0), colour));
-        let galley = galleys.into_iter().find(|galley| galley.size().x <= room)?;
-        let min = pos2(at.x, at.y - galley.size().y / 2.0);
+        let galleys: Vec<_> = galleys.collect();
+        let inset = at.x - left;
+        let parts = if left < self.now && self.now < right {
+            vec![(left, self.now), (self.now, right)]
+        } else {
+            vec![(left, right)]
+        };
+        let (x, galley) = parts.into_iter().find_map(|(from, to)| {
+            let fits = galleys.iter().find(|galley| galley.size().x <= to - from - inset - 2.0)?;
+            Some((from + inset, Arc::clone(fits)))
+        })?;
+        let min = pos2(x, at.y - galley.size().y / 2.0);
         Some(Word { min, galley, colour, back })
     }
 

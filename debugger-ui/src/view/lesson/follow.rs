@@ -68,7 +68,7 @@ mod tests {
             number,
             ask: Vec::new(),
             predict: false,
-            input: Input::Number { example: "like 1f".into() },
+            input: Input::Number { example: "like 1f".into(), decimal: false },
             given: None,
             state,
             feedback: Vec::new(),

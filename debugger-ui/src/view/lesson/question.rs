@@ -47,7 +47,7 @@ fn answer(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, question: &Question, 
     let mut enter = false;
     match &question.input {
         Input::Choice(choices) => state.answering |= choose(ui, cx, draft, choices, focus),
-        Input::Number { example } | Input::SegOff { example } | Input::Word { example } => {
+        Input::Number { example, .. } | Input::SegOff { example } | Input::Word { example } => {
             let name = if question.predict { "Your prediction" } else { "Your answer" };
             ui.horizontal(|ui| {
                 let label = ui.label(RichText::new(format!("{name}:")).color(cx.t.text));
@@ -86,6 +86,7 @@ fn mark_all(ui: &Ui, id: egui::Id, text: &str) {
 
 fn says_form(input: &Input) -> &'static str {
     match input {
+        Input::Number { decimal: true, .. } => "A number, in decimal. Enter or Ctrl+Enter checks it.",
         Input::Number { .. } => "A number: 9A000, 0x9a000 and 9a000h are one answer. Enter or Ctrl+Enter checks it.",
         Input::SegOff { .. } => "Segment, colon, offset, in hexadecimal. Enter or Ctrl+Enter checks it.",
         _ => "A word: a symbol, a mode, an activity. Enter or Ctrl+Enter checks it.",

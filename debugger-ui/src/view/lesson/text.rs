@@ -6,6 +6,7 @@ use crate::ui::keys;
 use crate::ui::theme::{mono, words};
 use crate::ui::words::Words;
 use crate::view::Cx;
+use egui::text::{LayoutJob, TextFormat};
 use egui::{Color32, FontId, Frame, Label, Margin, RichText, Role, Sense, Ui, WidgetInfo, vec2};
 use lessons::player::orders::Act;
 use lessons::text::{Block, Span};
@@ -56,18 +57,62 @@ pub fn line(ui: &mut Ui, cx: &mut Cx<'_>, spans: &[Span], size: f32, colour: Col
         ui.spacing_mut().item_spacing = vec2(0.0, 2.0);
         ui.spacing_mut().interact_size.y = size + 4.0;
         // Straight into the line, not in parts of their own: only so one span begins where the last one ended.
-        for span in spans {
-            self::span(ui, cx, span, size, colour);
+        let mut rest = spans;
+        while let Some(first) = rest.first() {
+            let words = rest.iter().take_while(|span| is_words(span)).count();
+            if words > 0 {
+                ui.add(Label::new(sentence(cx, &rest[..words], size, colour)).selectable(true));
+            } else {
+                keep_with_sign(ui, cx, first, rest.get(1), size);
+                span(ui, cx, first, size);
+            }
+            rest = &rest[words.max(1)..];
         }
     });
 }
 
-fn span(ui: &mut Ui, cx: &mut Cx<'_>, span: &Span, size: f32, colour: Color32) {
-    let plain = |text: &str| RichText::new(text).font(words(size)).color(colour);
+/// Words alone, plain or marked.
+fn is_words(span: &Span) -> bool {
+    matches!(span, Span::Text(_) | Span::Strong(_) | Span::Emphasis(_))
+}
+
+/// Words in one piece: so no line begins with the full stop behind a marked word, and a screen reader reads them in one.
+fn sentence(cx: &Cx<'_>, spans: &[Span], size: f32, colour: Color32) -> LayoutJob {
+    let mut job = LayoutJob::default();
+    for span in spans {
+        let (text, colour, italics) = match span {
+            Span::Strong(text) => (text, cx.t.strong, false),
+            Span::Emphasis(text) => (text, colour, true),
+            Span::Text(text) => (text, colour, false),
+            _ => continue,
+        };
+        job.append(text, 0.0, TextFormat { italics, ..TextFormat::simple(words(size), colour) });
+    }
+    job
+}
+
+/// Begins a new line before something to click if the full stop or comma behind it has no room on this one: it would
+/// stand at the head of the next, alone.
+fn keep_with_sign(ui: &mut Ui, cx: &Cx<'_>, span: &Span, next: Option<&Span>, size: f32) {
+    let Some(Span::Text(next)) = next else { return };
+    let sign: String = next.chars().take_while(|sign| ".,;:!?)".contains(*sign)).collect();
+    if sign.is_empty() {
+        return;
+    }
+    let font = if matches!(span, Span::Term { .. } | Span::Link { .. }) { words(size) } else { mono(size - 1.5) };
+    let text = plain(std::slice::from_ref(span), cx.model.settings.intel);
+    let width = |text: String, font| ui.painter().layout_no_wrap(text, font, Color32::PLACEHOLDER).size().x;
+    let frame = if matches!(span, Span::Key(_)) { width("  ".to_owned(), font.clone()) } else { 0.0 };
+    let alone = width(text, font) + frame;
+    let room = ui.available_size_before_wrap().x;
+    if alone <= room && room < alone + width(sign, words(size)) + 1.0 {
+        ui.end_row();
+    }
+}
+
+fn span(ui: &mut Ui, cx: &mut Cx<'_>, span: &Span, size: f32) {
     match span {
-        Span::Text(text) => drop(ui.add(Label::new(plain(text)).selectable(true))),
-        Span::Strong(text) => drop(ui.add(Label::new(plain(text).color(cx.t.strong).strong()).selectable(true))),
-        Span::Emphasis(text) => drop(ui.add(Label::new(plain(text).italics()).selectable(true))),
+        Span::Text(_) | Span::Strong(_) | Span::Emphasis(_) => {} // In `sentence`.
         Span::Code(text) => code(ui, cx, text, size),
         Span::Term { id, text } => term(ui, cx, id, text, size),
         Span::Key(id) => key(ui, cx, id, size),
