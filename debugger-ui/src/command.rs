@@ -154,6 +154,8 @@ pub enum Command {
     IntelSyntax(bool),
     /// Dismiss the notice that is shown.
     DismissNotice,
+    /// Dismiss the warning about the learner's progress.
+    DismissWarning,
     /// Open a lesson, where the learner left it.
     OpenLesson(String),
     /// Close the lesson; the machine stays as it is.

@@ -524,6 +524,7 @@ fn glossary_is_looked_up() {
     let mut window = Window::after_a_step();
     window.chord(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
     window.harness.run();
+    window.take_orders();
     window.harness.event(egui::Event::Text("protection enable".into()));
     window.harness.run();
     assert_eq!(window.take_orders(), [], "what is typed are no keys of the window");

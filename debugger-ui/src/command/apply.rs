@@ -146,6 +146,7 @@ pub fn apply(command: Command, model: &mut Model) {
         Command::ToggleSyntax => model.settings.intel = !model.settings.intel,
         Command::IntelSyntax(intel) => model.settings.intel = intel,
         Command::DismissNotice => model.notice = None,
+        Command::DismissWarning => model.lessons.warning = None,
         Command::OpenLesson(id) => model.open_lesson(id),
         Command::LeaveLesson => model.leave_lesson(),
         Command::Lesson(act) => model.act(act),

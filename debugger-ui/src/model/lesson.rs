@@ -34,6 +34,9 @@ pub struct Lessons {
     pub errands: Vec<Errand>,
     /// Why progress cannot be kept, once told.
     pub keeping: Option<String>,
+    /// What is wrong with the learner's progress: it stays on the screen until it is dismissed or has become well, however
+    /// often the machine moves.
+    pub warning: Option<String>,
     /// Where the picture goes, unless the user wants it elsewhere.
     pub picture_path: String,
     /// What became of the picture.
@@ -146,15 +149,19 @@ impl Model {
                 if self.lessons.awaited.as_deref() != Some(&id) {
                     return;
                 }
-                self.notice = trouble.or(self.notice.take());
+                self.lessons.warning = trouble;
                 self.lessons.read = Some((seed, saved));
                 self.begin_awaited();
             }
-            Kept::Saved(Ok(())) => self.lessons.keeping = None,
+            Kept::Saved(Ok(())) => {
+                if let Some(why) = self.lessons.keeping.take() {
+                    self.lessons.warning.take_if(|warning| *warning == why);
+                }
+            }
             Kept::Saved(Err(why)) => {
                 // Told once, not after each answer.
                 if self.lessons.keeping.as_ref() != Some(&why) {
-                    self.notice = Some(why.clone());
+                    self.lessons.warning = Some(why.clone());
                 }
                 self.lessons.keeping = Some(why);
             }

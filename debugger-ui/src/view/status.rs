@@ -13,7 +13,11 @@ pub fn any(model: &Model) -> bool {
     let connection = &model.connection;
     let link = !matches!(connection.link, Link::Ready | Link::Running { .. });
     let ended = matches!(model.timeline.reason, Some(StopReason::Unsupported { .. } | StopReason::Exit { .. }));
-    link || connection.gdb.attached || connection.image_changed || ended || model.notice.is_some()
+    link || connection.gdb.attached
+        || connection.image_changed
+        || ended
+        || model.notice.is_some()
+        || model.lessons.warning.is_some()
 }
 
 /// Draws the banners, one below the other.
@@ -44,6 +48,13 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
         banner(ui, cx, "Image changed", text, |ui, cx| drop(cx.button(ui, "reload", "Reload", true)));
     }
     ended(ui, cx);
+    if let Some(warning) = &model.lessons.warning {
+        banner(ui, cx, "Your progress", warning, |ui, cx| {
+            if ui.button("Dismiss").on_hover_text("Close this message").clicked() {
+                cx.push(Command::DismissWarning);
+            }
+        });
+    }
     if let Some(notice) = &model.notice {
         banner(ui, cx, "Not done", notice, |ui, cx| {
             if ui.button("Dismiss").on_hover_text("Close this message").clicked() {

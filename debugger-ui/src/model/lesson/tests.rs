@@ -178,6 +178,51 @@ fn a_lesson_waits_for_the_machine() {
     assert!(model.outbox.orders.iter().any(|order| matches!(order, Order::Read(Purpose::Lesson(_), _))));
 }
 
+/// Goal: what is wrong with the progress file stays on the screen while the machine moves, until it is dismissed or saving
+/// works again; method: a damaged file, a full disk.
+#[test]
+fn trouble_with_progress_stays() {
+    let (mut model, _) = playing(Vec::new());
+    model.lessons.awaited = Some("wake".to_owned());
+    let trouble = Some("wake.json is damaged".to_owned());
+    model.absorb_kept(Kept::Loaded { id: "wake".to_owned(), seed: 1, saved: None, trouble: trouble.clone() });
+    model.begin(None, Direction::Forward, How::Jump);
+    model.absorb_kept(Kept::Saved(Ok(())));
+    assert_eq!(model.lessons.warning, trouble);
+    crate::command::apply(crate::command::Command::DismissWarning, &mut model);
+    assert_eq!(model.lessons.warning, None);
+    for _ in 0..2 {
+        model.absorb_kept(Kept::Saved(Err("the disk is full".to_owned())));
+        model.begin(None, Direction::Forward, How::Jump);
+    }
+    assert_eq!(model.lessons.warning.as_deref(), Some("the disk is full"));
+    model.absorb_kept(Kept::Saved(Ok(())));
+    assert_eq!(model.lessons.warning, None, "it is well again");
+}
+
+/// Goal: bookmarks are kept with the lesson as soon as they are set, and come back with its run; method: set one, take the
+/// progress that is kept, open the lesson with it anew.
+#[test]
+fn bookmarks_are_kept() {
+    let (mut model, _) = playing(Vec::new());
+    model.lessons.marks_to_come = Some(vec![Bookmark { position: Position(0), name: "power-on".into() }]);
+    model.lessons.begun.clear();
+    model.lessons.guide = super::guide::player("wake", 1, None);
+    model.keep_progress();
+    let saved = |model: &mut Model| match model.lessons.errands.pop() {
+        Some(Errand::Save(progress)) => progress.bookmarks,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(saved(&mut model).len(), 1, "those that are still to come are not lost");
+    model.lessons.marks_to_come = None;
+    crate::command::apply(crate::command::Command::SetBookmark, &mut model);
+    let kept = saved(&mut model);
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert_eq!(kept[0].position, model.timeline.position);
+    model.keep_progress();
+    assert!(model.lessons.errands.is_empty(), "nothing new, nothing to keep");
+}
+
 /// Goal: a lesson that is not there names those that are; method: a wrong word.
 #[test]
 fn no_such_lesson() {

@@ -377,7 +377,8 @@ impl View<'_> {
 
     fn now_line(&self, painter: &Painter, x: f32) {
         let x = x.round();
-        painter.vline(x, self.track.top()..=self.rows.bottom(), Stroke::new(2.0, self.t.now));
+        // Not through the labels above the lanes: the one of the place where we stand begins left of it.
+        painter.vline(x, self.rows.top() - 2.0..=self.rows.bottom(), Stroke::new(2.0, self.t.now));
         let galley = painter.layout_no_wrap("NOW".to_owned(), words(12.0), self.t.sunken);
         let size = galley.size() + vec2(8.0, 2.0);
         let flag = Rect::from_min_size(pos2(x, self.rows.bottom() - size.y), size);
