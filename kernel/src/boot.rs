@@ -100,6 +100,9 @@ pub fn copy(handed_over: &BootInfo) -> &'static Boot {
     BOOT.call_once(|| {
         let boot = MutexGuard::leak(STORAGE.lock());
         boot.rsdp = handed_over.rsdp_addr.into_option();
+        if let Some(framebuffer) = handed_over.framebuffer.as_ref() {
+            crate::screen::init(framebuffer);
+        }
         for region in handed_over.memory_regions.iter() {
             boot.add(region_of(region));
         }

@@ -2,6 +2,7 @@
 //! CPU; a line is printed as a whole.
 
 use crate::arch::percpu;
+use crate::screen;
 use crate::smp::{cpus::CpuMask, irq};
 use core::fmt::Write;
 use spin::Mutex;
@@ -141,7 +142,20 @@ pub fn print(text: core::fmt::Arguments<'_>) {
             // Writing to the UART cannot fail.
             let _ = Sender(uart).write_fmt(text);
         }
+        screen::print(text);
         PRINTING.clear(me);
+    });
+}
+
+/// Has the screen show what changed beside the text.
+pub fn refresh_screen() {
+    interrupts::without_interrupts(|| {
+        let me = percpu::try_current().map_or(0, |cpu| cpu.number);
+        if !PRINTING.contains(me) {
+            PRINTING.set(me);
+            screen::refresh();
+            PRINTING.clear(me);
+        }
     });
 }
 
@@ -153,6 +167,7 @@ fn print_past_the_lock(text: core::fmt::Arguments<'_>) {
     if let Ok(mut uart) = unsafe { Uart16550::new_port(COM1) } {
         let _ = Sender(&mut uart).write_fmt(text);
     }
+    screen::print(text);
 }
 
 /// Prints to the console, without a line end.

@@ -18,6 +18,7 @@ pub mod mm;
 pub mod options;
 pub mod report;
 pub mod restart;
+pub mod screen;
 pub mod shell;
 pub mod smp;
 pub mod time;

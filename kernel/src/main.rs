@@ -10,6 +10,7 @@ use kernel::arch::{cpu, cpuid, gdt, idt, lapic, percpu, port};
 use kernel::mistake::Mistakes;
 use kernel::mm::{direct_map, kernel_pgd};
 use kernel::options::{self, Options};
+use kernel::screen::{self, Stage};
 use kernel::smp::{acpi_tables, ap_start, bringup, cpus, irq, madt::Madt, realmode};
 use kernel::{boot, console, efi, memlayout, println, restart, shell, time};
 use spin::Once;
@@ -114,6 +115,7 @@ fn start_kernel(boot_info: &'static mut BootInfo) -> ! {
 extern "C" fn start_kernel_on_own_tables() -> ! {
     let Found { options, madt } = FOUND.get().expect("the first half stored it");
     let boot_cpu = percpu::current();
+    screen::move_to_own_tables();
     println!("mm: init_top_pgt loaded: kernel, direct map, no identity map");
     if options.mistakes != Mistakes::default() {
         println!("mistakes that are on:{}", options.mistakes);
@@ -124,20 +126,25 @@ extern "C" fn start_kernel_on_own_tables() -> ! {
     }
     lapic::check_mode().unwrap_or_else(|error| panic!("{error}"));
     lapic::enable();
+    screen::stage(Stage::Clock);
     println!("time: TSC runs at {} kHz, measured with PIT channel 2", time::calibrate());
+    screen::stage(Stage::Interrupts);
     create_other_cpus(madt);
     irq::init(madt, boot_cpu.apic_id);
     for mask in [&cpus::INITIALIZED, &cpus::CALLOUT, &cpus::CALLIN, &cpus::ONLINE] {
         mask.set(0);
     }
     port::announce_online();
+    screen::stage(Stage::RealMode);
     let real_mode = realmode::reserve_real_mode(&BLOB, boot::info().regions(), options.trampoline)
         .and_then(|base| realmode::setup_real_mode(&BLOB, base, ap_start::entry_point(), options));
     efi::enter_virtual_mode(options);
+    screen::stage(Stage::Processors);
     match real_mode {
         Ok(real_mode) => bringup::smp_init(&real_mode, options),
         Err(error) => println!("smp: no other CPU can be started: {error}"),
     }
+    screen::stage(Stage::Ready);
     shell::run()
 }
 

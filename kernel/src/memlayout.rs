@@ -5,6 +5,7 @@
 //! slot 273   ffff_8880_0000_0000   direct map: all RAM, linear = physical + DIRECT_MAP_BASE      RW NX global
 //! slot 402   ffff_c900_0000_0000   devices of the firmware's, with efi=old_map alone              RW NX uncached
 //! slot 511   ffff_ffff_8000_0000   the kernel's image: text RX, rodata R, data RW                global
+//!            ffff_ffff_c000_0000   framebuffer, where there is one                               RW NX uncached
 //!            ffff_ffff_ff5f_b000   I/O APIC                                                      RW NX uncached
 //!            ffff_ffff_ff5f_c000   local APIC (every CPU sees its own)                           RW NX uncached
 //! ```
@@ -22,6 +23,9 @@ pub const IOREMAP_BASE: u64 = 0xffff_c900_0000_0000;
 
 /// Where the kernel is linked, as `__START_KERNEL_map` in Linux.
 pub const KERNEL_IMAGE_BASE: u64 = 0xffff_ffff_8000_0000;
+
+/// The framebuffer, with room up to [`IO_APIC_LINEAR`]: in the slot that every table of the kernel's shares.
+pub const FRAMEBUFFER_LINEAR: u64 = 0xffff_ffff_c000_0000;
 
 /// The I/O APIC's registers.
 pub const IO_APIC_LINEAR: u64 = 0xffff_ffff_ff5f_b000;

@@ -6,7 +6,8 @@ use super::frame::{FRAME_SIZE, Region, RegionKind};
 use super::page_table::{MapError, PageSize, TableMemory, map_page, map_range, walk};
 use super::roots::init_top_pgt_paddr;
 use crate::arch::cpuid;
-use crate::memlayout::{DIRECT_MAP_BASE, IO_APIC_LINEAR, KERNEL_IMAGE_BASE, LOCAL_APIC_LINEAR};
+use crate::memlayout::{DIRECT_MAP_BASE, FRAMEBUFFER_LINEAR, IO_APIC_LINEAR, KERNEL_IMAGE_BASE, LOCAL_APIC_LINEAR};
+use crate::screen;
 use core::sync::atomic::Ordering;
 use x86_64::registers::control::{Cr3, Cr4, Cr4Flags};
 use x86_64::{PhysAddr, structures::paging::PageTableFlags as Flags};
@@ -74,6 +75,28 @@ fn try_build(memory: &mut DirectMap, root: PhysAddr, regions: &[Region], devices
     if let Some(io_apic) = devices.io_apic {
         map_page(memory, root, IO_APIC_LINEAR, io_apic, PageSize::Size4K, device)?;
     }
+    map_framebuffer(memory, root, loader_root.start_address())
+}
+
+/// Maps the screen's memory, where there is one and the loader mapped it as one stretch of physical memory.
+fn map_framebuffer(memory: &mut DirectMap, root: PhysAddr, loader_root: PhysAddr) -> Result<(), MapError> {
+    let Some((linear, bytes)) = screen::memory() else { return Ok(()) };
+    let first_page = linear & !(FRAME_SIZE - 1);
+    let pages = (linear + bytes - first_page).div_ceil(FRAME_SIZE);
+    let physical =
+        |page: u64| walk(memory, loader_root, first_page + page * FRAME_SIZE).result.map(|found| found.0.as_u64());
+    let Ok(start) = physical(0) else { return Ok(()) };
+    if (1..pages).any(|page| physical(page) != Ok(start + page * FRAME_SIZE)) {
+        return Ok(());
+    }
+    // At the same place within 2 MiB, so that large pages fit.
+    let own = FRAMEBUFFER_LINEAR + start % PageSize::Size2M.bytes();
+    if own + pages * FRAME_SIZE > IO_APIC_LINEAR {
+        return Ok(());
+    }
+    let flags = Flags::WRITABLE | Flags::NO_EXECUTE | Flags::GLOBAL | Flags::NO_CACHE;
+    map_range(memory, root, (own, start, pages * FRAME_SIZE), PageSize::Size2M, flags)?;
+    screen::mapped_at(own + linear % FRAME_SIZE);
     Ok(())
 }
 

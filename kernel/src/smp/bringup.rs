@@ -12,7 +12,7 @@ use crate::arch::lapic::{self, Destination, Message};
 use crate::arch::percpu::PerCpu;
 use crate::arch::{cpuid, percpu};
 use crate::options::{Bringup, Options};
-use crate::{println, time};
+use crate::{println, screen, time};
 use spin::Once;
 
 /// Pauses around INIT and SIPI, in microseconds.
@@ -94,6 +94,7 @@ pub fn smp_init(real_mode: &RealMode, options: &Options) {
         Bringup::Parallel | Bringup::ParallelNolock => {
             let whom = if options.sipi_broadcast { "all others at once" } else { "every CPU first" };
             println!("smp: parallel bring-up: {send} to {whom}");
+            screen::woken(Destination::AllOthers);
             let start = time::tsc();
             let mut failed = [None; crate::memlayout::MAX_CPUS];
             if options.sipi_broadcast {
@@ -122,6 +123,8 @@ pub(super) fn started_with() -> Option<(Send, u64)> {
 
 /// Starts one CPU, from INIT until it is online or was waited for long enough (microseconds for each step), and reports.
 pub(super) fn start_one(cpu: &PerCpu, send: Send, timeout_us: u64) {
+    // Drawing takes time, which is not the processor's.
+    screen::woken(Destination::Apic(cpu.apic_id));
     let start = time::tsc();
     let result =
         wakeup_secondary_cpu_via_init(Destination::Apic(cpu.apic_id), send).and_then(|()| let_on(cpu, timeout_us));
@@ -184,6 +187,7 @@ fn report(cpu: &PerCpu, send: Send, start: u64, result: Result<(), Failure>) {
     match result {
         Ok(()) => println!("smp: CPU {number} (APIC ID {apic_id}): {send}; online after {micros} us"),
         Err(failure) => {
+            screen::left_out(number);
             println!("smp: CPU {number} (APIC ID {apic_id}): {send}; left out after {micros} us: {failure}");
         }
     }
