@@ -4,6 +4,7 @@
 pub mod cpu;
 pub mod cpuid;
 pub mod gdt;
+pub mod i8042;
 pub mod idt;
 pub mod ioapic;
 pub mod lapic;

@@ -81,6 +81,11 @@ pub fn on_interrupt() {
     }
 }
 
+/// Keeps a byte that was typed elsewhere, for whoever reads; interrupts are off.
+pub fn type_byte(byte: u8) {
+    INPUT.lock().push(byte);
+}
+
 /// The next byte typed, if there is one.
 pub fn try_read_byte() -> Option<u8> {
     interrupts::without_interrupts(|| INPUT.lock().pop())

@@ -12,6 +12,7 @@ pub mod arch;
 pub mod boot;
 pub mod console;
 pub mod efi;
+pub mod keyboard;
 pub mod memlayout;
 pub mod mistake;
 pub mod mm;

@@ -148,6 +148,14 @@ pub fn stage(stage: Stage) {
     }
 }
 
+/// Keys that are typed here reach the shell.
+static KEYBOARD: AtomicBool = AtomicBool::new(false);
+
+/// A keyboard was found.
+pub fn keyboard_is_there() {
+    KEYBOARD.store(true, Ordering::Release);
+}
+
 /// INIT and SIPI are being sent.
 pub fn woken(to: Destination) {
     if !ON.load(Ordering::Acquire) {
@@ -235,7 +243,10 @@ impl Screen {
         let mut words = Name::default();
         // It fits, and if it did not the rest would be missing.
         let _ = match self.stage {
-            Stage::Ready => write!(words, "{online} of {possible} CPUs online"),
+            Stage::Ready => {
+                let typing = if KEYBOARD.load(Ordering::Acquire) { "the keyboard or COM1" } else { "COM1 alone" };
+                write!(words, "{online} of {possible} CPUs online. Type at {typing}.")
+            }
             stage => write!(words, "{done} of {}: {}", Stage::COUNT, stage.words()),
         };
         canvas.text(STAGE_X, MARGIN, words.text(), TEXT);

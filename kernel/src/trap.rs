@@ -59,6 +59,10 @@ fn on_interrupt(vector: u8) {
             crate::console::on_interrupt();
             lapic::end_of_interrupt();
         }
+        irq::KEYBOARD_VECTOR => {
+            crate::keyboard::on_interrupt();
+            lapic::end_of_interrupt();
+        }
         vector => {
             lapic::end_of_interrupt();
             ipi::on_interrupt(vector);

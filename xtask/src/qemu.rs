@@ -2,6 +2,9 @@
 //!
 //! Used by `test/qemu.rs`, `test/window/on_qemu.rs` and `run/qemu.rs`.
 
+pub mod monitor;
+pub mod picture;
+
 use crate::cmd::{self, Background};
 use crate::disk;
 use crate::guest::symbols::Linked;

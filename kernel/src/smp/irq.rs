@@ -1,10 +1,12 @@
-//! The one device interrupt: COM1, through the I/O APIC to the boot CPU.
+//! The device interrupts: COM1 and the keyboard, through the I/O APIC to the boot CPU.
 use super::madt::Madt;
-use crate::arch::{ioapic, port};
-use crate::{console, println};
+use crate::arch::{i8042, ioapic, port};
+use crate::{console, keyboard, println, screen};
 
 /// COM1's vector: ISA IRQs start at 30h, as in Linux.
 pub const COM1_VECTOR: u8 = 0x34;
+/// The keyboard's.
+pub const KEYBOARD_VECTOR: u8 = 0x31;
 
 /// Masks the 8259s if there are any, and every pin of the I/O APIC, and routes COM1 to the boot CPU.
 pub fn init(madt: &Madt, boot_apic_id: u32) {
@@ -25,6 +27,16 @@ pub fn init(madt: &Madt, boot_apic_id: u32) {
             println!("irq: COM1 on I/O APIC pin {pin}, vector {COM1_VECTOR:02x}h, to CPU 0");
         }
         None => println!("irq: the I/O APIC's {pins} pins do not include COM1's interrupt {}", madt.com1_gsi),
+    }
+    // Not in the log, which is the same on machines without a keyboard: the screen tells.
+    let keyboard_pin = madt.keyboard_gsi.checked_sub(io_apic.gsi_base).filter(|pin| *pin < pins);
+    if let Some(pin) = keyboard_pin
+        && i8042::init()
+    {
+        ioapic::route_isa(pin, KEYBOARD_VECTOR, boot_apic_id);
+        // What came before has made its edge.
+        keyboard::on_interrupt();
+        screen::keyboard_is_there();
     }
 }
 

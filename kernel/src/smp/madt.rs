@@ -15,6 +15,8 @@ pub struct Madt {
     pub has_8259: bool,
     /// Global system interrupt of ISA IRQ 4 (COM1): by default the same number.
     pub com1_gsi: u32,
+    /// The same of ISA IRQ 1 (the keyboard).
+    pub keyboard_gsi: u32,
     apic_ids: [u8; MAX_CPUS],
     count: usize,
     /// Processors that are usable but not by us: their APIC ID does not fit xAPIC, or there are too many.
@@ -73,6 +75,8 @@ const ENABLED: u32 = 1;
 const BROADCAST: u32 = 0xff;
 /// ISA IRQ of COM1.
 const COM1_IRQ: u8 = 4;
+/// ISA IRQ of the keyboard.
+const KEYBOARD_IRQ: u8 = 1;
 
 impl Madt {
     /// APIC IDs of the usable processors, in the table's order.
@@ -92,6 +96,7 @@ impl Madt {
             io_apic: None,
             has_8259: flags & PCAT_COMPAT != 0,
             com1_gsi: COM1_IRQ.into(),
+            keyboard_gsi: KEYBOARD_IRQ.into(),
             apic_ids: [0; MAX_CPUS],
             count: 0,
             left_out: 0,
@@ -123,6 +128,7 @@ impl Madt {
             }
             // Interrupt source override: bus, source, global system interrupt.
             2 if *entry.get(3)? == COM1_IRQ => self.com1_gsi = word(entry, 4)?,
+            2 if *entry.get(3)? == KEYBOARD_IRQ => self.keyboard_gsi = word(entry, 4)?,
             // Local APIC address override.
             5 => self.local_apic = u64::from(word(entry, 4)?) | u64::from(word(entry, 8)?) << 32,
             // Processor local x2APIC: reserved, ID, flags, uid. Only IDs that do not fit the other type come this way.

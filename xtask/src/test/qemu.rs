@@ -5,6 +5,7 @@
 
 mod loader;
 mod same_state;
+mod screen;
 mod tables;
 
 use super::Report;
@@ -59,6 +60,7 @@ pub fn run(report: &mut Report) -> Result<()> {
     }
     report.case("the same registers and page tables at the same labels on QEMU", same_state::run(&folder));
     report.case("the disk boots as a USB stick, with the options on it", from_stick(&folder));
+    screen::run(report, &folder);
     loader::run(report, &folder);
     Ok(())
 }

@@ -19,6 +19,7 @@ const DISABLED_6: &[u8] = &[0, 8, 2, 6, 0, 0, 0, 0];
 const IO_APIC: &[u8] = &[1, 12, 9, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0];
 const COM1_TO_20: &[u8] = &[2, 10, 0, 4, 20, 0, 0, 0, 0, 0];
 const TIMER_TO_2: &[u8] = &[2, 10, 0, 0, 2, 0, 0, 0, 0, 0];
+const KEYBOARD_TO_21: &[u8] = &[2, 10, 0, 1, 21, 0, 0, 0, 0, 0];
 const X2APIC_300: &[u8] = &[9, 16, 0, 0, 0x2c, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0];
 const UNKNOWN: &[u8] = &[0x80, 3, 0xff];
 
@@ -29,6 +30,9 @@ fn reads_what_the_kernel_needs() {
     let madt = Madt::parse(&bytes).expect("a good table");
     assert_eq!(madt.apic_ids(), [0, 4]);
     assert_eq!((madt.local_apic, madt.has_8259, madt.com1_gsi, madt.left_out), (0xfee0_0000, true, 20, 1));
+    assert_eq!(madt.keyboard_gsi, 1);
+    let moved = Madt::parse(&table(0, &[CPU_0, KEYBOARD_TO_21])).expect("a good table");
+    assert_eq!((moved.keyboard_gsi, moved.com1_gsi), (21, 4));
     assert_eq!(madt.io_apic, Some(IoApic { physical: 0xfec0_0000, gsi_base: 0 }));
 }
 

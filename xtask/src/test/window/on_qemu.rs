@@ -4,10 +4,9 @@
 use super::Screen;
 use crate::cmd::Background;
 use crate::guest::symbols::Linked;
+use crate::qemu::monitor::Monitor;
 use crate::{project, qemu};
 use anyhow::{Context, Result, ensure};
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 /// How long QEMU may take from one breakpoint to the next.
@@ -108,9 +107,6 @@ fn run_to(
     monitor.until(cpu, &format!("c to {symbol}"), there)
 }
 
-/// QEMU's monitor for people, over a socket.
-struct Monitor(TcpStream);
-
 /// What is read of a CPU.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cpu {
@@ -120,32 +116,6 @@ struct Cpu {
 }
 
 impl Monitor {
-    fn connect(address: &str) -> Result<Self> {
-        let stream =
-            TcpStream::connect(address).with_context(|| format!("QEMU's monitor does not listen on {address}"))?;
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        let mut monitor = Self(stream);
-        monitor.answer()?;
-        Ok(monitor)
-    }
-
-    fn ask(&mut self, command: &str) -> Result<String> {
-        self.0.write_all(format!("{command}\n").as_bytes())?;
-        self.answer()
-    }
-
-    /// Everything up to the prompt.
-    fn answer(&mut self) -> Result<String> {
-        let mut text = Vec::new();
-        let mut chunk = [0; 4096];
-        while !text.ends_with(b"(qemu) ") {
-            let read = self.0.read(&mut chunk).context("QEMU's monitor does not answer")?;
-            ensure!(read != 0, "QEMU has ended");
-            text.extend_from_slice(&chunk[..read]);
-        }
-        Ok(String::from_utf8_lossy(&text).into_owned())
-    }
-
     fn cpu(&mut self, number: usize) -> Result<Cpu> {
         let text = self.ask("info registers -a")?;
         let mine = text.split("CPU#").skip(1).nth(number).with_context(|| format!("QEMU tells no CPU {number}"))?;
