@@ -1,5 +1,5 @@
-//! The console: COM1, a 16550 with its receive interrupt. Printing works from the first instruction on and from every
-//! CPU; a line is printed as a whole.
+//! The console: COM1, a 16550 with its receive interrupt, and [`crate::screen`] where there is one. Printing
+//! works from the first instruction on and from every CPU; a line is printed as a whole.
 
 use crate::arch::percpu;
 use crate::screen;

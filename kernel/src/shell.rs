@@ -1,5 +1,5 @@
-//! The shell on the serial console: asks the kernel things, and lets it send interrupts. Runs on the boot CPU, which takes
-//! the console's interrupt and halts between two keys.
+//! The shell on the serial console and at the keyboard: asks the kernel things, and lets it send interrupts. Runs on the boot
+//! CPU, which takes both interrupts and halts between two keys.
 //!
 //! `line` edits, `command` understands, `show` answers. None of them changes the kernel but `ipi`.
 
