@@ -20,6 +20,8 @@ pub struct State {
     pub(super) edit: registers::Editing,
     /// A lesson's step needs this section: it is opened and brought into view.
     pub(super) open_section: Option<Show>,
+    /// A lesson's step needs the mode and what belongs to it: the top is brought into view.
+    pub(super) to_top: bool,
 }
 
 /// A CPU in a few words, for lists: "long mode, halted".
@@ -35,7 +37,11 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         ui.label(RichText::new("No CPU is known yet.").color(cx.t.weak));
         return;
     };
-    ScrollArea::vertical().id_salt("card").auto_shrink(false).show(ui, |ui| {
+    let mut scroll = ScrollArea::vertical().id_salt("card").auto_shrink(false);
+    if std::mem::take(&mut state.to_top) {
+        scroll = scroll.vertical_scroll_offset(0.0);
+    }
+    scroll.show(ui, |ui| {
         head(ui, cx, cpu, take_focus);
         ui.add_space(6.0);
         place(ui, cx, cpu);

@@ -175,6 +175,8 @@ pub fn open_panels(view: &mut View, shown: &[Show]) {
         view.drawer.for_step = (view.drawer.open != Some(tab)).then_some(tab).or(view.drawer.for_step);
         view.drawer.open = Some(tab);
     }
+    // Where a step is about a CPU and none of its sections, it is about the mode, which may be scrolled out of sight.
+    view.card.to_top = shown.contains(&Show::Cpu) && view.card.open_section.is_none();
 }
 
 /// Page tables, code and CPU card: side by side, or behind tabs where the window is narrow or the text large.

@@ -7,7 +7,7 @@ use crate::ui::theme::{mono, words};
 use crate::ui::words::Words;
 use crate::view::Cx;
 use egui::text::{LayoutJob, TextFormat};
-use egui::{Color32, FontId, Frame, Label, Margin, RichText, Role, Sense, Ui, WidgetInfo, vec2};
+use egui::{Align, Color32, FontId, Frame, Label, Margin, RichText, Role, Sense, Ui, WidgetInfo, vec2};
 use lessons::player::orders::Act;
 use lessons::text::{Block, Span};
 
@@ -79,6 +79,8 @@ fn is_words(span: &Span) -> bool {
 /// Words in one piece: so no line begins with the full stop behind a marked word, and a screen reader reads them in one.
 fn sentence(cx: &Cx<'_>, spans: &[Span], size: f32, colour: Color32) -> LayoutJob {
     let mut job = LayoutJob::default();
+    // A first row is as high as the line it begins in, where chips of code stand in the middle.
+    let valign = Align::Center;
     for span in spans {
         let (text, colour, italics) = match span {
             Span::Strong(text) => (text, cx.t.strong, false),
@@ -86,7 +88,7 @@ fn sentence(cx: &Cx<'_>, spans: &[Span], size: f32, colour: Color32) -> LayoutJo
             Span::Text(text) => (text, colour, false),
             _ => continue,
         };
-        job.append(text, 0.0, TextFormat { italics, ..TextFormat::simple(words(size), colour) });
+        job.append(text, 0.0, TextFormat { italics, valign, ..TextFormat::simple(words(size), colour) });
     }
     job
 }
@@ -95,8 +97,9 @@ fn sentence(cx: &Cx<'_>, spans: &[Span], size: f32, colour: Color32) -> LayoutJo
 /// stand at the head of the next, alone.
 fn keep_with_sign(ui: &mut Ui, cx: &Cx<'_>, span: &Span, next: Option<&Span>, size: f32) {
     let Some(Span::Text(next)) = next else { return };
-    let sign: String = next.chars().take_while(|sign| ".,;:!?)".contains(*sign)).collect();
-    if sign.is_empty() {
+    // With the space behind it: a line is broken after that.
+    let sign: String = next.chars().take_while(|sign| ".,;:!?) ".contains(*sign)).collect();
+    if sign.trim().is_empty() {
         return;
     }
     let font = if matches!(span, Span::Term { .. } | Span::Link { .. }) { words(size) } else { mono(size - 1.5) };
