@@ -59,8 +59,12 @@ pub struct Outbox {
     pub exit: Option<u8>,
     /// Somebody asked for a platform reset: who, in words.
     pub reset: Option<&'static str>,
-    /// A local APIC timer was set or stopped: the next deadline must be looked up again.
+    /// The guest switched the machine off.
+    pub power_off: bool,
+    /// A timer was set or stopped: the next deadline must be looked up again.
     pub timers_changed: bool,
+    /// The 8259 pair's output, or who listens to it, may have changed.
+    pub lines_changed: bool,
 }
 
 impl Outbox {
@@ -74,7 +78,8 @@ impl Outbox {
             | self.level_eois.len()
             | self.console.len()
             | self.online.len();
-        lengths == 0 && !(self.exit.is_some() | self.reset.is_some() | self.timers_changed)
+        lengths == 0
+            && !(self.exit.is_some() | self.reset.is_some() | self.power_off | self.timers_changed | self.lines_changed)
     }
 }
 
@@ -197,9 +202,13 @@ impl Bus {
         }
         let word = if let Some(offset) = cpu.lapic.mmio_offset(paddr) {
             cpu.lapic.read(offset & !0xf, self.clock_ns)
-        } else if let Some(offset) = self.devices.ioapic.mmio_offset(paddr) {
-            self.devices.ioapic.read(offset & !0xf)
+        } else if let Some(offset) = self.devices.irq.ioapic.mmio_offset(paddr) {
+            self.devices.irq.ioapic.read(offset & !0xf)
         } else {
+            let Devices { rom, test_memory, .. } = &self.devices;
+            for (byte, paddr) in bytes.iter_mut().zip(paddr..) {
+                *byte = rom.byte(paddr).or(test_memory.byte(paddr)).unwrap_or(0xff);
+            }
             return bytes;
         };
         let skip = paddr as usize & 3;
@@ -211,14 +220,17 @@ impl Bus {
 
     #[cold]
     fn write_mmio(&mut self, cpu: &mut Cpu, paddr: u64, value: &[u8]) {
+        if self.devices.test_memory.write(paddr, value) {
+            return;
+        }
         // Both APICs define aligned 32-bit accesses only (SDM 3A, "Local APIC Register Address Map"); others are lost.
         let Some(word) = value.first_chunk::<4>().filter(|_| paddr & 3 == 0) else { return };
         let word = u32::from_le_bytes(*word);
         if let Some(offset) = cpu.lapic.mmio_offset(paddr) {
             let id = cpu.id;
             cpu.lapic.write(id, offset, word, self.clock_ns, &mut self.out);
-        } else if let Some(offset) = self.devices.ioapic.mmio_offset(paddr) {
-            self.devices.ioapic.write(offset, word, &mut self.out);
+        } else if let Some(offset) = self.devices.irq.ioapic.mmio_offset(paddr) {
+            self.devices.irq.ioapic.write(offset, word, &mut self.out);
         }
     }
 }

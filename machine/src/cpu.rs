@@ -272,12 +272,14 @@ pub struct Pending {
     pub sipi: Option<u8>,
     /// A non-maskable interrupt arrived.
     pub nmi: bool,
+    /// The 8259 pair asks for an interrupt; the vector that it would give now.
+    pub extint: Option<u8>,
 }
 
 impl Pending {
     /// Anything that [`crate::exception::service_pending`] must look at.
     pub fn any(self) -> bool {
-        self.init || self.sipi.is_some() || self.nmi
+        self.init || self.sipi.is_some() || self.nmi || self.extint.is_some()
     }
 }
 

@@ -65,6 +65,12 @@ fn service(cpu: &mut Cpu, bus: &mut Bus) -> bool {
         interrupt(cpu, bus, vector);
         return true;
     }
+    if open && cpu.pending.extint.take().is_some() {
+        let vector = bus.devices.irq.pic.acknowledge();
+        bus.out.lines_changed = true;
+        interrupt(cpu, bus, vector);
+        return true;
+    }
     false
 }
 
@@ -91,7 +97,7 @@ pub fn due(cpu: &Cpu) -> Option<Due> {
         return Some(Due::Nmi);
     }
     let open = cpu.activity != Activity::Shutdown && cpu.rflags & flags::IF != 0;
-    cpu.lapic.request().filter(|_| open).map(Due::Interrupt)
+    cpu.lapic.request().or(cpu.pending.extint).filter(|_| open).map(Due::Interrupt)
 }
 
 /// Delivers an external interrupt or NMI. It ends HLT.

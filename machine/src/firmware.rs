@@ -7,4 +7,5 @@
 pub mod acpi;
 pub mod boot;
 pub mod memory_map;
+pub mod pc;
 mod quirks;

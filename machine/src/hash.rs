@@ -77,10 +77,11 @@ fn hash_cpu(hasher: &mut Hasher, cpu: &Cpu) {
     hasher.put_wide(r);
     cpu.lapic.state(|word| hasher.put(word));
     cpu.tlb.state(|word| hasher.put(word));
-    let Pending { init, sipi, nmi } = cpu.pending;
+    let Pending { init, sipi, nmi, extint } = cpu.pending;
     let flags = [init, nmi, cpu.interrupt_shadow, cpu.nmi_blocked, cpu.is_bsp];
     flags.into_iter().for_each(|flag| hasher.put(flag.into()));
-    hasher.put_all(&[sipi.map_or(u64::MAX, u64::from), cpu.debug_held.into()]);
+    hasher.put_all(&[sipi, extint].map(|vector| vector.map_or(u64::MAX, u64::from)));
+    hasher.put(cpu.debug_held.into());
     let Quirks { efer_lma_gp, no_nx, init_ns } = cpu.quirks;
     hasher.put_all(&[u64::from(efer_lma_gp) | u64::from(no_nx) << 1, init_ns.into(), cpu.init_until_ns]);
     hasher.put(cpu.steps);
@@ -111,15 +112,39 @@ fn hash_msrs(hasher: &mut Hasher, msrs: &Msrs) {
 }
 
 fn hash_devices(hasher: &mut Hasher, devices: &Devices) {
-    let Devices { pit, uart, i8042, cmos, ioapic, reset_control } = devices;
-    pit.state(|word| hasher.put(word));
-    uart.state(|word| hasher.put(word));
-    hasher.put(i8042.state());
-    let (index, bytes) = cmos.state();
-    hasher.put(u64::from(index));
-    hasher.0.update(bytes);
-    ioapic.state(|word| hasher.put(word));
-    hasher.put(u64::from(*reset_control));
+    let Devices {
+        irq,
+        pit,
+        uart,
+        i8042,
+        cmos,
+        vga,
+        acpi_pm,
+        fw_cfg,
+        ide,
+        rom,
+        pci_address,
+        reset_control,
+        post_code,
+        test_memory,
+        test_bytes,
+    } = devices;
+    let mut put = |word| hasher.put(word);
+    irq.pic.state(&mut put);
+    irq.ioapic.state(&mut put);
+    pit.state(&mut put);
+    uart.state(&mut put);
+    i8042.state(&mut put);
+    cmos.state(&mut put);
+    vga.state(&mut put);
+    put(acpi_pm.state());
+    fw_cfg.state(&mut put);
+    ide.state(&mut put);
+    put(rom.bytes().len() as u64);
+    let words = [*pci_address, (*reset_control).into(), (*post_code).into(), u32::from_le_bytes(*test_bytes)];
+    hasher.put_all(&words.map(u64::from));
+    hasher.0.update(rom.bytes());
+    hasher.0.update(test_memory.bytes());
 }
 
 fn hash_state(hasher: &mut Hasher, state: &State) {
@@ -134,6 +159,7 @@ fn hash_state(hasher: &mut Hasher, state: &State) {
         None | Some(Stop::AllWaiting | Stop::Unsupported { .. }) => [0, 0],
         Some(Stop::TripleFault { cpu }) => [1, u64::from(cpu.0)],
         Some(Stop::Exit { value }) => [2, u64::from(*value)],
+        Some(Stop::PowerOff) => [3, 0],
     });
 }
 

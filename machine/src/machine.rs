@@ -7,7 +7,7 @@
 pub mod run;
 pub mod snapshot;
 
-use crate::bus::{Bus, routing};
+use crate::bus::{Bus, Outbox, routing};
 use crate::cpu::Cpu;
 use crate::exception;
 use crate::schedule::Schedule;
@@ -122,8 +122,13 @@ impl Machine {
 
     /// Who will make the next step, over the jump to the next timer where all wait. None: nobody can.
     pub fn next_stepper(&self) -> Option<CpuId> {
-        let wakes_ns = || self.next_wake_ns(None);
-        self.next_cpu().or_else(|| wakes_ns().and_then(|ns| self.turn(|cpu| wakes_at(cpu, ns))))
+        self.next_cpu().or_else(|| {
+            let ns = self.next_wake_ns(None)?;
+            let shared = self.bus.devices.deadline_ns().filter(|&deadline| deadline <= ns);
+            let cpus = shared.map_or_else(|| self.cpus.clone(), |_| self.after_devices(ns));
+            let wakes = |cpu: &Cpu| wakes_at(cpu, ns) || is_woken(&cpus[usize::from(cpu.id.0)]);
+            self.turn(wakes)
+        })
     }
 
     fn turn(&self, able: impl Fn(&Cpu) -> bool) -> Option<CpuId> {
@@ -144,7 +149,7 @@ impl Machine {
         let devices = &mut self.bus.devices;
         while devices.uart.has_room() {
             let Some(byte) = self.state.serial.pop_front() else { return };
-            devices.uart.receive(byte, &mut devices.ioapic, &mut self.bus.out);
+            devices.uart.receive(byte, &mut devices.irq, &mut self.bus.out);
         }
     }
 
@@ -215,6 +220,7 @@ impl Machine {
             able: None,
         });
         machine.initial = Arc::clone(&self.initial);
+        machine.bus.ram.protect_like(&self.bus.ram);
         machine.restore(&snapshot);
         machine
     }
@@ -222,14 +228,28 @@ impl Machine {
     /// To be called after any change of CPUs from outside their own steps.
     pub(crate) fn look_up_derived(&mut self) {
         self.able = None;
-        self.next_deadline_ns = self.cpus.iter().filter_map(|cpu| cpu.lapic.deadline_ns()).min().unwrap_or(u64::MAX);
+        let timers = self.cpus.iter().filter_map(|cpu| cpu.lapic.deadline_ns());
+        self.next_deadline_ns = timers.chain(self.bus.devices.deadline_ns()).min().unwrap_or(u64::MAX);
     }
 
     /// When the first timer expires that wakes a CPU (of all, or this one). Timers that wake nobody, being masked or of a
     /// CPU that does not listen, are no reason to let time pass.
     fn next_wake_ns(&self, only: Option<CpuId>) -> Option<u64> {
-        let cpus = self.cpus.iter().filter(|cpu| only.is_none_or(|only| only == cpu.id));
-        cpus.filter_map(|cpu| cpu.lapic.deadline_ns().filter(|&ns| wakes_at(cpu, ns))).min()
+        let wanted = |cpu: &Cpu| only.is_none_or(|only| only == cpu.id);
+        let cpus = self.cpus.iter().filter(|cpu| wanted(cpu));
+        let own = cpus.filter_map(|cpu| cpu.lapic.deadline_ns().filter(|&ns| wakes_at(cpu, ns)));
+        let shared = self.bus.devices.deadline_ns().map(|ns| ns.max(self.bus.clock_ns));
+        let shared = shared.filter(|&ns| self.after_devices(ns).iter().any(|cpu| wanted(cpu) && is_woken(cpu)));
+        own.chain(shared).min()
+    }
+
+    /// The CPUs as they would be once the devices' timers have been served at this time.
+    fn after_devices(&self, ns: u64) -> Vec<Arc<Cpu>> {
+        let mut cpus = self.cpus.clone();
+        let (mut devices, mut out) = (self.bus.devices.clone(), Outbox::default());
+        devices.tick(ns, &mut out);
+        routing::deliver_interrupts(&mut cpus, &mut devices, &mut out, ns);
+        cpus
     }
 
     /// Expires the timers whose time has come.
@@ -237,6 +257,11 @@ impl Machine {
         let now_ns = self.bus.clock_ns;
         for cpu in self.cpus.iter_mut().filter(|cpu| cpu.lapic.deadline_ns().is_some_and(|ns| ns <= now_ns)) {
             Arc::make_mut(cpu).lapic.tick(now_ns);
+        }
+        if self.bus.devices.deadline_ns().is_some_and(|ns| ns <= now_ns) {
+            let Bus { devices, out, .. } = &mut self.bus;
+            devices.tick(now_ns, out);
+            routing::deliver_interrupts(&mut self.cpus, devices, out, now_ns);
         }
         self.look_up_derived();
     }
@@ -246,6 +271,11 @@ impl Machine {
 #[inline]
 pub(crate) fn can_step(cpu: &Cpu) -> bool {
     cpu.activity == Activity::Running || exception::is_due(cpu)
+}
+
+/// It halted, and something is due that ends that.
+fn is_woken(cpu: &Cpu) -> bool {
+    cpu.activity == Activity::Halted && exception::is_due(cpu)
 }
 
 /// Its own timer, expiring at this time or before, ends its waiting.

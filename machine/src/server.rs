@@ -14,6 +14,7 @@ pub mod mail;
 pub mod names;
 pub mod narrate;
 mod pace;
+pub mod pc_image;
 pub mod platform;
 pub mod private;
 pub mod program;

@@ -67,7 +67,7 @@ fn manual() {
         assert!(text.contains(word), "{word}");
     }
     for flag in
-        "kernel profile cpus apic-ids memory seed quantum options serial gdb wait max-steps narrate events until \
+        "kernel multiboot pvh rom disk flat at module cmdline add-disk profile cpus apic-ids memory seed quantum options serial gdb wait max-steps narrate events until \
                  version"
             .split_whitespace()
     {

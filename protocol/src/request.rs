@@ -562,6 +562,8 @@ pub enum StopReason {
     },
     /// The client asked for an interruption.
     Interrupted,
+    /// The guest switched the machine off.
+    PowerOff,
 }
 
 /// One decoded instruction.

@@ -16,6 +16,7 @@ mod qemu;
 mod rsp;
 mod run;
 mod setup;
+mod suites;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -37,6 +38,7 @@ enum Command {
     Run(run::Args),
     Gdb(gdb::Args),
     Test(test::Args),
+    Suites(suites::Args),
     Bench(bench::Args),
     Lessons(lessons::Args),
     Picture(picture::Args),
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::main(&args),
         Command::Gdb(args) => gdb::main(&args),
         Command::Test(args) => test::main(&args),
+        Command::Suites(args) => suites::main(&args),
         Command::Bench(args) => bench::main(&args),
         Command::Lessons(args) => lessons::main(&args),
         Command::Picture(args) => picture::main(&args),

@@ -12,7 +12,10 @@ use protocol::request::StopReason;
 pub fn any(model: &Model) -> bool {
     let connection = &model.connection;
     let link = !matches!(connection.link, Link::Ready | Link::Running { .. });
-    let ended = matches!(model.timeline.reason, Some(StopReason::Unsupported { .. } | StopReason::Exit { .. }));
+    let ended = matches!(
+        model.timeline.reason,
+        Some(StopReason::Unsupported { .. } | StopReason::Exit { .. } | StopReason::PowerOff)
+    );
     link || connection.gdb.attached
         || connection.image_changed
         || ended
@@ -74,6 +77,7 @@ fn ended(ui: &mut Ui, cx: &mut Cx<'_>) {
                 cx.button(ui, "step-cpu-back", "Step back before it", moves);
             });
         }
+        Some(StopReason::PowerOff) => banner(ui, cx, "Switched off", "The guest switched the machine off.", |_, _| {}),
         Some(StopReason::Exit { value }) => {
             let text = format!("The guest wrote {value:02x} to the debug exit port (F4h) and wants to end here.");
             banner(ui, cx, "The guest ended", &text, |_, _| {});

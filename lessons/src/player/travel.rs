@@ -218,6 +218,7 @@ impl Traveller {
                 | StopReason::TripleFault { .. }
                 | StopReason::Unsupported { .. }
                 | StopReason::Exit { .. }
+                | StopReason::PowerOff
                 | StopReason::CannotStep { .. }
                 | StopReason::EndOfRecording),
             ) => Err(Trouble::Ended(reason.clone())),

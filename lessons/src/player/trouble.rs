@@ -97,6 +97,7 @@ fn in_words(reason: &StopReason) -> String {
         StopReason::Unsupported { cpu, what } => {
             format!("{cpu} met something that this machine does not have ({what})")
         }
+        StopReason::PowerOff => "the kernel switched the machine off".into(),
         StopReason::Exit { value } => format!("the kernel ended the run with value {value}"),
         StopReason::CannotStep { why } => why.trim_end_matches('.').to_owned(),
         StopReason::StartOfTime => "it is at its first step".into(),

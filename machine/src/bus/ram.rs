@@ -4,6 +4,7 @@
 //! table, so that it costs what changed and shares the rest; the hot path reads and writes the flat bytes. Decoded
 //! instructions are kept by page and [`Ram::generation`], which any write to a page that holds decoded code raises.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Bytes in a page.
@@ -15,6 +16,9 @@ const LEAF_PAGES: usize = 512;
 const DIRTY: u8 = 1 << 0;
 /// Instructions decoded from the page are cached.
 const CODE: u8 = 1 << 1;
+
+/// The page cannot be written, and was by a debugger.
+const ROM: u8 = 1 << 2;
 
 /// A page of a checkpoint. None: all zero.
 type PageCopy = Option<Arc<[u8; PAGE_BYTES]>>;
@@ -33,6 +37,8 @@ pub struct Ram {
     generations: Vec<u32>,
     dirty: Vec<u32>,
     image: RamImage,
+    /// Pages that processors cannot write: a ROM's.
+    read_only: Range<usize>,
 }
 
 impl Ram {
@@ -45,6 +51,7 @@ impl Ram {
             generations: vec![0; pages],
             dirty: Vec::new(),
             image: RamImage { leaves: vec![None; pages.div_ceil(LEAF_PAGES)] },
+            read_only: 0..0,
         }
     }
 
@@ -66,13 +73,30 @@ impl Ram {
     pub fn write<const N: usize>(&mut self, paddr: u64, value: [u8; N]) -> bool {
         let start = paddr as usize;
         let Some(end) = start.checked_add(N) else { return false };
-        let Some(target) = self.bytes.get_mut(start..end) else { return false };
-        target.copy_from_slice(&value);
+        if end > self.bytes.len() {
+            return false;
+        }
         let page = start / PAGE_BYTES;
         if self.flags[page] != DIRTY {
+            if self.read_only.contains(&page) {
+                return true;
+            }
             self.mark_written(page);
         }
+        self.bytes[start..end].copy_from_slice(&value);
         true
+    }
+
+    /// From now on writes of processors to these whole pages do nothing, as with a ROM. A debugger can still write.
+    pub fn protect(&mut self, paddr: u64, bytes: usize) {
+        self.checkpoint();
+        let start = paddr as usize / PAGE_BYTES;
+        self.read_only = start..start + bytes / PAGE_BYTES;
+    }
+
+    /// The same pages cannot be written as in another RAM.
+    pub fn protect_like(&mut self, other: &Self) {
+        self.read_only = other.read_only.clone();
     }
 
     /// Bytes from a physical address on, as many as there are, at most `len`.
@@ -89,6 +113,10 @@ impl Ram {
         if !data.is_empty() {
             for page in start / PAGE_BYTES..=(end - 1) / PAGE_BYTES {
                 self.mark_written(page);
+                if self.read_only.contains(&page) {
+                    // Never plainly dirty, so that the next write is looked at.
+                    self.flags[page] |= ROM;
+                }
             }
         }
         true

@@ -3,8 +3,9 @@
 //!
 //! One event is logged for each receiver of an IPI, also for one that ignores it, with the reason.
 
-use super::{Bus, InterruptMessage, Ipi};
+use super::{Bus, InterruptMessage, Ipi, Outbox};
 use crate::cpu::Cpu;
+use crate::device::Devices;
 use protocol::event::{Delivery, EventKind, Ignored};
 use protocol::{Activity, CpuId};
 use std::sync::Arc;
@@ -18,14 +19,30 @@ mod shorthand {
 
 /// Sends everything in the outbox on its way.
 pub fn deliver(cpus: &mut [Arc<Cpu>], bus: &mut Bus) {
-    for vector in std::mem::take(&mut bus.out.level_eois) {
-        bus.devices.ioapic.end_of_interrupt(vector, &mut bus.out);
-    }
-    for message in std::mem::take(&mut bus.out.interrupts) {
-        deliver_message(cpus, message, bus.clock_ns);
-    }
+    let Bus { devices, out, clock_ns, .. } = bus;
+    deliver_interrupts(cpus, devices, out, *clock_ns);
     for ipi in std::mem::take(&mut bus.out.ipis) {
         deliver_ipi(cpus, bus, ipi);
+    }
+}
+
+/// Brings what devices ask for to the CPUs.
+pub fn deliver_interrupts(cpus: &mut [Arc<Cpu>], devices: &mut Devices, out: &mut Outbox, clock_ns: u64) {
+    for vector in std::mem::take(&mut out.level_eois) {
+        devices.irq.ioapic.end_of_interrupt(vector, out);
+    }
+    for message in std::mem::take(&mut out.interrupts) {
+        deliver_message(cpus, message, clock_ns);
+    }
+    if std::mem::take(&mut out.lines_changed) {
+        let request = devices.irq.pic.request();
+        // One processor is wired to the 8259 pair's output on a PC; here it is the first, as firmware sets it up.
+        if let Some(cpu) = cpus.first_mut() {
+            let extint = request.filter(|_| cpu.lapic.takes_extint());
+            if cpu.pending.extint != extint {
+                Arc::make_mut(cpu).pending.extint = extint;
+            }
+        }
     }
 }
 

@@ -212,6 +212,14 @@ fn operation(instruction: &Instruction) -> Op {
     };
     match instruction.mnemonic() {
         Mnemonic::INVALID | Mnemonic::Ud0 | Mnemonic::Ud1 | Mnemonic::Ud2 => Op::Invalid,
+        // Virtualization, which CPUID does not tell: undefined outside of it.
+        Mnemonic::Vmcall | Mnemonic::Vmmcall | Mnemonic::Vmlaunch | Mnemonic::Vmresume | Mnemonic::Vmxoff => {
+            Op::Invalid
+        }
+        Mnemonic::Vmxon | Mnemonic::Vmptrld | Mnemonic::Vmptrst | Mnemonic::Vmclear | Mnemonic::Vmfunc => Op::Invalid,
+        Mnemonic::Vmread | Mnemonic::Vmwrite | Mnemonic::Invept | Mnemonic::Invvpid => Op::Invalid,
+        Mnemonic::Vmrun | Mnemonic::Vmload | Mnemonic::Vmsave | Mnemonic::Stgi | Mnemonic::Clgi => Op::Invalid,
+        Mnemonic::Skinit | Mnemonic::Invlpga => Op::Invalid,
         Mnemonic::Movsb | Mnemonic::Movsw | Mnemonic::Movsq => Op::Movs,
         Mnemonic::Movsd if is_memory_string(0) => Op::Movs,
         Mnemonic::Cmpsb | Mnemonic::Cmpsw | Mnemonic::Cmpsq => Op::Cmps,

@@ -4,6 +4,7 @@
 //! Register writes that concern others (ICR, EOI of a level interrupt) go to the outbox; [`crate::bus::routing`] brings
 //! what others send. [`crate::exception`] asks [`Lapic::request`] before each instruction.
 
+mod lint;
 pub mod x2apic;
 
 use crate::bus::{Ipi, Outbox};
@@ -204,6 +205,7 @@ impl Lapic {
             0x0e0 => self.dfr = value | 0x0fff_ffff,
             0x0f0 => {
                 self.svr = value & 0x1ff;
+                out.lines_changed = true;
                 if value & SVR_ENABLE == 0 {
                     self.lvt.iter_mut().for_each(|entry| *entry |= LVT_MASKED);
                 }
@@ -238,6 +240,7 @@ impl Lapic {
 
     fn write_lvt(&mut self, index: usize, value: u32, now_ns: u64, out: &mut Outbox) {
         let forced = if self.svr & SVR_ENABLE == 0 { LVT_MASKED } else { 0 };
+        out.lines_changed = true;
         let old = std::mem::replace(&mut self.lvt[index], value & 0x0007_e7ff | forced);
         if index == lvt::TIMER && (old ^ value) >> 17 & 3 != 0 {
             self.start_timer(now_ns, out);

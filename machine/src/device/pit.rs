@@ -1,8 +1,8 @@
 //! The 8254 interval timer: three channels computed from the clock whenever they are looked at, and port 61h with the
 //! gate and output of channel 2 (Intel 8254 data sheet; port 61h as in PC chipset data sheets).
 //!
-//! Modes 0 (interrupt on terminal count), 2 and 3 (rate and square wave) count; others behave as mode 0. Channel 0
-//! raises no interrupt here: kernels of this machine use the local APIC's timer.
+//! Modes 0 (interrupt on terminal count), 2 and 3 (rate and square wave) count; others behave as mode 0, and BCD counts as
+//! binary. A rising output of channel 0 is an edge of ISA line 0: [`super::Devices`] asks when and passes it on.
 
 /// Ticks a second.
 const FREQUENCY_HZ: u64 = 1_193_182;
@@ -28,6 +28,10 @@ struct Channel {
     read_high: bool,
     /// A latched count.
     latch: Option<u16>,
+    /// A latched status byte; it is read before the count.
+    status: Option<u8>,
+    /// Rising edges of the output since counting began that were passed on.
+    edges: u64,
     /// Clock when counting began; None: no count was written yet or the gate is closed.
     started_ns: Option<u64>,
 }
@@ -61,7 +65,39 @@ impl Channel {
         }
     }
 
+    /// When the output rises next after those passed on. None: never.
+    fn rises_ns(&self) -> Option<u64> {
+        let started = self.started_ns?;
+        let ticks = match self.mode {
+            2 | 3 => self.period().checked_mul(self.edges + 1)?,
+            _ if self.edges == 0 => self.period(),
+            _ => return None,
+        };
+        let ns = (u128::from(ticks) * 1_000_000_000).div_ceil(u128::from(FREQUENCY_HZ));
+        started.checked_add(u64::try_from(ns).ok()?)
+    }
+
+    /// Counts the edges up to now as passed on. True: there was one.
+    fn pass_edges(&mut self, now_ns: u64) -> bool {
+        if self.rises_ns().is_none_or(|ns| ns > now_ns) {
+            return false;
+        }
+        let elapsed = self.elapsed(now_ns).unwrap_or(0);
+        self.edges = if matches!(self.mode, 2 | 3) { elapsed / self.period() } else { 1 };
+        true
+    }
+
+    fn latch_status(&mut self, now_ns: u64) {
+        let output = u8::from(self.output(now_ns)) << 7;
+        // Null count: a new count was begun and is not loaded yet.
+        let null = u8::from(self.write_low.is_some()) << 6;
+        self.status = self.status.or(Some(output | null | self.access << 4 | self.mode << 1));
+    }
+
     fn read(&mut self, now_ns: u64) -> u8 {
+        if let Some(status) = self.status.take() {
+            return status;
+        }
         let count = self.latch.unwrap_or_else(|| self.count(now_ns));
         let high = match self.access {
             1 => false,
@@ -88,6 +124,7 @@ impl Channel {
             (_, Some(low)) => u16::from(value) << 8 | u16::from(low),
         };
         self.started_ns = gate.then_some(now_ns);
+        self.edges = 0;
     }
 }
 
@@ -121,7 +158,33 @@ impl Pit {
         }
     }
 
+    /// When channel 0 asks for its interrupt next.
+    pub fn deadline_ns(&self) -> Option<u64> {
+        self.channels[0].rises_ns()
+    }
+
+    /// Time went on. True: channel 0's output rose.
+    pub fn tick(&mut self, now_ns: u64) -> bool {
+        self.channels[0].pass_edges(now_ns)
+    }
+
+    /// The read-back command: latches count, status or both of the channels named.
+    fn read_back(&mut self, value: u8, now_ns: u64) {
+        for channel in (0..3).filter(|channel| value & 2 << channel != 0) {
+            let channel = &mut self.channels[channel];
+            if value & 1 << 5 == 0 {
+                channel.latch = channel.latch.or(Some(channel.count(now_ns)));
+            }
+            if value & 1 << 4 == 0 {
+                channel.latch_status(now_ns);
+            }
+        }
+    }
+
     fn command(&mut self, value: u8, now_ns: u64) {
+        if value >> 6 == 3 {
+            return self.read_back(value, now_ns);
+        }
         let Some(channel) = self.channels.get_mut(usize::from(value >> 6)) else { return };
         match value >> 4 & 3 {
             0 => channel.latch = channel.latch.or(Some(channel.count(now_ns))),
@@ -156,6 +219,7 @@ impl Pit {
             put(u64::from(channel.read_high));
             put(channel.latch.map_or(0, |latch| u64::from(latch) | 1 << 16));
             put(channel.started_ns.map_or(u64::MAX, |ns| ns));
+            put(channel.status.map_or(0, |status| u64::from(status) | 1 << 8) | channel.edges << 16);
         }
     }
 }
@@ -188,5 +252,33 @@ mod tests {
         let low = pit.read(0x40, 2_000_000);
         let high = pit.read(0x40, 3_000_000);
         assert_eq!(u16::from_le_bytes([low, high]), 0x1000 - 1193);
+    }
+
+    /// Goal: channel 0 asks for its interrupt each period, and a late look loses none of the rhythm; method: 1193 ticks, looked
+    /// at on time and long after.
+    #[test]
+    fn channel_0_rises() {
+        let mut pit = Pit::default();
+        pit.write(0x43, 0b0011_0100, 0);
+        pit.write(0x40, 0xa9, 0);
+        assert_eq!(pit.deadline_ns(), None, "half a count");
+        pit.write(0x40, 0x04, 0);
+        let first = pit.deadline_ns().unwrap();
+        assert!((999_800..1_000_000).contains(&first), "{first}");
+        assert!(!pit.tick(first - 1) && pit.tick(first));
+        assert!((1_999_600..2_000_000).contains(&pit.deadline_ns().unwrap()));
+        assert!(pit.tick(10_500_000) && !pit.tick(10_500_000));
+        assert!((10_998_000..11_000_000).contains(&pit.deadline_ns().unwrap()));
+    }
+
+    /// Goal: the read-back command gives status, then count; method: both of channel 0 at once.
+    #[test]
+    fn read_back() {
+        let mut pit = Pit::default();
+        pit.write(0x43, 0b0011_0100, 0);
+        pit.write(0x40, 0, 0);
+        pit.write(0x40, 0x10, 0);
+        pit.write(0x43, 0b1100_0010, 0);
+        assert_eq!([0; 3].map(|_| pit.read(0x40, 0)), [0b1011_0100, 0x00, 0x10]);
     }
 }

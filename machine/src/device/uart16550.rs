@@ -3,12 +3,12 @@
 //! What it sends goes to the outbox at once: the line is infinitely fast, so the transmitter is always empty. What it
 //! receives is put in by the journal ([`Uart::receive`]).
 
-use super::ioapic::IoApic;
+use super::irq::Irq;
 use crate::bus::Outbox;
 use std::collections::VecDeque;
 
-/// The I/O APIC pin it is wired to.
-const IRQ_PIN: u8 = 4;
+/// The ISA line it is wired to.
+const IRQ_LINE: u8 = 4;
 /// Bytes of the receive FIFO.
 const FIFO_BYTES: usize = 16;
 
@@ -26,8 +26,6 @@ const LSR_OVERRUN: u8 = 1 << 1;
 const LSR_TX_EMPTY: u8 = 1 << 5 | 1 << 6;
 /// MCR: request to send, which with a modem means that this side is ready to receive.
 const MCR_RTS: u8 = 1 << 1;
-/// MCR: OUT2 lets the interrupt through on a PC.
-const MCR_OUT2: u8 = 1 << 3;
 /// MCR: loopback.
 const MCR_LOOP: u8 = 1 << 4;
 /// FCR: FIFO enable.
@@ -40,6 +38,12 @@ const IIR_NONE: u8 = 1;
 const IIR_TX: u8 = 2;
 /// IIR: received data available.
 const IIR_RX: u8 = 4;
+/// IIR: bytes below the trigger level have waited for a while.
+const IIR_TIMEOUT: u8 = 12;
+/// IIR: receiver line status: a byte was lost.
+const IIR_LINE: u8 = 6;
+/// IER: receiver line status.
+const IER_LINE: u8 = 1 << 2;
 /// IIR: FIFOs are enabled.
 const IIR_FIFO: u8 = 0xc0;
 
@@ -60,7 +64,7 @@ pub struct Uart {
 
 impl Uart {
     /// IN from register 0 to 7.
-    pub fn read(&mut self, register: u16, ioapic: &mut IoApic, out: &mut Outbox) -> u8 {
+    pub fn read(&mut self, register: u16, irq: &mut Irq, out: &mut Outbox) -> u8 {
         let dlab = self.lcr & LCR_DLAB != 0;
         let value = match register {
             0 if dlab => self.divisor as u8,
@@ -87,12 +91,12 @@ impl Uart {
             6 => 0xb0,
             _ => self.scratch,
         };
-        self.update_line(ioapic, out);
+        self.update_line(irq, out);
         value
     }
 
     /// OUT to register 0 to 7.
-    pub fn write(&mut self, register: u16, value: u8, ioapic: &mut IoApic, out: &mut Outbox) {
+    pub fn write(&mut self, register: u16, value: u8, irq: &mut Irq, out: &mut Outbox) {
         let dlab = self.lcr & LCR_DLAB != 0;
         match register {
             0 if dlab => self.divisor = self.divisor & 0xff00 | u16::from(value),
@@ -117,18 +121,18 @@ impl Uart {
             7 => self.scratch = value,
             _ => {}
         }
-        self.update_line(ioapic, out);
+        self.update_line(irq, out);
     }
 
     /// A byte arrives on the line.
-    pub fn receive(&mut self, byte: u8, ioapic: &mut IoApic, out: &mut Outbox) {
+    pub fn receive(&mut self, byte: u8, irq: &mut Irq, out: &mut Outbox) {
         self.push(byte);
-        self.update_line(ioapic, out);
+        self.update_line(irq, out);
     }
 
-    /// The guest has set the line up: a sender that looks at its signals may send.
+    /// The guest has set the line up: it signals so, or waits for the interrupt of what is received.
     pub fn requests_to_send(&self) -> bool {
-        self.mcr & MCR_RTS != 0 && self.mcr & MCR_LOOP == 0
+        (self.mcr & MCR_RTS != 0 || self.ier & IER_RX != 0) && self.mcr & MCR_LOOP == 0
     }
 
     /// The receiver can take another byte without losing one.
@@ -140,6 +144,11 @@ impl Uart {
         if self.fcr & FCR_ENABLE != 0 { FIFO_BYTES } else { 1 }
     }
 
+    /// Bytes from which on the receiver asks for its interrupt: FCR bits 7:6.
+    fn trigger_bytes(&self) -> usize {
+        if self.fcr & FCR_ENABLE != 0 { [1, 4, 8, 14][usize::from(self.fcr >> 6)] } else { 1 }
+    }
+
     fn push(&mut self, byte: u8) {
         if self.has_room() {
             self.fifo.push_back(byte);
@@ -149,8 +158,11 @@ impl Uart {
     }
 
     fn cause(&self) -> u8 {
-        if self.ier & IER_RX != 0 && !self.fifo.is_empty() {
-            IIR_RX
+        if self.ier & IER_LINE != 0 && self.overrun {
+            IIR_LINE
+        } else if self.ier & IER_RX != 0 && !self.fifo.is_empty() {
+            // Nothing is on its way on this line: what is below the trigger level has waited long enough.
+            if self.fifo.len() < self.trigger_bytes() { IIR_TIMEOUT } else { IIR_RX }
         } else if self.ier & IER_TX != 0 && self.tx_interrupt {
             IIR_TX
         } else {
@@ -158,11 +170,11 @@ impl Uart {
         }
     }
 
-    fn update_line(&mut self, ioapic: &mut IoApic, out: &mut Outbox) {
-        let high = self.cause() != IIR_NONE && self.mcr & MCR_OUT2 != 0;
+    fn update_line(&mut self, irq: &mut Irq, out: &mut Outbox) {
+        let high = self.cause() != IIR_NONE;
         if high != self.line_high {
             self.line_high = high;
-            ioapic.set_line(IRQ_PIN, high, out);
+            irq.set_line(IRQ_LINE, high, out);
         }
     }
 
@@ -180,5 +192,28 @@ impl Uart {
         ]));
         put(u64::from(self.divisor) | (self.fifo.len() as u64) << 16);
         self.fifo.iter().for_each(|&byte| put(u64::from(byte)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: interrupts both ways reach line 4 of both controllers, and go as their cause does; method: enable, send, receive.
+    #[test]
+    fn interrupts_both_ways() {
+        let (mut uart, mut irq, mut out) = (Uart::default(), Irq::default(), Outbox::default());
+        irq.pic.initialize(0, 0);
+        uart.write(2, 0x81, &mut irq, &mut out);
+        uart.write(1, IER_RX | IER_TX, &mut irq, &mut out);
+        assert_eq!((uart.read(2, &mut irq, &mut out), irq.pic.request()), (IIR_FIFO | IIR_TX, None));
+        uart.receive(b'a', &mut irq, &mut out);
+        assert_eq!(irq.pic.request(), Some(0x0c));
+        assert_eq!(uart.read(2, &mut irq, &mut out), IIR_FIFO | IIR_TIMEOUT);
+        (0..7).for_each(|_| uart.receive(b'b', &mut irq, &mut out));
+        assert_eq!(uart.read(2, &mut irq, &mut out), IIR_FIFO | IIR_RX);
+        let read: Vec<u8> = (0..8).map(|_| uart.read(0, &mut irq, &mut out)).collect();
+        assert_eq!((read.as_slice(), irq.pic.request()), (&b"abbbbbbb"[..], None));
+        assert_eq!(out.interrupts, [], "the I/O APIC's pin is masked");
     }
 }

@@ -1,7 +1,7 @@
 //! SYSCALL, SYSRET, SYSENTER, SYSEXIT: ring changes whose segments are fixed instead of read from a table.
 //!
-//! As Intel does it: SYSCALL and SYSRET exist in 64-bit mode only. Source: SDM 2B, the four instructions, operation
-//! sections.
+//! SYSRET exists in 64-bit mode only, as Intel has it; SYSCALL also in compatibility mode, where it goes to IA32_CSTAR, as AMD
+//! and Bochs have it (docs/QUIRKS.md). Sources: SDM 2B, the four instructions, operation sections; AMD64 APM 3, "SYSCALL".
 
 use super::far_xfer::commit;
 use crate::bus::Bus;
@@ -26,13 +26,18 @@ fn flat(selector: u16, attributes: u32, ring: u32) -> Segment {
 
 /// SYSCALL. `cpu.rip` is the return address.
 pub fn syscall(cpu: &mut Cpu, bus: &mut Bus) -> Exec<()> {
-    need_syscall(cpu, "SYSCALL")?;
+    let in_compat = cpu.mode() == Mode::Compat;
+    if !in_compat {
+        need_syscall(cpu, "SYSCALL")?;
+    } else if cpu.efer & efer::SCE == 0 {
+        return Err(Fault::ud("SYSCALL while EFER.SCE = 0").into());
+    }
     cpu.gpr[gpr::RCX] = cpu.rip;
     cpu.gpr[R11] = cpu.rflags & !flags::RF;
     let selector = (cpu.msr.star >> 32) as u16 & !3;
     cpu.rflags = cpu.rflags & !cpu.msr.sfmask & !flags::RF | flags::RESERVED_ONE;
     cpu.segments[segment::SS] = flat(selector.wrapping_add(8), DATA, 0);
-    let target = cpu.msr.lstar;
+    let target = if in_compat { cpu.msr.cstar } else { cpu.msr.lstar };
     commit(cpu, bus, flat(selector, CODE | attr::L, 0), target);
     Ok(())
 }

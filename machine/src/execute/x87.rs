@@ -147,7 +147,7 @@ pub fn report_pending(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<bool> {
     if cpu.x87.ignne {
         return Ok(true);
     }
-    bus.devices.ioapic.set_line(FERR_PIN, true, &mut bus.out);
+    bus.devices.irq.set_line(FERR_PIN, true, &mut bus.out);
     cpu.rip = super::start_of(cpu, insn);
     cpu.activity = Activity::Halted;
     Ok(false)
@@ -157,7 +157,7 @@ pub fn report_pending(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<bool> {
 fn signal(cpu: &mut Cpu, bus: &mut Bus) {
     let waits = cpu.x87.fsw & fsw::ES != 0;
     if cpu.cr0 & cr0::NE == 0 && waits && !cpu.x87.ignne {
-        bus.devices.ioapic.set_line(FERR_PIN, true, &mut bus.out);
+        bus.devices.irq.set_line(FERR_PIN, true, &mut bus.out);
     }
     if !waits && cpu.x87.ignne {
         cpu.x87.ignne = false;
@@ -166,7 +166,7 @@ fn signal(cpu: &mut Cpu, bus: &mut Bus) {
 
 /// A write to port F0h: IRQ 13 is taken back, and IGNNE# asserted while an exception waits.
 pub fn write_ignne_port(cpu: &mut Cpu, bus: &mut Bus) {
-    bus.devices.ioapic.set_line(FERR_PIN, false, &mut bus.out);
+    bus.devices.irq.set_line(FERR_PIN, false, &mut bus.out);
     cpu.x87.ignne = cpu.x87.fsw & fsw::ES != 0;
 }
 

@@ -19,10 +19,10 @@ use std::fmt;
 pub const MAX_CPUS: u16 = 255;
 
 /// Where real-mode code that jumps to F000:FFF0 arrives.
-const RESET_VECTOR: u64 = 0xf_fff0;
+pub(super) const RESET_VECTOR: u64 = 0xf_fff0;
 /// All of this machine's firmware that is code. A PC's would initialize the hardware and load a kernel; this one has the
 /// machine do both: `mov dx, 0cf9h; mov al, 2; out dx, al; mov al, 6; out dx, al; hlt`, and `jmp` to the HLT.
-const RESET_CODE: [u8; 12] = [0xba, 0xf9, 0x0c, 0xb0, 0x02, 0xee, 0xb0, 0x06, 0xee, 0xf4, 0xeb, 0xfd];
+pub(super) const RESET_CODE: [u8; 12] = [0xba, 0xf9, 0x0c, 0xb0, 0x02, 0xee, 0xb0, 0x06, 0xee, 0xf4, 0xeb, 0xfd];
 
 /// Why a machine cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub enum BootError {
         /// What is wrong.
         why: &'static str,
     },
+    /// An image for any PC that is not what it should be, in words.
+    Image(String),
     /// The kernel's image, or too little RAM for it.
     Kernel(LoadError),
 }
@@ -59,6 +61,7 @@ impl fmt::Display for BootError {
             Self::DuplicateApicId(id) => write!(f, "APIC ID {id} is given twice: each CPU needs its own"),
             Self::BroadcastApicId => write!(f, "APIC ID 255 means all CPUs and can be no CPU's own"),
             Self::Memory { bytes, why } => write!(f, "{} KiB of memory: {why}", bytes / 1024),
+            Self::Image(why) => write!(f, "{why}"),
             Self::Kernel(error) => write!(f, "{error}"),
         }
     }
@@ -73,7 +76,7 @@ impl From<LoadError> for BootError {
 }
 
 /// The APIC ID of each processor, unique.
-fn apic_ids(config: &MachineConfig) -> Result<Vec<u8>, BootError> {
+pub(super) fn apic_ids(config: &MachineConfig) -> Result<Vec<u8>, BootError> {
     if config.cpus == 0 || config.cpus > MAX_CPUS {
         return Err(BootError::Cpus(config.cpus));
     }
@@ -111,19 +114,25 @@ pub fn machine(kernel: &[u8], config: &MachineConfig) -> Result<Machine, BootErr
     Ok(Machine::new(cpus, bus, Schedule::new(config.quantum, config.seed)))
 }
 
+/// RAM of this size can be a PC's.
+pub(super) fn check_memory(bytes: u64) -> Result<(), BootError> {
+    let bad = |why| Err(BootError::Memory { bytes, why });
+    if !bytes.is_multiple_of(4096) {
+        return bad("it must be a multiple of 4 KiB");
+    }
+    if bytes <= HIGH_MEMORY {
+        return bad("a kernel is loaded above 1 MiB, so there must be more");
+    }
+    if bytes > MAX_MEMORY_BYTES {
+        return bad("from 3 GiB on there are devices, so there must not be more than that");
+    }
+    Ok(())
+}
+
 /// RAM with the kernel and the firmware's tables in it, and how the kernel is to be entered.
 fn memory(kernel: &[u8], config: &MachineConfig, apic_ids: &[u8]) -> Result<(Bus, Entry), BootError> {
     let bytes = config.memory_bytes;
-    let bad = |why| BootError::Memory { bytes, why };
-    if !bytes.is_multiple_of(4096) {
-        return Err(bad("it must be a multiple of 4 KiB"));
-    }
-    if bytes <= HIGH_MEMORY {
-        return Err(bad("a kernel is loaded above 1 MiB, so there must be more"));
-    }
-    if bytes > MAX_MEMORY_BYTES {
-        return Err(bad("from 3 GiB on there are devices, so there must not be more than that"));
-    }
+    check_memory(bytes)?;
     let image = Image::parse(kernel)?;
     let regions = memory_map(bytes);
     let mut bus = Bus::new(bytes);

@@ -35,6 +35,8 @@ pub enum Stop {
         /// What.
         what: String,
     },
+    /// The guest switched the machine off.
+    PowerOff,
     /// The guest wrote the debug exit port.
     Exit {
         /// Value written.
@@ -49,6 +51,7 @@ impl From<Stop> for StopReason {
             Stop::TripleFault { cpu } => Self::TripleFault { cpu },
             Stop::Unsupported { cpu, what } => Self::Unsupported { cpu, what },
             Stop::Exit { value } => Self::Exit { value },
+            Stop::PowerOff => Self::PowerOff,
         }
     }
 }
@@ -134,7 +137,9 @@ impl Machine {
     /// One step. Err: it could not be made.
     pub fn step(&mut self) -> Result<(), Stop> {
         match self.run(Limits::to(self.state.position + 1), &mut Nobody) {
-            Ran::Stopped(stop) if !matches!(stop, Stop::TripleFault { .. } | Stop::Exit { .. }) => Err(stop),
+            Ran::Stopped(stop) if !matches!(stop, Stop::TripleFault { .. } | Stop::Exit { .. } | Stop::PowerOff) => {
+                Err(stop)
+            }
             _ => Ok(()),
         }
     }
@@ -303,6 +308,9 @@ impl Machine {
         }
         if let Some(value) = self.bus.out.exit.take() {
             self.state.ended = Some(Stop::Exit { value });
+        }
+        if std::mem::take(&mut self.bus.out.power_off) {
+            self.state.ended = Some(Stop::PowerOff);
         }
         self.bus.out.timers_changed = false;
         if let Some(by) = self.bus.out.reset.take() {

@@ -38,6 +38,11 @@ pub trait GuestImage: Send {
     /// The image's path, for people.
     fn path(&self) -> String;
 
+    /// Why there are no names, in words; None: nothing need be said.
+    fn no_profile(&self) -> Option<&str> {
+        None
+    }
+
     /// Names in the image; None: there are none, and everything is by address.
     fn profile(&self) -> Option<&Profile>;
 }
@@ -81,11 +86,6 @@ impl ImageFile {
         let watch = FileWatch::new(path, sha256.clone());
         let profile_path = profile_path.map(Path::to_owned);
         Ok(Self { path: path.to_owned(), profile_path, bytes, sha256, profile, no_profile, watch })
-    }
-
-    /// Why there are no names, in words.
-    pub fn no_profile(&self) -> Option<&str> {
-        self.no_profile.as_deref()
     }
 }
 
@@ -216,6 +216,10 @@ impl GuestImage for ImageFile {
 
     fn changed(&mut self) -> bool {
         self.watch.changed()
+    }
+
+    fn no_profile(&self) -> Option<&str> {
+        self.no_profile.as_deref()
     }
 
     fn sha256(&self) -> &str {

@@ -136,6 +136,7 @@ pub fn stop(reason: &StopReason) -> Option<String> {
         StopReason::Unsupported { cpu, what } => {
             format!("{cpu} stopped before something that this machine does not have: {what}.")
         }
+        StopReason::PowerOff => "The guest switched the machine off.".into(),
         StopReason::Exit { value } => format!("The guest ended the run by port F4h with value {value:#04x}."),
     })
 }

@@ -86,6 +86,7 @@ impl Timeline {
                     Ran::Stopped(Stop::AllWaiting) => "all CPUs that may run wait there".to_owned(),
                     Ran::Stopped(Stop::TripleFault { cpu }) => format!("{cpu} shut down there"),
                     Ran::Stopped(Stop::Exit { .. }) => "the guest ended the run there".to_owned(),
+                    Ran::Stopped(Stop::PowerOff) => "the guest switched the machine off there".to_owned(),
                     Ran::Stopped(Stop::Unsupported { cpu, what }) => {
                         format!("{cpu} met {what}, which this machine lacks")
                     }

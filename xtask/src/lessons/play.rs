@@ -468,6 +468,7 @@ fn in_words(reason: &StopReason) -> Option<String> {
             format!("{cpu} shut down after a triple fault. `why` tells the causes, `S` goes back.")
         }
         StopReason::Unsupported { cpu, what } => format!("{cpu}: this machine does not have {what}."),
+        StopReason::PowerOff => "The kernel switched the machine off.".into(),
         StopReason::Exit { value } => format!("The kernel ended the run with {value:#x}."),
         _ => return None,
     })

@@ -82,6 +82,7 @@ fn back(model: &Model, asked: &Asked) -> (Tone, String) {
     let to = model.timeline.position;
     if to == asked.from {
         let why = match model.timeline.reason {
+            Some(StopReason::PowerOff) => "The kernel switched the machine off.".to_owned(),
             Some(StopReason::StartOfTime) => "This is power-on: there is nothing before it.".to_owned(),
             _ => "Nothing was taken back: this is the earliest place for that.".to_owned(),
         };

@@ -1,14 +1,17 @@
 //! The command line. Its `--help` is the manual.
 
 use crate::until::Condition;
-use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser, styling::Styles};
+use clap::{ArgGroup, Parser};
+use machine::firmware::pc::Start;
+use machine::server::guest_image::{GuestImage, ImageFile};
+use machine::server::pc_image::{PcFiles, PcImageFile};
 use protocol::request::{CpuQuirk, MachineConfig};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const ABOUT: &str = "The Firstlight machine without a window: a deterministic x86-64 PC with 1 to 255 CPUs.
 
-Boots a kernel made for bootloader_api, shows its serial console, writes down what happened, and serves gdb. The same \
+Boots a kernel made for bootloader_api, or by multiboot, PVH, a ROM or a disk any other, shows its serial console, writes down what happened, and serves gdb. The same \
 image, flags and input give the same run, byte for byte.";
 
 const MANUAL: &str = "\
@@ -28,7 +31,8 @@ CONDITIONS for --until
   CPU is a number from 0, or * for any; a trailing part may be left out (mode:1 is any mode).
 
 EXIT STATUS
-  0  --until came true, or the user quit       6  triple fault
+  0  --until came true, the user quit, or the guest powered off
+                                               6  triple fault
   2  bad arguments, image or profile           8  all CPUs wait, no timer runs, neither input nor gdb can come
   4  --max-steps                              10  an instruction or device that this machine lacks
   odd: the guest ended the run by writing v to port F4h: (v << 1) | 1; 101 is also a crash of this program
@@ -51,16 +55,20 @@ EXAMPLES
   firstlight-machine --kernel target/guest/kernel.elf --cpus 4 --events e.jsonl --until online:4 --narrate
   firstlight-machine --kernel target/guest/kernel.elf --cpus 2 --until online:2 --save-run run.json
   firstlight-machine --kernel target/guest/kernel.elf --run run.json --narrate
+  firstlight-machine --multiboot x86/smptest.flat --module env.txt --cpus 2
+  firstlight-machine --disk xv6.img --add-disk fs.img --cpus 2
+  firstlight-machine --rom test386.bin --max-steps 100000000
   firstlight-machine --kernel target/guest/kernel.elf --gdb 127.0.0.1:1234 --wait
       then, in gdb: target remote 127.0.0.1:1234   (and `monitor help`)";
 
 /// Everything that can be asked of the program.
 #[derive(Debug, Parser)]
 #[command(name = "firstlight-machine", version, about = ABOUT, after_long_help = MANUAL, styles = Styles::plain())]
+#[command(group = ArgGroup::new("image").required(true).args(["kernel", "multiboot", "pvh", "rom", "disk", "flat"]))]
 pub struct Flags {
-    /// The kernel: an ELF file made for bootloader_api.
-    #[arg(long, value_name = "FILE")]
-    pub kernel: PathBuf,
+    /// What to run.
+    #[command(flatten)]
+    pub image: ImageFlags,
     /// Names in the kernel [default: the .profile.json beside it, if it is there; without: addresses only].
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
@@ -112,6 +120,81 @@ pub struct Flags {
     /// Write the run to this file when the program ends.
     #[arg(long, value_name = "FILE")]
     pub save_run: Option<PathBuf>,
+}
+
+/// What to run: one of the first six. Without `--kernel` the machine is as a PC's firmware leaves it.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub struct ImageFlags {
+    /// The kernel: an ELF file made for bootloader_api.
+    #[arg(long, value_name = "FILE")]
+    pub kernel: Option<PathBuf>,
+    /// A kernel with a multiboot 1 header.
+    #[arg(long, value_name = "FILE")]
+    pub multiboot: Option<PathBuf>,
+    /// An ELF kernel with a PVH entry.
+    #[arg(long, value_name = "FILE")]
+    pub pvh: Option<PathBuf>,
+    /// 64 or 128 KiB of firmware, run from the reset vector.
+    #[arg(long, value_name = "FILE")]
+    pub rom: Option<PathBuf>,
+    /// A disk whose first sector is run at 0000:7C00.
+    #[arg(long, value_name = "FILE")]
+    pub disk: Option<PathBuf>,
+    /// Bytes that are put at --at and run there.
+    #[arg(long, value_name = "FILE")]
+    pub flat: Option<PathBuf>,
+    /// Where --flat goes, in real mode below 1 MiB, else in 32-bit protected mode. Hex with 0x.
+    #[arg(long, value_name = "ADDRESS", default_value = "0x7c00", value_parser = address, requires = "flat")]
+    pub at: u64,
+    /// A file for --multiboot or --pvh, and after a space the text that goes with it; may be given several times.
+    #[arg(long = "module", value_name = "FILE", conflicts_with_all = ["kernel", "rom", "flat", "disk"])]
+    pub modules: Vec<String>,
+    /// The command line of --multiboot or --pvh; the file's name is put before it.
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["kernel", "rom", "flat", "disk"])]
+    pub cmdline: Option<String>,
+    /// A further disk beside the image, the second one where --disk is the first.
+    #[arg(long, value_name = "FILE", conflicts_with = "kernel")]
+    pub add_disk: Vec<PathBuf>,
+}
+
+impl ImageFlags {
+    /// Reads all files.
+    ///
+    /// # Errors
+    /// In words: one cannot be read.
+    pub fn open(&self, profile: Option<&Path>) -> Result<Box<dyn GuestImage>, String> {
+        let kinds = [
+            (&self.multiboot, Start::Multiboot),
+            (&self.pvh, Start::Pvh),
+            (&self.rom, Start::Rom),
+            (&self.disk, Start::Disk),
+            (&self.flat, Start::Flat { paddr: self.at, real: self.at < 1 << 20 }),
+        ];
+        for (path, start) in kinds {
+            if let Some(path) = path {
+                let files = PcFiles {
+                    start,
+                    path: path.clone(),
+                    modules: self.modules.clone(),
+                    cmdline: self.cmdline.clone().unwrap_or_default(),
+                    disks: self.add_disk.clone(),
+                };
+                return Ok(Box::new(PcImageFile::open(files)?));
+            }
+        }
+        let Some(kernel) = &self.kernel else { return Err("there is nothing to run".into()) };
+        Ok(Box::new(ImageFile::open(kernel, profile)?))
+    }
+}
+
+/// A physical address.
+fn address(text: &str) -> Result<u64, String> {
+    let parsed = match text.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|error| format!("{error}: give an address, for example 0x7c00"))
 }
 
 /// Where the serial port leads.

@@ -11,7 +11,7 @@ mod until;
 
 use clap::Parser;
 use flags::{Flags, Serial};
-use machine::server::guest_image::{GuestImage, ImageFile};
+use machine::server::guest_image::GuestImage;
 use machine::server::{self, ServerConfig, names};
 use protocol::Position;
 use run::{Run, SerialOut};
@@ -34,11 +34,11 @@ fn main() -> ExitCode {
 }
 
 fn start(flags: &Flags) -> Result<u8, String> {
-    let image = ImageFile::open(&flags.kernel, flags.profile.as_deref())?;
+    let image = flags.image.open(flags.profile.as_deref())?;
     let no_profile = image.no_profile().map(str::to_owned);
     let recorded = flags.run.as_deref().map(read_run).transpose()?;
     let machine = recorded.as_ref().map_or_else(|| flags.machine(), |run| run.config.clone());
-    check(flags, machine.cpus, &image)?;
+    check(flags, machine.cpus, &*image)?;
     // A file that cannot be written is better known before a long run than after it.
     let save = flags.save_run.as_deref().map(open_to_save).transpose()?;
     let serial = match &flags.serial {
@@ -64,7 +64,7 @@ fn start(flags: &Flags) -> Result<u8, String> {
         save,
     };
     let mut server = server::prepare(ServerConfig {
-        image: Box::new(image),
+        image,
         machine,
         history_bytes: server::DEFAULT_HISTORY_BYTES,
         program: Some(Box::new(run)),
@@ -89,7 +89,7 @@ fn start(flags: &Flags) -> Result<u8, String> {
 }
 
 /// What the image has to say about the other arguments.
-fn check(flags: &Flags, cpus: u16, image: &ImageFile) -> Result<(), String> {
+fn check(flags: &Flags, cpus: u16, image: &dyn GuestImage) -> Result<(), String> {
     let bad_cpu = |id: u16| format!("--until speaks of CPU {id}; this machine has {cpus} (from 0)");
     match &flags.until {
         Some(Condition::Symbol(_, name)) => match image.profile() {

@@ -152,6 +152,7 @@ impl Program for Run {
             {
                 Some(status::DONE)
             }
+            StopReason::PowerOff => Some(status::DONE),
             StopReason::Exit { value } => Some(value << 1 | 1),
             StopReason::TripleFault { .. } => {
                 self.tell_triple_fault(target);

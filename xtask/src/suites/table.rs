@@ -1,0 +1,167 @@
+//! The suites and their tests: file, machine, what says that it passed.
+
+/// What says that a test passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// kvm-unit-tests: exit value 0 by port F4h; 38 is "skipped".
+    KvmUnitTests,
+    /// Text that comes at the end, after this was typed.
+    Typed {
+        /// After the prompt.
+        input: &'static str,
+        /// What is printed where all went well.
+        output: &'static str,
+    },
+    /// QEMU's own: exit value 0 by port F4h.
+    ExitZero,
+}
+
+/// How an image is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Boot {
+    /// By its multiboot header.
+    Multiboot,
+    /// By its PVH note.
+    Pvh,
+}
+
+/// One test.
+#[derive(Clone, Copy, Debug)]
+pub struct Test {
+    /// Its name in the table.
+    pub name: &'static str,
+    /// In the suite's folder.
+    pub file: &'static str,
+    pub boot: Boot,
+    pub cpus: u16,
+    pub memory_mib: u32,
+    /// Arguments for the test's `main`.
+    pub args: &'static str,
+    /// QEMU's CPU model.
+    pub qemu_cpu: &'static str,
+    pub verdict: Verdict,
+    /// It is one of those that must pass here.
+    pub must_pass: bool,
+}
+
+/// Tests that are built together.
+#[derive(Debug)]
+pub struct Suite {
+    pub name: &'static str,
+    pub folder: &'static str,
+    /// How it gets there.
+    pub how: &'static str,
+    pub tests: &'static [Test],
+}
+
+const fn kvm(name: &'static str, file: &'static str, cpus: u16) -> Test {
+    Test {
+        name,
+        file,
+        boot: Boot::Multiboot,
+        cpus,
+        memory_mib: 256,
+        args: "",
+        qemu_cpu: "max",
+        verdict: Verdict::KvmUnitTests,
+        must_pass: true,
+    }
+}
+
+const KVM_64: &[Test] = &[
+    kvm("smptest", "x86/smptest.flat", 2),
+    kvm("smptest3", "x86/smptest.flat", 3),
+    kvm("realmode", "x86/realmode.flat", 1),
+    kvm("eventinj", "x86/eventinj.flat", 1),
+    kvm("smap", "x86/smap.flat", 1),
+    kvm("umip", "x86/umip.flat", 1),
+    kvm("syscall", "x86/syscall.flat", 1),
+    kvm("tsc", "x86/tsc.flat", 1),
+    kvm("rmap_chain", "x86/rmap_chain.flat", 1),
+    kvm("memory", "x86/memory.flat", 1),
+    kvm("emulator", "x86/emulator.flat", 1),
+    kvm("ioapic", "x86/ioapic.flat", 4),
+    kvm("sieve", "x86/sieve.flat", 1),
+    kvm("idt_test", "x86/idt_test.flat", 1),
+    Test { qemu_cpu: "max,-x2apic", ..kvm("xapic", "x86/apic.flat", 2) },
+    kvm("x2apic", "x86/apic.flat", 2),
+    kvm("debug", "x86/debug.flat", 1),
+    kvm("access", "x86/access_test.flat", 1),
+    kvm("msr", "x86/msr.flat", 1),
+    kvm("pcid", "x86/pcid.flat", 1),
+    Test { qemu_cpu: "max,la57=on", ..kvm("la57", "x86/la57.flat", 1) },
+    Test { must_pass: false, ..kvm("pku", "x86/pku.flat", 1) },
+    Test { must_pass: false, ..kvm("tsc_adjust", "x86/tsc_adjust.flat", 1) },
+];
+
+const KVM_32: &[Test] = &[
+    kvm("smptest (32)", "x86/smptest.flat", 2),
+    kvm("realmode (32)", "x86/realmode.flat", 1),
+    kvm("eventinj (32)", "x86/eventinj.flat", 1),
+    kvm("setjmp (32)", "x86/setjmp.flat", 1),
+    kvm("smap (32)", "x86/smap.flat", 1),
+    kvm("umip (32)", "x86/umip.flat", 1),
+    kvm("tsc (32)", "x86/tsc.flat", 1),
+    kvm("cmpxchg8b (32)", "x86/cmpxchg8b.flat", 1),
+    kvm("taskswitch (32)", "x86/taskswitch.flat", 1),
+    kvm("taskswitch2 (32)", "x86/taskswitch2.flat", 1),
+];
+
+const XV6: &[Test] = &[Test {
+    verdict: Verdict::Typed { input: "usertests\n", output: "ALL TESTS PASSED" },
+    ..kvm("xv6 usertests", "kernelmemfs", 2)
+}];
+
+const fn tcg(name: &'static str, file: &'static str, boot: Boot) -> Test {
+    Test { boot, verdict: Verdict::ExitZero, must_pass: false, ..kvm(name, file, 1) }
+}
+
+const TCG: &[Test] = &[
+    tcg("i386 hello", "i386/hello", Boot::Multiboot),
+    tcg("i386 memory", "i386/memory", Boot::Multiboot),
+    tcg("i386 interrupt", "i386/interrupt", Boot::Multiboot),
+    tcg("x86_64 hello", "x86_64/hello", Boot::Pvh),
+    tcg("x86_64 memory", "x86_64/memory", Boot::Pvh),
+    tcg("x86_64 interrupt", "x86_64/interrupt", Boot::Pvh),
+];
+
+/// All of them.
+pub const SUITES: &[Suite] = &[
+    Suite {
+        name: "kvm-unit-tests, 64 bits",
+        folder: "kvm-unit-tests",
+        how: "get https://gitlab.com/kvm-unit-tests/kvm-unit-tests, then ./configure --arch=x86_64 && make",
+        tests: KVM_64,
+    },
+    Suite {
+        name: "kvm-unit-tests, 32 bits",
+        folder: "kvm-unit-tests-32",
+        how: "the same sources once more, then ./configure --arch=i386 && make",
+        tests: KVM_32,
+    },
+    Suite {
+        name: "xv6-public",
+        folder: "xv6-public",
+        how: "get https://github.com/mit-pdos/xv6-public, then make kernelmemfs",
+        tests: XV6,
+    },
+    Suite {
+        name: "QEMU's tests/tcg, system programs",
+        folder: "qemu-tcg",
+        how: "get https://gitlab.com/qemu-project/qemu, build tests/tcg for i386-softmmu and x86_64-softmmu, copy the programs",
+        tests: TCG,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: a name stands for one test, so that `--only` and the table are clear; method: all names.
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<&str> = SUITES.iter().flat_map(|suite| suite.tests).map(|test| test.name).collect();
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+    }
+}
