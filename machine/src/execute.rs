@@ -25,6 +25,7 @@ pub mod interrupt;
 pub mod invpcid;
 pub mod logical;
 pub mod misc;
+pub mod mmx;
 pub mod msr;
 pub mod operand;
 pub mod plain;

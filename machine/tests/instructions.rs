@@ -24,6 +24,8 @@ mod random;
 mod shift;
 #[path = "instructions/sse.rs"]
 mod sse;
+#[path = "instructions/sse_float.rs"]
+mod sse_float;
 #[path = "instructions/stack.rs"]
 mod stack;
 #[path = "instructions/string.rs"]

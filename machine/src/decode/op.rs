@@ -108,5 +108,19 @@ operations! {
         Pshufd Pshufhw Pshuflw Shufps Shufpd Unpcklps Unpckhps Unpcklpd Unpckhpd
         Punpcklbw Punpcklwd Punpckldq Punpcklqdq Punpckhbw Punpckhwd Punpckhdq Punpckhqdq
         Packsswb Packssdw Packuswb Pextrw Pinsrw
+        Emms Pshufw Movntq Movq2dq Movdq2q Maskmovq Maskmovdqu
+        Addps Addss Addpd Addsd Subps Subss Subpd Subsd Mulps Mulss Mulpd Mulsd Divps Divss Divpd Divsd
+        Minps Minss Minpd Minsd Maxps Maxss Maxpd Maxsd Sqrtps Sqrtss Sqrtpd Sqrtsd Rcpps Rcpss Rsqrtps Rsqrtss
+        Cmpps Cmpss Cmppd Cmpsd Comiss Comisd Ucomiss Ucomisd
+        Cvtpi2ps Cvtps2pi Cvttps2pi Cvtpi2pd Cvtpd2pi Cvttpd2pi Cvtsi2ss Cvtss2si Cvttss2si Cvtsi2sd Cvtsd2si Cvttsd2si
+        Cvtps2pd Cvtpd2ps Cvtss2sd Cvtsd2ss Cvtdq2ps Cvtps2dq Cvttps2dq Cvtdq2pd Cvtpd2dq Cvttpd2dq
+        Addsubps Addsubpd Haddps Haddpd Hsubps Hsubpd Movsldup Movshdup Movddup Lddqu
+        Pshufb Palignr Phaddw Phaddd Phaddsw Phsubw Phsubd Phsubsw Pabsb Pabsw Pabsd Psignb Psignw Psignd
+        Pmulhrsw Pmaddubsw
+        Pmulld Pmuldq Pminsb Pmaxsb Pminuw Pmaxuw Pminud Pmaxud Pminsd Pmaxsd Pcmpeqq Packusdw Mpsadbw Phminposuw
+        Pblendw Blendps Blendpd Pblendvb Blendvps Blendvpd Ptest Dpps Dppd Roundps Roundss Roundpd Roundsd
+        Pmovsxbw Pmovzxbw Pmovsxbd Pmovzxbd Pmovsxbq Pmovzxbq Pmovsxwd Pmovzxwd Pmovsxwq Pmovzxwq Pmovsxdq Pmovzxdq
+        Movntdqa Insertps Extractps Pinsrb Pinsrd Pinsrq Pextrb Pextrd Pextrq
+        Pcmpgtq Pcmpestri Pcmpestri64 Pcmpestrm Pcmpestrm64 Pcmpistri Pcmpistrm
     }
 }

@@ -143,7 +143,12 @@ fn convert_operand(instruction: &Instruction, index: u32, insn: &mut Insn) -> (O
             insn.disp = u64::from(instruction.immediate8_2nd());
             (Operand::default(), 0)
         }
-        OpKind::MemorySegSI | OpKind::MemorySegESI | OpKind::MemorySegRSI => {
+        OpKind::MemorySegSI
+        | OpKind::MemorySegESI
+        | OpKind::MemorySegRSI
+        | OpKind::MemorySegDI
+        | OpKind::MemorySegEDI
+        | OpKind::MemorySegRDI => {
             insn.addr_size = address_bytes(kind);
             insn.mem.segment = segment_number(instruction.memory_segment());
             (Operand::default(), memory_bytes)
@@ -152,7 +157,6 @@ fn convert_operand(instruction: &Instruction, index: u32, insn: &mut Insn) -> (O
             insn.addr_size = address_bytes(kind);
             (Operand::default(), memory_bytes)
         }
-        OpKind::MemorySegDI | OpKind::MemorySegEDI | OpKind::MemorySegRDI => (Operand::default(), memory_bytes),
         _ => {
             insn.imm = instruction.immediate(index);
             (Operand { kind: Kind::Imm, reg: 0 }, 0)

@@ -41,6 +41,7 @@ mod leaf1_edx {
     pub const PAT: u32 = 1 << 16;
     pub const PSE36: u32 = 1 << 17;
     pub const CLFSH: u32 = 1 << 19;
+    pub const MMX: u32 = 1 << 23;
     pub const FXSR: u32 = 1 << 24;
     pub const SSE: u32 = 1 << 25;
     pub const SSE2: u32 = 1 << 26;
@@ -60,6 +61,7 @@ mod leaf1_edx {
         | PAT
         | PSE36
         | CLFSH
+        | MMX
         | FXSR
         | SSE
         | SSE2;
@@ -67,9 +69,13 @@ mod leaf1_edx {
 
 /// CPUID.01H:ECX.
 mod leaf1_ecx {
+    pub const SSE3: u32 = 1 << 0;
     pub const MONITOR: u32 = 1 << 3;
+    pub const SSSE3: u32 = 1 << 9;
     pub const CX16: u32 = 1 << 13;
     pub const PCID: u32 = 1 << 17;
+    pub const SSE4_1: u32 = 1 << 19;
+    pub const SSE4_2: u32 = 1 << 20;
     pub const X2APIC: u32 = 1 << 21;
     pub const MOVBE: u32 = 1 << 22;
     pub const POPCNT: u32 = 1 << 23;
@@ -77,7 +83,7 @@ mod leaf1_ecx {
     /// Follows CR4.OSXSAVE.
     pub const OSXSAVE: u32 = 1 << 27;
     /// What there is, OSXSAVE aside.
-    pub const ALL: u32 = MONITOR | CX16 | PCID | X2APIC | MOVBE | POPCNT | XSAVE;
+    pub const ALL: u32 = SSE3 | MONITOR | SSSE3 | CX16 | PCID | SSE4_1 | SSE4_2 | X2APIC | MOVBE | POPCNT | XSAVE;
 }
 
 /// CPUID.(07H,0).

@@ -1,20 +1,26 @@
-//! SSE and SSE2 as compiled code uses them: moves ([`moves`]), integer arithmetic ([`integer`]), shuffles
-//! ([`shuffle`]), the state's save and restore ([`state`]). No flags.
+//! SSE to SSE4.2 on XMM registers: moves ([`moves`]), integers ([`integer`], [`ssse3`]), shuffles ([`shuffle`]), floating point
+//! ([`float`], [`convert`]), strings ([`text`]), and the state's save and restore ([`state`]).
 
-mod integer;
+pub mod convert;
+pub mod float;
+pub mod integer;
 mod lanes;
 mod moves;
-mod shuffle;
+pub mod shuffle;
+pub mod ssse3;
 pub mod state;
+mod text;
 
+use super::mmx;
 use super::operand::{check_aligned, load, offset, segment_of};
 use crate::bus::Bus;
+use crate::cpu::flags::{AF, CF, OF, PF, SF, ZF};
 use crate::cpu::{Cpu, cr0, cr4};
 use crate::decode::{Insn, Kind, Op};
 use crate::fault::{Exec, Fault, Trap, vector};
 use crate::mmu;
 
-/// Executes an instruction on XMM registers or MXCSR.
+/// Executes an instruction on XMM registers, MMX registers or MXCSR.
 pub fn execute(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
     match insn.op {
         Op::Fxsave | Op::Fxsave64 => return state::fxsave(cpu, bus, insn),
@@ -22,6 +28,7 @@ pub fn execute(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
         Op::Xsave | Op::Xsave64 | Op::Xrstor | Op::Xrstor64 | Op::Xgetbv | Op::Xsetbv => {
             return state::xsave_family(cpu, bus, insn);
         }
+        _ if mmx::is_mmx(insn) => return mmx::execute(cpu, bus, insn),
         _ => check_available(cpu)?,
     }
     match insn.op {
@@ -38,11 +45,32 @@ pub fn execute(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
         cpu.xmm[dst] = integer::shift(insn.op, old, u128::from(insn.imm)).ok_or_else(lacking)?;
         return Ok(());
     }
+    if text::execute(cpu, bus, insn)? || convert::execute(cpu, bus, insn)? {
+        return Ok(());
+    }
     let source = read_source(cpu, bus, insn, Alignment::Needed)?;
     let imm = insn.imm as u8;
-    let result = shuffle::compute(insn.op, old, source, imm)
+    match insn.op {
+        Op::Comiss | Op::Comisd | Op::Ucomiss | Op::Ucomisd => {
+            return float::compare_scalar(cpu, insn.op, old, source);
+        }
+        Op::Ptest => {
+            let zf = if old & source == 0 { ZF } else { 0 };
+            let cf = if !old & source == 0 { CF } else { 0 };
+            cpu.rflags = cpu.rflags & !(ZF | CF | OF | SF | AF | PF) | zf | cf;
+            return Ok(());
+        }
+        _ => {}
+    }
+    let mask = cpu.xmm[0];
+    let mut result = shuffle::compute(insn.op, old, source, imm)
         .or_else(|| integer::compute(insn.op, old, source))
-        .or_else(|| integer::shift(insn.op, old, source & u128::from(u64::MAX)));
+        .or_else(|| integer::shift(insn.op, old, source & u128::from(u64::MAX)))
+        .or_else(|| ssse3::compute(insn.op, old, source, imm))
+        .or_else(|| ssse3::blend_by_sign(insn.op, old, source, mask));
+    if result.is_none() {
+        result = float::compute(cpu, insn.op, old, source, imm)?;
+    }
     cpu.xmm[dst] = result.ok_or_else(lacking)?;
     Ok(())
 }
@@ -55,14 +83,20 @@ fn lacking() -> Trap {
 
 /// #UD while CR0.EM is set or CR4.OSFXSR clear, #NM while CR0.TS is set (SDM 3A, "Emulation of SSE Extensions").
 fn check_available(cpu: &Cpu) -> Exec<()> {
+    check_sse(cpu)?;
+    if cpu.cr0 & cr0::TS != 0 {
+        return Err(Fault::plain(vector::DEVICE_NOT_AVAILABLE, "CR0.TS is set: the SSE state is another task's").into());
+    }
+    Ok(())
+}
+
+/// The part of it that comes before CR0.TS.
+pub fn check_sse(cpu: &Cpu) -> Exec<()> {
     if cpu.cr0 & cr0::EM != 0 {
         return Err(Fault::ud("SSE instructions need CR0.EM = 0").into());
     }
     if cpu.cr4 & cr4::OSFXSR == 0 {
         return Err(Fault::ud("SSE instructions need CR4.OSFXSR = 1").into());
-    }
-    if cpu.cr0 & cr0::TS != 0 {
-        return Err(Fault::plain(vector::DEVICE_NOT_AVAILABLE, "CR0.TS is set: the SSE state is another task's").into());
     }
     Ok(())
 }

@@ -184,6 +184,11 @@ fn point(cpu: &Cpu, x87: &mut X87, insn: &Insn) {
     }
 }
 
+/// ZF, PF and CF of a comparison, as FCOMI and COMISS give them.
+pub fn flags_of(order: Option<std::cmp::Ordering>) -> u64 {
+    compare::in_rflags(order)
+}
+
 /// FOP as [`crate::decode`] left it: x87 instructions have no immediate.
 fn opcode(insn: &Insn) -> u16 {
     insn.imm as u16 & 0x7ff

@@ -1,10 +1,11 @@
 //! Moves between XMM registers, memory and general registers.
 
-use super::lanes::{bytes, dwords, from_words, qwords, words};
+use super::lanes::{bytes, dwords, from_dwords, from_words, qwords, words};
 use super::{Alignment, read_source};
 use crate::bus::Bus;
 use crate::cpu::Cpu;
 use crate::decode::{Insn, Kind, Op};
+use crate::execute::mmx;
 use crate::execute::operand::{check_aligned, offset, read_src, segment_of, store, write_dst};
 use crate::fault::Exec;
 use crate::mmu;
@@ -17,7 +18,8 @@ pub fn execute(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<bool> {
         Op::Movaps | Op::Movapd | Op::Movdqa | Op::Movntps | Op::Movntpd | Op::Movntdq => {
             whole(cpu, bus, insn, Alignment::Needed)?;
         }
-        Op::Movups | Op::Movupd | Op::Movdqu => whole(cpu, bus, insn, Alignment::Free)?,
+        Op::Movntdqa => whole(cpu, bus, insn, Alignment::Needed)?,
+        Op::Movups | Op::Movupd | Op::Movdqu | Op::Lddqu => whole(cpu, bus, insn, Alignment::Free)?,
         Op::Movd | Op::Movq => low(cpu, bus, insn)?,
         Op::Movss => scalar(cpu, bus, insn, u128::from(u32::MAX))?,
         Op::Movsd => scalar(cpu, bus, insn, LOW)?,
@@ -34,9 +36,56 @@ pub fn execute(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<bool> {
             lanes[(insn.imm & 7) as usize] = value;
             *target = from_words(lanes);
         }
+        Op::Pextrb | Op::Pextrd | Op::Pextrq | Op::Extractps => extract(cpu, bus, insn)?,
+        Op::Pinsrb | Op::Pinsrd | Op::Pinsrq => insert(cpu, bus, insn)?,
+        Op::Insertps => insert_single(cpu, bus, insn)?,
+        Op::Maskmovdqu => {
+            let value = cpu.xmm[usize::from(insn.src.reg & 15)].to_le_bytes();
+            let selected = cpu.xmm[usize::from(insn.third.reg & 15)].to_le_bytes();
+            mmx::masked_store(cpu, bus, insn, &value, &selected)?;
+        }
         _ => return Ok(false),
     }
     Ok(true)
+}
+
+/// PEXTRB, PEXTRD, PEXTRQ, EXTRACTPS: one lane to a general register (zero-extended) or memory.
+fn extract(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
+    let value = cpu.xmm[usize::from(insn.src.reg & 15)];
+    let index = insn.imm as usize;
+    let lane = match insn.op {
+        Op::Pextrb => bytes(value)[index & 15].into(),
+        Op::Pextrq => qwords(value)[index & 1],
+        _ => dwords(value)[index & 3].into(),
+    };
+    write_dst(cpu, bus, insn, lane)
+}
+
+/// PINSRB, PINSRD, PINSRQ.
+fn insert(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
+    let value = read_src(cpu, bus, insn)?;
+    let (bits, lanes) = match insn.op {
+        Op::Pinsrb => (8, 16),
+        Op::Pinsrd => (32, 4),
+        _ => (64, 2),
+    };
+    let shift = bits * (insn.imm as u32 & (lanes - 1));
+    let mask = u128::from(u64::MAX >> (64 - bits)) << shift;
+    let target = &mut cpu.xmm[usize::from(insn.dst.reg & 15)];
+    *target = *target & !mask | u128::from(value) << shift & mask;
+    Ok(())
+}
+
+/// INSERTPS: a single from memory or from the lane in bits 7:6, into the lane in 5:4; the lanes of bits 3:0 become 0.
+fn insert_single(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
+    let imm = insn.imm as usize;
+    let source = dwords(read_source(cpu, bus, insn, Alignment::Free)?);
+    let single = if insn.src.kind == Kind::Mem { source[0] } else { source[imm >> 6 & 3] };
+    let target = &mut cpu.xmm[usize::from(insn.dst.reg & 15)];
+    let mut lanes = dwords(*target);
+    lanes[imm >> 4 & 3] = single;
+    *target = from_dwords(std::array::from_fn(|lane| if imm >> lane & 1 != 0 { 0 } else { lanes[lane] }));
+    Ok(())
 }
 
 /// All 16 bytes.

@@ -59,7 +59,7 @@ pub(super) fn execute(x87: &mut X87, insn: &Insn, operand: Option<Number>, rflag
 }
 
 /// ZF, PF and CF of a comparison: unordered sets all.
-pub(in crate::execute) fn in_rflags(result: Option<Ordering>) -> u64 {
+pub(super) fn in_rflags(result: Option<Ordering>) -> u64 {
     match result {
         Some(Ordering::Greater) => 0,
         Some(Ordering::Less) => CF,
