@@ -30,6 +30,7 @@ fn machine(guest: Guest) -> Result<Target, String> {
         seed: None,
         options: String::new(),
         cpu_quirks: Vec::new(),
+        firmware: Default::default(),
     };
     target(guest, config, None)
 }

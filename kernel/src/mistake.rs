@@ -99,6 +99,66 @@ pub struct Row {
 /// All of them. Commits are those of linux.git.
 pub const TABLE: &[Row] = &[
     Row {
+        options: "efi=trampoline",
+        machine: "",
+        typed: "",
+        source: "d2f7cbe7b26a (3.14) to 67a9108ed431 (4.6), which gives EFI page tables of its own",
+        mistake: "the firmware's regions are mapped in trampoline_pgd, since there is an identity map already; its slots 0 and \
+                  511 lead to tables that the kernel's own lead to as well",
+        symptom: "the check of init_top_pgt finds them: memory that is writable and executable in the kernel's direct map and \
+                  below -4 GiB",
+        mended: "efi_pgd: a top level of its own, a table of its own for the slot of the EFI window, and copies of the \
+                 kernel's entries around it",
+    },
+    Row {
+        options: "efi=trampoline mistake=efi-unmap",
+        machine: "",
+        typed: "efi map",
+        source: "arch/x86/platform/efi/efi.c of 4.4, which leaves the mapping there and says why",
+        mistake: "the new memory map was mapped at linear = physical for SetVirtualAddressMap alone, so it is unmapped again",
+        symptom: "slot 0 is the direct map's: the kernel reads the map where it always was, #PF, not present",
+        mended: "nothing is unmapped in tables that are shared; in efi_pgd the entry would be nobody else's",
+    },
+    Row {
+        options: "efi=old_map mistake=efi-nx-poison",
+        machine: "",
+        typed: "",
+        source: "de53c3786a3c (4.15): NX is cleared by hand in what page-table isolation wrote",
+        mistake: "the identity map for SetVirtualAddressMap is made of the top level's entries for user mode, which page-table \
+                  isolation marks NX",
+        symptom: "the first fetch of the firmware: #PF with error code 11h. That the page itself may be executed does not \
+                  matter: NX of any level forbids it",
+        mended: "the prologue clears NX after it has written the entries",
+    },
+    Row {
+        options: "mistake=efi-map-order",
+        machine: "",
+        typed: "efi vars",
+        source: "\"x86/efi: Fix boot crash by mapping EFI memmap entries bottom-up\" (4.3)",
+        mistake: "linear addresses are handed out downwards, but to the regions from the first to the last",
+        symptom: "code and data of one image change places; the code reaches for its data where there is none: #PF in the EFI \
+                  window",
+        mended: "the regions are mapped from the last to the first",
+    },
+    Row {
+        options: "mistake=efi-no-memmap",
+        machine: "",
+        typed: "",
+        source: "arch/x86/platform/efi/efi_64.c, efi_setup_page_tables(): the new map is mapped 1:1",
+        mistake: "SetVirtualAddressMap gets the physical address of the new memory map, at which efi_pgd has nothing",
+        symptom: "#PF in the firmware, which reads the map",
+        mended: "the new map is mapped at linear = physical before the call",
+    },
+    Row {
+        options: "mistake=efi-no-page0",
+        machine: "--firmware-quirk touch-page-zero",
+        typed: "",
+        source: "bf29bddf0417: page 0 is mapped in efi_pgd",
+        mistake: "efi_pgd maps what the memory map calls the firmware's, and no more",
+        symptom: "SetVirtualAddressMap of some firmware writes into page 0: #PF, not present",
+        mended: "page 0 is mapped as well",
+    },
+    Row {
         options: "pcid=on mistake=cr4-pcide",
         machine: "a processor with PCIDs (not QEMU's TCG)",
         typed: "",

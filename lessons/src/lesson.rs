@@ -332,7 +332,16 @@ impl Machine {
         }
         let options = crate::template::fill_words(&self.options, &mut facts)?;
         let memory_bytes = self.memory_mib << 20;
-        Ok(MachineConfig { cpus, apic_ids, memory_bytes, quantum: self.quantum, seed, options, cpu_quirks: Vec::new() })
+        Ok(MachineConfig {
+            cpus,
+            apic_ids,
+            memory_bytes,
+            quantum: self.quantum,
+            seed,
+            options,
+            cpu_quirks: Vec::new(),
+            firmware: Default::default(),
+        })
     }
 }
 

@@ -162,6 +162,7 @@ mod tests {
             seed: None,
             options: "bringup=serial".into(),
             cpu_quirks: Vec::new(),
+            firmware: Default::default(),
         };
         let edit = Edit::Register { cpu: CpuId(0), name: "rax".into(), value: u64::MAX };
         let run = Run {

@@ -200,6 +200,10 @@ impl Bus {
         if let BIOS_ALIAS..=BIOS_ALIAS_END = paddr {
             return self.ram.read(paddr - BIOS_ALIAS + BIOS).unwrap_or(bytes);
         }
+        if let Some(kept) = self.devices.nvram.read(paddr, N) {
+            bytes.copy_from_slice(kept);
+            return bytes;
+        }
         let word = if let Some(offset) = cpu.lapic.mmio_offset(paddr) {
             cpu.lapic.read(offset & !0xf, self.clock_ns)
         } else if let Some(offset) = self.devices.irq.ioapic.mmio_offset(paddr) {
@@ -220,7 +224,7 @@ impl Bus {
 
     #[cold]
     fn write_mmio(&mut self, cpu: &mut Cpu, paddr: u64, value: &[u8]) {
-        if self.devices.test_memory.write(paddr, value) {
+        if self.devices.nvram.write(paddr, value) || self.devices.test_memory.write(paddr, value) {
             return;
         }
         // Both APICs define aligned 32-bit accesses only (SDM 3A, "Local APIC Register Address Map"); others are lost.

@@ -10,6 +10,7 @@ pub mod ide;
 pub mod ioapic;
 pub mod irq;
 pub mod lapic;
+pub mod nvram;
 pub mod pic8259;
 pub mod pit;
 pub mod rom;
@@ -44,6 +45,8 @@ pub struct Devices {
     pub rom: rom::Rom,
     /// Port CF8h: which PCI register CFCh would be.
     pub pci_address: u32,
+    /// The firmware's variables.
+    pub nvram: nvram::Nvram,
     /// Port CF9h.
     pub reset_control: u8,
     /// Port 80h: the last progress code.

@@ -122,6 +122,7 @@ fn hash_devices(hasher: &mut Hasher, devices: &Devices) {
         acpi_pm,
         fw_cfg,
         ide,
+        nvram,
         rom,
         pci_address,
         reset_control,
@@ -145,6 +146,7 @@ fn hash_devices(hasher: &mut Hasher, devices: &Devices) {
     hasher.put_all(&words.map(u64::from));
     hasher.0.update(rom.bytes());
     hasher.0.update(test_memory.bytes());
+    hasher.0.update(nvram.bytes());
 }
 
 fn hash_state(hasher: &mut Hasher, state: &State) {

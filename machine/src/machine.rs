@@ -9,6 +9,7 @@ pub mod snapshot;
 
 use crate::bus::{Bus, Outbox, routing};
 use crate::cpu::Cpu;
+use crate::device::Devices;
 use crate::exception;
 use crate::schedule::Schedule;
 use protocol::event::EventKind;
@@ -163,7 +164,8 @@ impl Machine {
         true
     }
 
-    /// Resets the platform: CPUs, devices and RAM are as the firmware handed them over at position 0. Position, clock,
+    /// Resets the platform: CPUs, devices and RAM are as the firmware handed them over at position 0, but for the memory that
+    /// keeps the firmware's variables. Position, clock,
     /// step counters and the schedule go on; time-stamp counters begin again at zero. Returns what that changed, for the
     /// log.
     pub fn reset(&mut self, cpu: CpuId, by: &str) -> Vec<Event> {
@@ -178,7 +180,8 @@ impl Machine {
             run::push_changes(&mut kinds, &before, fresh);
         }
         self.bus.ram.restore(&initial.ram);
-        self.bus.devices = initial.devices.clone();
+        let nvram = std::mem::take(&mut self.bus.devices.nvram);
+        self.bus.devices = Devices { nvram, ..initial.devices.clone() };
         self.state.online.fill(false);
         self.state.ended = None;
         self.look_up_derived();

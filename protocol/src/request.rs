@@ -347,6 +347,54 @@ pub struct MachineConfig {
     /// How this machine's processors differ from the usual ones. Runs that were kept before there was this have none.
     #[serde(default)]
     pub cpu_quirks: Vec<CpuQuirk>,
+    /// The firmware.
+    #[serde(default)]
+    pub firmware: FirmwareConfig,
+}
+
+/// The machine's EFI firmware, as it is when power comes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirmwareConfig {
+    /// How it differs from a good one.
+    pub quirks: Vec<FirmwareQuirk>,
+    /// What is in the memory that keeps its variables; empty: it is new.
+    pub variables: Vec<u8>,
+}
+
+/// A peculiarity of real firmware that history's mistakes needed to show. `docs/QUIRKS.md` has the sources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum FirmwareQuirk {
+    /// After SetVirtualAddressMap it still uses some of its memory by physical address.
+    PhysicalPointers,
+    /// SetVirtualAddressMap writes into page 0, although the memory map calls it free.
+    TouchPageZero,
+    /// The boot loader says nothing of EFI; what there is can only be found.
+    NoHandOver,
+}
+
+impl FirmwareQuirk {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::PhysicalPointers, Self::TouchPageZero, Self::NoHandOver];
+
+    /// Its word on command lines.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::PhysicalPointers => "physical-pointers",
+            Self::TouchPageZero => "touch-page-zero",
+            Self::NoHandOver => "no-hand-over",
+        }
+    }
+}
+
+impl core::str::FromStr for FirmwareQuirk {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|quirk| quirk.word() == word).ok_or_else(|| {
+            let known = Self::ALL.map(Self::word).join(", ");
+            format!("{word:?} is no quirk of a firmware; there are {known}")
+        })
+    }
 }
 
 /// A peculiarity of real processors and firmware that history's mistakes needed to show. `docs/QUIRKS.md` has the sources.

@@ -1,4 +1,4 @@
-//! Builds the guest images: blob, kernel, profile, UEFI application. `docs/DEVELOPING.md`, "How the guest is built", tells why so.
+//! Builds the guest images: blob, kernel, profile, UEFI application, firmware. `docs/DEVELOPING.md`, "How the guest is built", tells why so.
 //!
 //! Guest and host share one target triple. What makes a guest is in [`flags`], given to cargo in the environment of this
 //! one build, with a target folder of its own.
@@ -32,6 +32,7 @@ pub fn build() -> Result<()> {
     let kernel = link("kernel", "kernel", &kernel_flags(), Some(&project::blob()))?;
     copy_if_newer(&kernel, &project::kernel())?;
     uefi_application()?;
+    firmware()?;
 
     let profile = project::profile();
     // A comment in the assembly changes the listing and not the image.
@@ -60,6 +61,13 @@ fn uefi_application() -> Result<()> {
     let bytes = fs::read(&elf).with_context(|| format!("{} cannot be read", elf.display()))?;
     let pe = pe::from_elf(&bytes).with_context(|| format!("{} makes no UEFI application", elf.display()))?;
     fs::write(&application, pe).with_context(|| format!("{} cannot be written", application.display()))
+}
+
+/// The embedded machine's runtime services. `machine/build.rs` takes them into the machine.
+fn firmware() -> Result<()> {
+    let elf = link("firmware", "firmware", &firmware_flags(), None)?;
+    red_zone::check("the firmware", &Linked::read(&elf, 64)?)?;
+    copy_if_newer(&elf, &project::firmware())
 }
 
 fn listings() -> Result<Listings> {
@@ -126,11 +134,19 @@ fn uefi_flags() -> Vec<String> {
     flags("loader/uefi.ld", UEFI_FLAGS)
 }
 
+fn firmware_flags() -> Vec<String> {
+    flags("firmware/firmware.ld", UEFI_FLAGS)
+}
+
 /// clippy on the guest binaries, as they are built for the guest: nobody else looks at these.
 pub fn clippy() -> Result<()> {
     let blob = flags("trampoline/blob.ld", BLOB_FLAGS);
-    let guests =
-        [("trampoline", "trampoline", blob), ("kernel", "kernel", kernel_flags()), ("loader", "bootx64", uefi_flags())];
+    let guests = [
+        ("trampoline", "trampoline", blob),
+        ("kernel", "kernel", kernel_flags()),
+        ("loader", "bootx64", uefi_flags()),
+        ("firmware", "firmware", firmware_flags()),
+    ];
     for (package, program, flags) in guests {
         let mut cargo = guest_cargo("clippy", package, program, &flags);
         cmd::run(cargo.env("FIRSTLIGHT_BLOB", project::blob()).args(["--", "-D", "warnings"]))?;

@@ -36,6 +36,11 @@ pub fn blob() -> PathBuf {
     guest().join("trampoline.elf")
 }
 
+/// The embedded machine's firmware.
+pub fn firmware() -> PathBuf {
+    guest().join("firmware.elf")
+}
+
 /// The loader as a UEFI application.
 pub fn uefi_application() -> PathBuf {
     guest().join("BOOTX64.EFI")

@@ -195,6 +195,7 @@ fn hello(cpus: u16) -> Hello {
             seed: None,
             options: "bringup=serial".into(),
             cpu_quirks: Vec::new(),
+            firmware: Default::default(),
         },
         image_sha256: "5e0c1b2a9f".repeat(7),
         image_path: "target/guest/kernel.elf".into(),

@@ -6,7 +6,7 @@ use crate::mm::direct_map::DirectMap;
 use crate::mm::efi_pgd::{EFI_VA_END, EFI_VA_START};
 use crate::mm::page_table::{Range, TableMemory, for_each_range};
 use crate::mm::{frame::FRAME_SIZE, roots};
-use crate::println;
+use crate::{print, println};
 use x86_64::PhysAddr;
 
 /// Pages of 4 KiB in the kernel's tables that are the firmware's.
@@ -49,10 +49,13 @@ pub(super) fn kernel_tables(efi: &Efi) {
     if window + low + executable == 0 {
         println!("efi: init_top_pgt holds no EFI mapping");
     } else {
-        println!(
-            "efi: EFI mappings in init_top_pgt, in pages: {window} in the EFI window, {low} in the lower half, {executable} \
-             executable in the direct map"
-        );
+        print!("efi: EFI mappings in init_top_pgt, in pages");
+        for (where_, pages) in [("EFI window", window), ("lower half", low), ("direct map, executable", executable)] {
+            if pages != 0 {
+                print!("; {where_}: {pages}");
+            }
+        }
+        println!();
     }
 }
 

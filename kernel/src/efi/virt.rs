@@ -88,7 +88,7 @@ pub fn enter_virtual_mode(efi: &Efi, options: &Options) -> Result<Runtime, VirtE
         map_for_the_call(root, &new_map, mistakes)?;
     }
     kernel_pgd::flush_all();
-    println!("efi: runtime regions mapped in {}: {count}", tables_name(options.efi));
+    println!("efi: calls run on {}; runtime regions mapped: {count}", tables_name(options.efi));
     set_virtual_address_map(efi, options, root, &new_map)?;
     let runtime = Runtime {
         root,

@@ -6,8 +6,9 @@
 use crate::bus::{Bus, ram::Ram};
 use crate::cpu::segment::{self, Segment, TableRegister, attr};
 use crate::cpu::{Cpu, cr0, cr4, efer, flags, gpr};
+use crate::device::nvram::{self, Nvram};
 use crate::firmware::memory_map::{FIRMWARE_AREA, HIGH_MEMORY, MAX_MEMORY_BYTES, memory_map};
-use crate::firmware::{acpi, quirks};
+use crate::firmware::{acpi, efi, quirks};
 use crate::machine::Machine;
 use crate::schedule::Schedule;
 use loader::{Entry, Image, LoadError, PhysMemory, Platform, RegionAllocator};
@@ -49,6 +50,10 @@ pub enum BootError {
     },
     /// An image for any PC that is not what it should be, in words.
     Image(String),
+    /// More bytes for the firmware's variables than there is memory for; how many.
+    Variables(usize),
+    /// The firmware that this program was built with; what is wrong with it.
+    Firmware(&'static str),
     /// The kernel's image, or too little RAM for it.
     Kernel(LoadError),
 }
@@ -62,6 +67,12 @@ impl fmt::Display for BootError {
             Self::BroadcastApicId => write!(f, "APIC ID 255 means all CPUs and can be no CPU's own"),
             Self::Memory { bytes, why } => write!(f, "{} KiB of memory: {why}", bytes / 1024),
             Self::Image(why) => write!(f, "{why}"),
+            Self::Variables(bytes) => {
+                write!(f, "{bytes} bytes of firmware variables: there is room for {}", nvram::BYTES)
+            }
+            Self::Firmware(why) => {
+                write!(f, "the firmware that is part of this program: {why}; `cargo xtask build` makes it anew")
+            }
             Self::Kernel(error) => write!(f, "{error}"),
         }
     }
@@ -134,15 +145,20 @@ fn memory(kernel: &[u8], config: &MachineConfig, apic_ids: &[u8]) -> Result<(Bus
     let bytes = config.memory_bytes;
     check_memory(bytes)?;
     let image = Image::parse(kernel)?;
-    let regions = memory_map(bytes);
+    if config.firmware.variables.len() > nvram::BYTES {
+        return Err(BootError::Variables(config.firmware.variables.len()));
+    }
     let mut bus = Bus::new(bytes);
+    bus.devices.nvram = Nvram::new(&config.firmware.variables);
+    let efi = efi::place(&mut bus.ram, config).map_err(BootError::Firmware)?;
+    let regions = efi.as_ref().map_or_else(|| memory_map(bytes).to_vec(), |efi| efi.regions.clone());
     bus.ram.write_slice(FIRMWARE_AREA, &acpi::tables(apic_ids, FIRMWARE_AREA));
     bus.ram.write_slice(RESET_VECTOR, &RESET_CODE);
     let platform = Platform {
         regions: &regions,
         rsdp_paddr: Some(FIRMWARE_AREA),
         ramdisk: config.options.as_bytes(),
-        efi: None,
+        efi: efi.as_ref().and_then(|efi| efi.efi()),
         framebuffer: None,
         identity_map: None,
         huge_pages: false,
@@ -223,6 +239,7 @@ mod tests {
             seed: None,
             options: String::new(),
             cpu_quirks: Vec::new(),
+            firmware: Default::default(),
         }
     }
 

@@ -55,6 +55,7 @@ mod tests {
             seed,
             options: String::new(),
             cpu_quirks,
+            firmware: Default::default(),
         }
     }
 

@@ -149,7 +149,16 @@ pub fn kernel(image: &[u8], cpus: u16, seed: Option<u64>) -> Machine {
 /// The same with so many bytes of RAM.
 pub fn kernel_with_memory(image: &[u8], cpus: u16, seed: Option<u64>, memory_bytes: u64) -> Machine {
     let (apic_ids, options) = (Vec::new(), String::new());
-    let config = MachineConfig { cpus, apic_ids, memory_bytes, quantum: 64, seed, options, cpu_quirks: Vec::new() };
+    let config = MachineConfig {
+        cpus,
+        apic_ids,
+        memory_bytes,
+        quantum: 64,
+        seed,
+        options,
+        cpu_quirks: Vec::new(),
+        firmware: Default::default(),
+    };
     boot::machine(image, &config).unwrap_or_else(|error| panic!("the kernel does not boot: {error}"))
 }
 

@@ -19,6 +19,7 @@ fn saved(timeline: &Timeline, cpus: u16) -> Run {
         seed: None,
         options: String::new(),
         cpu_quirks: Vec::new(),
+        firmware: Default::default(),
     };
     let (image_sha256, machine) = (String::new(), String::new());
     Run { version: VERSION, image_sha256, machine, config, inputs, holds, end: timeline.end() }

@@ -66,6 +66,7 @@ pub fn config() -> MachineConfig {
         seed: None,
         options: String::new(),
         cpu_quirks: Vec::new(),
+        firmware: Default::default(),
     }
 }
 

@@ -16,7 +16,8 @@ pub const BLOB_BASE: &str = "real_mode_base";
 const BLOB_BYTES: &str = "real_mode_blob";
 
 /// Page-table roots: name, and the kernel's variable that holds the physical address.
-const ROOTS: [(&str, &str); 2] = [("trampoline_pgd", "trampoline_pgd_paddr"), ("init_top_pgt", "init_top_pgt_paddr")];
+const ROOTS: [(&str, &str); 3] =
+    [("trampoline_pgd", "trampoline_pgd_paddr"), ("init_top_pgt", "init_top_pgt_paddr"), ("efi_pgd", "efi_pgd_paddr")];
 
 /// Writes the profile of `image` to `path`.
 pub fn write(image: &Path, kernel: &Linked, blob: &Linked, listings: &Listings, path: &Path) -> Result<()> {

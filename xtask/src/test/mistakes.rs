@@ -29,6 +29,41 @@ enum Symptom {
     /// After `restart real`: CPU 0's first fault, its vector and the label before it, in the kernel or in the blob; and no
     /// restart.
     NoRestart(u64, &'static str),
+    /// The firmware is in the kernel's tables: the kernel says so.
+    Leak,
+    /// After a line was typed, or none, CPU 0's first fault: a page fault with this error code, while it executes in the first
+    /// place, for an address in the second.
+    Efi(&'static str, &'static str, In, In),
+}
+
+/// Stretches of linear addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum In {
+    /// Page 0.
+    Page0,
+    /// The lower half: linear = physical.
+    Low,
+    /// From -68 GiB to -4 GiB.
+    EfiWindow,
+    /// The window and 2 MiB above it: where data would be that should lie behind the code that is highest.
+    NearWindow,
+    /// The direct map.
+    DirectMap,
+    /// The kernel's image.
+    Kernel,
+}
+
+impl In {
+    fn holds(self, linear: u64) -> bool {
+        match self {
+            Self::Page0 => linear < 0x1000,
+            Self::Low => linear < 1 << 47,
+            Self::EfiWindow => (0xffff_ffef_0000_0000..0xffff_ffff_0000_0000).contains(&linear),
+            Self::NearWindow => (0xffff_ffef_0000_0000..0xffff_ffff_0020_0000).contains(&linear),
+            Self::DirectMap => (0xffff_8880_0000_0000..0xffff_c880_0000_0000).contains(&linear),
+            Self::Kernel => linear >= 0xffff_ffff_8000_0000,
+        }
+    }
 }
 
 /// A mistake.
@@ -44,6 +79,42 @@ struct Case {
 }
 
 const CASES: &[Case] = &[
+    Case { options: "efi=trampoline", well: "", cpus: 2, arguments: &[], symptom: Symptom::Leak },
+    Case {
+        options: "efi=trampoline mistake=efi-unmap",
+        well: "efi=trampoline",
+        cpus: 2,
+        arguments: &[],
+        symptom: Symptom::Efi("efi map\r", "0x0", In::Kernel, In::DirectMap),
+    },
+    Case {
+        options: "efi=old_map mistake=efi-nx-poison",
+        well: "efi=old_map",
+        cpus: 2,
+        arguments: &[],
+        symptom: Symptom::Efi("", "0x11", In::Low, In::Low),
+    },
+    Case {
+        options: "mistake=efi-map-order",
+        well: "",
+        cpus: 2,
+        arguments: &[],
+        symptom: Symptom::Efi("efi vars\r", "0x0", In::EfiWindow, In::NearWindow),
+    },
+    Case {
+        options: "mistake=efi-no-memmap",
+        well: "",
+        cpus: 2,
+        arguments: &[],
+        symptom: Symptom::Efi("", "0x0", In::Low, In::Low),
+    },
+    Case {
+        options: "mistake=efi-no-page0",
+        well: "",
+        cpus: 2,
+        arguments: &["--firmware-quirk", "touch-page-zero"],
+        symptom: Symptom::Efi("", "0x0", In::Low, In::Page0),
+    },
     Case {
         options: "pcid=on mistake=cr4-pcide",
         well: "pcid=on",
@@ -135,8 +206,11 @@ fn boot(case: &Case, options: &str, folder: &Path) -> Result<(Option<i32>, Vec<V
 }
 
 fn shows(case: &Case, blob: &Linked, folder: &Path) -> Result<()> {
-    if let Symptom::NoRestart(vector, label) = case.symptom {
-        return no_restart(case, (vector, label), blob, folder);
+    match case.symptom {
+        Symptom::NoRestart(vector, label) => return no_restart(case, (vector, label), blob, folder),
+        Symptom::Efi(typed, error, at, address) => return efi_fault(case, typed, error, (at, address), folder),
+        Symptom::Leak => return leak(case.options, true, folder),
+        _ => {}
     }
     let (status, events, console) = boot(case, case.options, folder)?;
     let fault = of_kind(&events, "fault").next();
@@ -186,6 +260,33 @@ fn no_restart(case: &Case, (vector, label): (u64, &str), blob: &Linked, folder: 
     Ok(())
 }
 
+fn efi_fault(case: &Case, typed: &str, error: &str, (at, address): (In, In), folder: &Path) -> Result<()> {
+    let (console, events) = shell::type_to_machine(case.arguments, case.options, typed, folder)?;
+    let fault = of_kind(&events, "fault").next();
+    let fault = fault.with_context(|| format!("there was no fault; the console:\n{console}"))?;
+    ensure!(fault["cpu"] == 0 && fault["vector"] == 14 && fault["error"] == error, "another fault: {fault}");
+    let (rip, cr2) = (hex(&fault["at"]).context("where?")?, hex(&fault["cr2"]).context("for what?")?);
+    ensure!(at.holds(rip) && address.holds(cr2), "not at {at:?} for {address:?}: {fault}");
+    // A fetch that is forbidden is for the instruction itself.
+    ensure!(error != "0x11" || rip == cr2, "not a fetch: {fault}");
+    ensure!(console.contains("#PF, page fault"), "the kernel did not tell of it; the console:\n{console}");
+    Ok(())
+}
+
+/// The kernel's tables hold the firmware's pages, or they do not; the kernel looks, and says which.
+fn leak(options: &str, leaks: bool, folder: &Path) -> Result<()> {
+    let (console, events) = shell::type_to(options, "efi time\r", folder)?;
+    let window = console.contains("efi: EFI mappings in init_top_pgt, in pages; EFI window: ");
+    let executable = console.contains("direct map, executable: ");
+    let none = console.contains("efi: init_top_pgt holds no EFI mapping");
+    ensure!((window, executable, none) == (leaks, leaks, !leaks), "the console:\n{console}");
+    // The firmware answers all the same.
+    ensure!(console.contains("2026-01-01"), "no time; the console:\n{console}");
+    let fault = of_kind(&events, "fault").next();
+    ensure!(fault.is_none(), "a fault: {}", fault.unwrap_or(&Value::Null));
+    Ok(())
+}
+
 /// The blob's label at or before a fault.
 fn place<'a>(events: &[Value], fault: &Value, blob: &'a Linked) -> Result<&'a str> {
     let offset = hex(&fault["at"]).context("a fault without a place")?.wrapping_sub(events::blob_base(events, blob)?);
@@ -195,6 +296,18 @@ fn place<'a>(events: &[Value], fault: &Value, blob: &'a Linked) -> Result<&'a st
 }
 
 fn is_well(case: &Case, folder: &Path) -> Result<()> {
+    if let Symptom::Efi(typed, ..) = case.symptom {
+        let (console, events) = shell::type_to_machine(case.arguments, case.well, typed, folder)?;
+        let fault = of_kind(&events, "fault").next();
+        ensure!(fault.is_none(), "a fault: {}", fault.unwrap_or(&Value::Null));
+        let prompts = if typed.is_empty() { 1 } else { 2 };
+        let answered = console.matches("firstlight> ").count() >= prompts;
+        ensure!(answered && console.contains("efi: SetVirtualAddressMap is done"), "the console:\n{console}");
+        return Ok(());
+    }
+    if let Symptom::Leak = case.symptom {
+        return leak(case.well, false, folder);
+    }
     if matches!(case.symptom, Symptom::NoRestart(..)) {
         let (console, _) = shell::type_to(case.well, "restart real\r", folder)?;
         let boots = console.matches("2 of 2 CPUs online").count();

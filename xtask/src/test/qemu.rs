@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 const CPUS: u16 = 4;
 /// The kernel's options, one boot each.
-const OPTIONS: [&str; 2] = ["bringup=serial", "bringup=parallel"];
+const OPTIONS: [&str; 4] = ["bringup=serial", "bringup=parallel", "efi=trampoline", "efi=old_map"];
 /// The kernel's first words, after whatever a firmware had to say.
 const FIRST: &str = "Firstlight kernel ";
 /// What it prints when everything is done.
@@ -48,6 +48,10 @@ const MASKS: &[Mask] = &[
     Mask { after: "16 KiB at ", digits: hex, why: "the highest free memory below 1 MiB; a BIOS keeps some at its end" },
     Mask { after: "SIPI vector ", digits: hex, why: "the page of that memory" },
     Mask { after: "trampoline_pgd at ", digits: hex, why: "lies in that memory" },
+    Mask { after: "runtime regions mapped: ", digits: decimal, why: "how many the firmware has" },
+    Mask { after: "attributes table's rights: ", digits: decimal, why: "how many images the firmware has" },
+    Mask { after: "EFI window: ", digits: decimal, why: "how much memory the firmware has" },
+    Mask { after: "direct map, executable: ", digits: decimal, why: "how much code the firmware has" },
     Mask { after: "online after ", digits: decimal, why: "how long a processor takes to start" },
 ];
 
@@ -124,9 +128,7 @@ fn from_stick(folder: &Path) -> Result<()> {
 fn lines(text: &str) -> Result<Vec<String>> {
     let start =
         text.find(FIRST).with_context(|| format!("the kernel printed nothing; the last lines:\n{}", tail(text)))?;
-    // The embedded machine has no EFI yet.
-    let here = text[start..].lines().filter(|line| !line.starts_with("efi: "));
-    let lines: Vec<String> = here.map(|line| masked(line.trim_end())).collect();
+    let lines: Vec<String> = text[start..].lines().map(|line| masked(line.trim_end())).collect();
     ensure!(
         lines.last().is_some_and(|line| line == PROMPT.trim_end()),
         "the kernel got no further than:\n{}",

@@ -16,8 +16,9 @@ use std::process::{Command, Stdio};
 const PROMPT: &str = "firstlight> ";
 
 /// A way, and what the machine says that it was reset by. None: a CPU shuts down.
-const METHODS: [(&str, Option<&str>); 5] = [
+const METHODS: [(&str, Option<&str>); 6] = [
     ("real", Some("port CF9h")),
+    ("efi", Some("port CF9h")),
     ("acpi", Some("port CF9h")),
     ("cf9", Some("port CF9h")),
     ("kbd", Some("the keyboard controller (port 64h, command FEh)")),
@@ -81,9 +82,15 @@ fn descent(events: &[Value], reset: &Value, blob: &Linked) -> Result<()> {
 /// Boots two CPUs with these options, types a line at the first prompt, and lets the machine go on until it waits again or
 /// ends: what the console showed, and the events.
 pub fn type_to(options: &str, line: &str, folder: &Path) -> Result<(String, Vec<Value>)> {
+    type_to_machine(&[], options, line, folder)
+}
+
+/// The same on a machine with these arguments.
+pub fn type_to_machine(arguments: &[&str], options: &str, line: &str, folder: &Path) -> Result<(String, Vec<Value>)> {
     let path = folder.join("events.jsonl");
     let mut machine = Command::new(project::program("firstlight-machine", false));
     machine.arg("--kernel").arg(project::kernel()).args(["--cpus", "2", "--max-steps", "500000000"]);
+    machine.args(arguments);
     machine.args(["--serial", "stdio", "--options", options]).arg("--events").arg(&path);
     machine.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut running = Background(cmd::spawn(&mut machine)?);

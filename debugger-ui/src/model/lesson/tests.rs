@@ -132,6 +132,7 @@ fn a_loaded_run_replaces_what_was_known() {
             seed: None,
             options: String::new(),
             cpu_quirks: Vec::new(),
+            firmware: Default::default(),
         },
         inputs: Vec::new(),
         holds: Vec::new(),

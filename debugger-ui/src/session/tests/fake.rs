@@ -151,6 +151,7 @@ impl Machine {
                     seed: None,
                     options: String::new(),
                     cpu_quirks: Vec::new(),
+                    firmware: Default::default(),
                 },
                 image_sha256: String::new(),
                 image_path: String::new(),

@@ -128,8 +128,16 @@ mod tests {
     fn more_cpus() {
         let options = "bringup=serial trampoline=0x8c000".to_owned();
         let (apic_ids, memory_bytes) = (vec![0, 4], 128 << 20);
-        let config =
-            MachineConfig { cpus: 2, apic_ids, memory_bytes, quantum: 64, seed: None, options, cpu_quirks: Vec::new() };
+        let config = MachineConfig {
+            cpus: 2,
+            apic_ids,
+            memory_bytes,
+            quantum: 64,
+            seed: None,
+            options,
+            cpu_quirks: Vec::new(),
+            firmware: Default::default(),
+        };
         let larger = with_cpus(&config, 8);
         assert_eq!((larger.cpus, larger.apic_ids.as_slice()), (8, [].as_slice()));
         assert_eq!((larger.memory_bytes, larger.options), (config.memory_bytes, config.options));

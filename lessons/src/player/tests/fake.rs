@@ -208,6 +208,7 @@ fn some_config() -> MachineConfig {
         seed: None,
         options: String::new(),
         cpu_quirks: Vec::new(),
+        firmware: Default::default(),
     }
 }
 

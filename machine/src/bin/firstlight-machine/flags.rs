@@ -6,7 +6,7 @@ use clap::{ArgGroup, Parser};
 use machine::firmware::pc::Start;
 use machine::server::guest_image::{GuestImage, ImageFile};
 use machine::server::pc_image::{PcFiles, PcImageFile};
-use protocol::request::{CpuQuirk, MachineConfig};
+use protocol::request::{CpuQuirk, FirmwareConfig, FirmwareQuirk, MachineConfig};
 use std::path::{Path, PathBuf};
 
 const ABOUT: &str = "The Firstlight machine without a window: a deterministic x86-64 PC with 1 to 255 CPUs.
@@ -93,6 +93,12 @@ pub struct Flags {
     /// Processors that are not as usual; may be given several times. docs/QUIRKS.md tells what they are.
     #[arg(long = "cpu-quirk", value_name = "WORD", value_parser = quirk_words())]
     pub cpu_quirks: Vec<CpuQuirk>,
+    /// Firmware that is not as usual; may be given several times. docs/QUIRKS.md tells what it does.
+    #[arg(long = "firmware-quirk", value_name = "WORD", value_parser = firmware_quirk_words())]
+    pub firmware_quirks: Vec<FirmwareQuirk>,
+    /// Keep the firmware's variables in this file: read when the program starts, if it is there, and written when it ends.
+    #[arg(long, value_name = "FILE")]
+    pub efi_variables: Option<PathBuf>,
     /// Where the serial port leads: stdio, null, or file:PATH (output only).
     #[arg(long, value_name = "WHERE", default_value = "stdio")]
     pub serial: Serial,
@@ -115,7 +121,7 @@ pub struct Flags {
     #[arg(long, value_name = "CONDITION")]
     pub until: Option<Condition>,
     /// Play this run first; its machine is the one that the file names. See RUNS in the long help.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["cpus", "apic_ids", "memory", "seed", "quantum", "options", "cpu_quirks"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["cpus", "apic_ids", "memory", "seed", "quantum", "options", "cpu_quirks", "firmware_quirks", "efi_variables"])]
     pub run: Option<PathBuf>,
     /// Write the run to this file when the program ends.
     #[arg(long, value_name = "FILE")]
@@ -228,6 +234,11 @@ fn quirk_words() -> impl TypedValueParser<Value = CpuQuirk> {
     PossibleValuesParser::new(CpuQuirk::ALL.map(CpuQuirk::word)).try_map(|word| word.parse::<CpuQuirk>())
 }
 
+/// As [`quirk_words`].
+fn firmware_quirk_words() -> impl TypedValueParser<Value = FirmwareQuirk> {
+    PossibleValuesParser::new(FirmwareQuirk::ALL.map(FirmwareQuirk::word)).try_map(|word| word.parse::<FirmwareQuirk>())
+}
+
 /// Bytes, with K, M or G.
 fn size(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
@@ -253,6 +264,7 @@ impl Flags {
             seed: self.seed,
             options: self.options.clone(),
             cpu_quirks: self.cpu_quirks.clone(),
+            firmware: FirmwareConfig { quirks: self.firmware_quirks.clone(), variables: Vec::new() },
         }
     }
 }

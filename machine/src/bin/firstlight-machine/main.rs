@@ -37,7 +37,10 @@ fn start(flags: &Flags) -> Result<u8, String> {
     let image = flags.image.open(flags.profile.as_deref())?;
     let no_profile = image.no_profile().map(str::to_owned);
     let recorded = flags.run.as_deref().map(read_run).transpose()?;
-    let machine = recorded.as_ref().map_or_else(|| flags.machine(), |run| run.config.clone());
+    let mut machine = recorded.as_ref().map_or_else(|| flags.machine(), |run| run.config.clone());
+    if let Some(path) = &flags.efi_variables {
+        machine.firmware.variables = read_variables(path)?;
+    }
     check(flags, machine.cpus, &*image)?;
     // A file that cannot be written is better known before a long run than after it.
     let save = flags.save_run.as_deref().map(open_to_save).transpose()?;
@@ -62,6 +65,7 @@ fn start(flags: &Flags) -> Result<u8, String> {
         events_done: Position(0),
         broken: false,
         save,
+        variables: flags.efi_variables.clone().map(|path| (path, None)),
     };
     let mut server = server::prepare(ServerConfig {
         image,
@@ -86,6 +90,15 @@ fn start(flags: &Flags) -> Result<u8, String> {
         serial_stdio::read(server.serial(), raw)?;
     }
     Ok(server.wait())
+}
+
+/// The firmware's variables; where there is no such file there are none yet.
+fn read_variables(path: &Path) -> Result<Vec<u8>, String> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(format!("--efi-variables {}: {error}", path.display())),
+    }
 }
 
 /// What the image has to say about the other arguments.

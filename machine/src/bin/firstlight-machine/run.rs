@@ -12,6 +12,8 @@ use protocol::event::Delivery;
 use protocol::request::{StopReason, Until};
 use protocol::{LinearAddr, Position};
 use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Exit statuses; see the manual in `flags`.
 mod status {
@@ -50,6 +52,8 @@ pub struct Run {
     pub broken: bool,
     /// Where the run goes when the program ends.
     pub save: Option<std::fs::File>,
+    /// Where the firmware's variables go when the program ends, and what they are now.
+    pub variables: Option<(PathBuf, Option<Arc<Vec<u8>>>)>,
 }
 
 impl Run {
@@ -125,6 +129,9 @@ impl Program for Run {
             self.console_done = self.console_done.min(moved.console_from);
             self.events_done = self.events_done.min(moved.from);
         }
+        if let Some((_, now)) = &mut self.variables {
+            *now = Some(Arc::clone(target.timeline.machine().bus().devices.nvram.bytes()));
+        }
         if let Err(error) = self.put_out(target)
             && !std::mem::replace(&mut self.broken, true)
         {
@@ -177,6 +184,12 @@ impl Program for Run {
     }
 
     fn ended(&mut self, run: &dyn Fn() -> protocol::run::Run) {
+        if let Some((path, Some(bytes))) = self.variables.take()
+            && let Err(error) = std::fs::write(&path, &*bytes)
+        {
+            let path = path.display();
+            self.say(&format!("firstlight-machine: --efi-variables {path}: {error}: they are lost."));
+        }
         let Some(mut file) = self.save.take() else { return };
         let text = serde_json::to_string_pretty(&run()).map_err(std::io::Error::other);
         let written = text.and_then(|text| {
