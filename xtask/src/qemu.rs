@@ -52,6 +52,8 @@ pub struct Hardware {
     pub screen: bool,
     /// QEMU's words for the processor; None: its own default.
     pub cpu: Option<&'static str>,
+    /// What is written to QEMU's standard input, a pipe then, is typed at COM1.
+    pub typing: bool,
 }
 
 impl Boot<'_> {
@@ -92,7 +94,13 @@ impl Boot<'_> {
         } else {
             qemu.args(["-drive", &disk]);
         }
-        qemu.args(["-serial", &format!("file:{}", option(&self.console()))]).stdin(Stdio::null());
+        let console = option(&self.console());
+        if hardware.typing {
+            qemu.args(["-chardev", &format!("stdio,id=com1,signal=off,logfile={console}"), "-serial", "chardev:com1"]);
+            qemu.stdin(Stdio::piped()).stdout(Stdio::null());
+        } else {
+            qemu.args(["-serial", &format!("file:{console}")]).stdin(Stdio::null());
+        }
         if let Some(address) = self.gdb {
             qemu.args(["-S", "-gdb", &format!("tcp:{address}")]);
         }

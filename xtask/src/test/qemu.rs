@@ -3,6 +3,7 @@
 //! Lines are compared in order, from the kernel's first to its prompt, once what must differ is masked ([`MASKS`]).
 //! `same_state` compares registers and `tables` page tables at labels on the way.
 
+mod efi;
 mod loader;
 mod same_state;
 mod screen;
@@ -66,6 +67,7 @@ pub fn run(report: &mut Report) -> Result<()> {
     report.case("the disk boots as a USB stick, with the options on it", from_stick(&folder));
     screen::run(report, &folder);
     loader::run(report, &folder);
+    efi::run(report, &folder);
     Ok(())
 }
 
