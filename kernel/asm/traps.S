@@ -48,7 +48,21 @@ trap_common:
     and rsp, -16                    # which wants 16-byte alignment
     fxsave64 [rsp]                  # XMM registers and MXCSR
     cld                             # compiled code expects DF = 0
+    cmp qword ptr [rbx + 15 * 8], 2 # vector: an NMI?
+    jne trap_call                   # others come on the kernel's tables alone
+    mov rax, qword ptr [rip + nmi_cr3_mask] # 0: no page-table isolation
+    test rax, rax                   # is it on?
+    jz trap_call                    # CR3 may stay
+    mov r12, cr3                    # whatever was interrupted comes back to its own
+    and rax, r12                    # the lower page of the two: the kernel's table
+nmi_load_cr3:
+    mov cr3, rax                    # if CR3 was one of such a pair
     call trap_handler               # in src/trap.rs
+    mov cr3, r12                    # as it was
+    jmp trap_return
+trap_call:
+    call trap_handler               # in src/trap.rs
+trap_return:
     fxrstor64 [rsp]                 # as if nothing had happened
     mov rsp, rbx                    # back to the frame
     pop r15

@@ -12,7 +12,7 @@ use kernel::mm::{direct_map, kernel_pgd};
 use kernel::options::{self, Options};
 use kernel::screen::{self, Stage};
 use kernel::smp::{acpi_tables, ap_start, bringup, cpus, irq, madt::Madt, realmode};
-use kernel::{boot, console, efi, memlayout, println, restart, shell, time};
+use kernel::{boot, console, efi, memlayout, println, restart, shell, time, trap};
 use spin::Once;
 use trampoline::{RealModeHeader, TrampolineHeader};
 
@@ -97,6 +97,8 @@ fn start_kernel(boot_info: &'static mut BootInfo) -> ! {
     println!("Firstlight kernel {}", env!("CARGO_PKG_VERSION"));
     let boot = boot::copy(boot_info);
     let options = read_options(boot);
+    direct_map::move_up(options.page_offset_gib);
+    trap::set_kaiser(options.kaiser);
     let madt = acpi_tables::read_madt(boot.rsdp).unwrap_or_else(|error| panic!("acpi: {error}"));
     restart::remember(acpi_tables::read_reset_register(boot.rsdp));
     direct_map::init(boot.regions());
@@ -105,7 +107,7 @@ fn start_kernel(boot_info: &'static mut BootInfo) -> ! {
     percpu::load_boot_cpu(boot_cpu);
     let devices =
         kernel_pgd::Devices { local_apic: madt.local_apic, io_apic: madt.io_apic.map(|io_apic| io_apic.physical) };
-    let init_top_pgt = kernel_pgd::build(boot.regions(), devices);
+    let init_top_pgt = kernel_pgd::build(boot.regions(), devices, options.kaiser);
     FOUND.call_once(|| Found { options, madt });
     // SAFETY: the tables were just built; the stack is the boot CPU's own, in the direct map, and unused so far.
     unsafe { kernel_pgd::switch_to(init_top_pgt, boot_cpu.stack_top(), start_kernel_on_own_tables) }
@@ -136,7 +138,7 @@ extern "C" fn start_kernel_on_own_tables() -> ! {
     }
     port::announce_online();
     screen::stage(Stage::RealMode);
-    let real_mode = realmode::reserve_real_mode(&BLOB, boot::info().regions(), options.trampoline)
+    let real_mode = realmode::reserve_real_mode(&BLOB, boot::info().regions(), options)
         .and_then(|base| realmode::setup_real_mode(&BLOB, base, ap_start::entry_point(), options));
     efi::enter_virtual_mode(options);
     screen::stage(Stage::Processors);

@@ -10,13 +10,31 @@
 //!            ffff_ffff_ff5f_c000   local APIC (every CPU sees its own)                           RW NX uncached
 //! ```
 //!
-//! The lower half is empty in `init_top_pgt`: there is no identity map. The firmware's memory is in `efi_pgd`
+//! `page_offset_gib=N` moves the direct map up within its slot. The lower half is empty in `init_top_pgt`: there is no identity map. The firmware's memory is in `efi_pgd`
 //! ([`crate::mm::efi_pgd`]).
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use x86_64::{PhysAddr, VirtAddr};
 
 /// Start of the direct map, as `PAGE_OFFSET` in Linux without KASLR. The loader maps all memory here as well.
 pub const DIRECT_MAP_BASE: u64 = 0xffff_8880_0000_0000;
+
+/// The furthest that the direct map can be moved up: half of its slot, and the other half is for memory.
+pub const MAX_PAGE_OFFSET_GIB: u64 = 256;
+
+/// Where the direct map is. Linux's name.
+#[allow(non_upper_case_globals)]
+static page_offset_base: AtomicU64 = AtomicU64::new(DIRECT_MAP_BASE);
+
+/// Start of the direct map: [`DIRECT_MAP_BASE`], unless the options move it.
+pub fn page_offset() -> u64 {
+    page_offset_base.load(Ordering::Relaxed)
+}
+
+/// From here on [`phys_to_virt`] counts from there. The tables in use must have the direct map in both places.
+pub fn set_page_offset(linear: u64) {
+    page_offset_base.store(linear, Ordering::Relaxed);
+}
 
 /// Where `efi=old_map` maps the firmware's devices, at the same distance as the direct map memory: `VMALLOC_START` in Linux.
 pub const IOREMAP_BASE: u64 = 0xffff_c900_0000_0000;
@@ -46,5 +64,5 @@ pub const fn pgd_index(linear: u64) -> usize {
 
 /// The direct map's linear address of a physical one.
 pub fn phys_to_virt(physical: PhysAddr) -> VirtAddr {
-    VirtAddr::new(DIRECT_MAP_BASE + physical.as_u64())
+    VirtAddr::new(page_offset() + physical.as_u64())
 }

@@ -24,8 +24,12 @@ pub enum Mistake {
     EfiNxPoison,
     /// `efi-unmap`
     EfiUnmap,
+    /// `identity-slot`
+    IdentitySlot,
     /// `no-nxe`
     NoNxe,
+    /// `pgd-alignment`
+    PgdAlignment,
     /// `restart-no-kernel-map`
     RestartNoKernelMap,
     /// `restart-pcide`
@@ -33,7 +37,7 @@ pub enum Mistake {
 }
 
 impl Mistake {
-    const ALL: [(&str, Self); 10] = [
+    const ALL: [(&str, Self); 12] = [
         ("cr4-pcide", Self::Cr4Pcide),
         ("efer-lma", Self::EferLma),
         ("efi-map-order", Self::EfiMapOrder),
@@ -41,7 +45,9 @@ impl Mistake {
         ("efi-no-page0", Self::EfiNoPage0),
         ("efi-nx-poison", Self::EfiNxPoison),
         ("efi-unmap", Self::EfiUnmap),
+        ("identity-slot", Self::IdentitySlot),
         ("no-nxe", Self::NoNxe),
+        ("pgd-alignment", Self::PgdAlignment),
         ("restart-no-kernel-map", Self::RestartNoKernelMap),
         ("restart-pcide", Self::RestartPcide),
     ];
@@ -98,6 +104,27 @@ pub struct Row {
 
 /// All of them. Commits are those of linux.git.
 pub const TABLE: &[Row] = &[
+    Row {
+        options: "kaiser=on efi=trampoline mistake=pgd-alignment",
+        machine: "one where the blob's place has bit 12 of trampoline_pgd set",
+        typed: "efi nmi",
+        source: "7ec5d87df34a (4.4.y), which aligns trampoline_pgd to 8 KiB in the blob, and the blob; first seen with 4.4.110",
+        mistake: "trampoline_pgd, on which the firmware is called, is aligned to 4 KiB. The handler of an NMI clears bit 12 of \
+                  CR3 to come from the user's table to the kernel's, which are 8 KiB together",
+        symptom: "an NMI during a call of the firmware: with bit 12 cleared CR3 is the page before trampoline_pgd, which is no \
+                  page table, and the CPU shuts down. Where bit 12 is 0 by luck all is well",
+        mended: "each table that may be in CR3 is aligned to 8 KiB; since 4.6 the firmware has one of its own",
+    },
+    Row {
+        options: "page_offset_gib=16 mistake=identity-slot",
+        machine: "",
+        typed: "",
+        source: "94133e46a0f5 (4.14), for EFI; init_trampoline() in arch/x86/mm/init.c, for the real-mode code",
+        mistake: "the identity map is the top level's entry of the direct map, copied to slot 0, although KASLR moved the direct \
+                  map by a multiple of 1 GiB and not of 512",
+        symptom: "what lies at linear 0 is not physical 0: the AP's first fetch behind tr_set_pg is a #PF, not present",
+        mended: "slot 0 gets a table of its own, into which the direct map's entries are copied one by one",
+    },
     Row {
         options: "efi=trampoline",
         machine: "",

@@ -49,6 +49,10 @@ pub struct Options {
     pub pcid: bool,
     /// `efi=own|trampoline|old_map|noruntime`: where the firmware's runtime regions are mapped.
     pub efi: EfiTables,
+    /// `kaiser=on|off`: an NMI's handler runs on the kernel's tables, which it finds by clearing bit 12 of CR3.
+    pub kaiser: bool,
+    /// `page_offset_gib=N`: the direct map begins so many GiB above its usual place, as KASLR moves it in Linux.
+    pub page_offset_gib: u64,
     /// `mistake=WORD[,WORD]`: mistakes of the past; docs/MISTAKES.md.
     pub mistakes: Mistakes,
 }
@@ -65,6 +69,8 @@ impl Default for Options {
             sipi_broadcast: false,
             pcid: false,
             efi: EfiTables::Own,
+            kaiser: false,
+            page_offset_gib: 0,
             mistakes: Mistakes::default(),
         }
     }
@@ -72,7 +78,8 @@ impl Default for Options {
 
 /// The options in words, for the message about one that is not understood.
 pub const KNOWN: &str = "bringup=serial|parallel|parallel-nolock, trampoline=ADDRESS, cpu_init_udelay=N, cpu_timeout_ms=N, \
-     sipi_count=1|2, sipi_udelay=N, sipi=each|broadcast, pcid=on|off, efi=own|trampoline|old_map|noruntime, mistake=WORD[,WORD] (docs/MISTAKES.md)";
+     sipi_count=1|2, sipi_udelay=N, sipi=each|broadcast, pcid=on|off, efi=own|trampoline|old_map|noruntime, kaiser=on|off, \
+     page_offset_gib=N, mistake=WORD[,WORD] (docs/MISTAKES.md)";
 
 /// Reads the options; `complain` is called with each word that is not understood and why. Such words change nothing.
 pub fn parse<'a>(text: &'a str, mut complain: impl FnMut(&'a str, &'static str)) -> Options {
@@ -135,6 +142,20 @@ fn apply(options: &mut Options, word: &str) -> Result<(), &'static str> {
                 "noruntime" => EfiTables::Off,
                 _ => return Err("efi is own, trampoline, old_map or noruntime"),
             };
+        }
+        "kaiser" => {
+            options.kaiser = match value {
+                "on" => true,
+                "off" => false,
+                _ => return Err("kaiser is on or off"),
+            };
+        }
+        "page_offset_gib" => {
+            let gib = number(value).ok_or("not a number")?;
+            if gib > crate::memlayout::MAX_PAGE_OFFSET_GIB {
+                return Err("the direct map can be moved by 256 GiB at most");
+            }
+            options.page_offset_gib = gib;
         }
         "mistake" => {
             let mut mistakes = options.mistakes;

@@ -6,6 +6,7 @@ use crate::arch::{lapic, percpu, port};
 use crate::println;
 use crate::report::{ErrorCode, exception_name};
 use crate::smp::{ipi, irq};
+use core::sync::atomic::{AtomicU64, Ordering};
 use x86_64::registers::control::{Cr2, Cr3};
 
 /// What the stubs push, lowest address first.
@@ -34,6 +35,18 @@ pub struct TrapFrame {
     rflags: u64,
     rsp: u64,
     ss: u64,
+}
+
+/// What an NMI's handler leaves of CR3; 0: it leaves it alone. `asm/traps.S` reads it.
+// SAFETY: no other symbol has this name.
+#[unsafe(no_mangle)]
+static nmi_cr3_mask: AtomicU64 = AtomicU64::new(0);
+
+/// Has the handler of an NMI run on the kernel's page tables, wherever it came: as KAISER, Linux's first page-table isolation,
+/// did (4.4.110, SWITCH_KERNEL_CR3 for paranoid entries). The tables for user mode would lie behind the kernel's, 4 KiB up.
+pub fn set_kaiser(on: bool) {
+    const USERS_TABLE: u64 = 1 << 12;
+    nmi_cr3_mask.store(if on { !USERS_TABLE } else { 0 }, Ordering::Release);
 }
 
 /// First vector that is not an exception.

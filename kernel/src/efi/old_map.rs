@@ -6,12 +6,12 @@
 #![allow(unsafe_code)]
 
 use crate::efi::virt::VirtError;
-use crate::memlayout::{DIRECT_MAP_BASE, IOREMAP_BASE, pgd_index, phys_to_virt};
+use crate::memlayout::{IOREMAP_BASE, page_offset, phys_to_virt};
 use crate::mistake::{Mistake, Mistakes};
 use crate::mm::direct_map::DirectMap;
 use crate::mm::frame::FRAME_SIZE;
 use crate::mm::page_table::{TableMemory, walk};
-use crate::mm::{efi_pgd, kernel_pgd};
+use crate::mm::{efi_pgd, kernel_pgd, trampoline_pgd};
 use uefi_raw::table::boot::{MemoryDescriptor, MemoryType};
 use x86_64::{PhysAddr, structures::paging::PageTableFlags as Flags};
 
@@ -31,8 +31,8 @@ pub(super) fn map_region(root: PhysAddr, descriptor: &MemoryDescriptor, flags: F
     Ok(linear)
 }
 
-/// Slots of the user's half that become the identity map: as many as the direct map can have before the next slot in use.
-const SLOTS: usize = 4;
+/// Slots of the user's half that become the identity map: all of the direct map's.
+const SLOTS: usize = 1;
 
 /// The identity map while it is there.
 pub(super) struct Prologue {
@@ -49,7 +49,8 @@ impl Prologue {
         let mut saved = [0; SLOTS];
         for (slot, saved) in saved.iter_mut().enumerate() {
             *saved = memory.read_entry(root, slot);
-            let entry = memory.read_entry(root, pgd_index(DIRECT_MAP_BASE) + slot);
+            let entry = trampoline_pgd::identity_entry(memory, root, page_offset(), mistakes)
+                .unwrap_or_else(|error| panic!("efi=old_map: {error}"));
             set_pgd(memory, root, slot, entry);
             if !mistakes.has(Mistake::EfiNxPoison) {
                 memory.write_entry(root, slot, entry & !Flags::NO_EXECUTE.bits());

@@ -2,14 +2,16 @@
 #![allow(unsafe_code)]
 
 use super::Runtime;
+use crate::arch::{lapic, percpu};
 use crate::memlayout::phys_to_virt;
 use crate::mm::direct_map::DirectMap;
 use crate::mm::{efi_pgd, kernel_pgd, roots};
 use crate::options::EfiTables;
 use crate::println;
 use core::mem::offset_of;
+use core::sync::atomic::{AtomicU64, Ordering};
 use spin::Mutex;
-use uefi_raw::table::runtime::{ResetType, RuntimeServices, VariableAttributes};
+use uefi_raw::table::runtime::{ResetType, RuntimeServices, TimeCapabilities, VariableAttributes};
 use uefi_raw::time::Time;
 use uefi_raw::{Guid, Status};
 use x86_64::PhysAddr;
@@ -80,6 +82,20 @@ pub(super) fn address_of(runtime_services: u64, service: Service) -> u64 {
     unsafe { phys_to_virt(PhysAddr::new(runtime_services + service as u64)).as_ptr::<u64>().read_unaligned() }
 }
 
+/// GetTime's address, for [`nmi_then_get_time`].
+static GET_TIME: AtomicU64 = AtomicU64::new(0);
+
+/// Runs on the firmware's tables in the place of its GetTime: sends this CPU an NMI, as a watchdog would, and goes on there.
+unsafe extern "efiapi" fn nmi_then_get_time(time: *mut Time, capabilities: *mut TimeCapabilities) -> Status {
+    lapic::send(percpu::current().apic_id, lapic::Message::Nmi);
+    let address = GET_TIME.load(Ordering::Acquire) as *const ();
+    // SAFETY: the firmware's table has this address for GetTime, which has this type.
+    let get_time: unsafe extern "efiapi" fn(*mut Time, *mut TimeCapabilities) -> Status =
+        unsafe { core::mem::transmute(address) };
+    // SAFETY: the arguments are the caller's.
+    unsafe { get_time(time, capabilities) }
+}
+
 /// The longest name of a variable, in 16-bit units with the zero at its end.
 pub const MAX_NAME: usize = 256;
 /// The most data of a variable that is read, in bytes.
@@ -146,6 +162,19 @@ impl Runtime {
         let mut time = Time::invalid();
         self.call(Service::GetTime, [&raw mut time as u64, 0, 0, 0, 0])?;
         Ok(time)
+    }
+
+    /// GetTime, with an NMI while the firmware's tables are in CR3: it comes just before the firmware's first instruction.
+    ///
+    /// # Errors
+    /// What the firmware answers.
+    pub fn time_with_nmi(&self) -> Result<Time, Status> {
+        let mut time = Time::invalid();
+        GET_TIME.store(address_of(self.services, Service::GetTime), Ordering::Release);
+        let function = nmi_then_get_time as *const () as u64;
+        // SAFETY: as for `call`; the function is the kernel's, which `root` maps as well.
+        let status = unsafe { call(self.root, self.tables, function, [&raw mut time as u64, 0, 0, 0, 0]) };
+        if status == Status::SUCCESS { Ok(time) } else { Err(status) }
     }
 
     /// GetVariable: attributes and length of the data, of which the buffer holds what fits.

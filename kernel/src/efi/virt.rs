@@ -71,7 +71,7 @@ pub fn enter_virtual_mode(efi: &Efi, options: &Options) -> Result<Runtime, VirtE
     let init_top_pgt = roots::by_name("init_top_pgt").expect("the kernel runs on it");
     let root = match options.efi {
         EfiTables::Own => {
-            let root = direct_map::allocate(1, FRAME_SIZE);
+            let root = kernel_pgd::allocate_root(options.kaiser);
             efi_pgd::init(&mut DirectMap, root)?;
             roots::efi_pgd_paddr.store(root.as_u64(), Ordering::Release);
             root

@@ -2,9 +2,10 @@
 #![allow(unsafe_code)]
 
 use super::frame::{FRAME_SIZE, FrameAllocator};
-use super::page_table::TableMemory;
-use crate::memlayout::{LOW_MEMORY_END, phys_to_virt};
+use super::page_table::{TableMemory, table_at};
+use crate::memlayout::{DIRECT_MAP_BASE, LOW_MEMORY_END, pgd_index, phys_to_virt, set_page_offset};
 use spin::{Mutex, Once};
+use x86_64::registers::control::Cr3;
 use x86_64::{PhysAddr, VirtAddr};
 
 static FRAMES: Once<Mutex<FrameAllocator<'static>>> = Once::new();
@@ -12,6 +13,29 @@ static FRAMES: Once<Mutex<FrameAllocator<'static>>> = Once::new();
 /// Sets the allocator up over the memory map; afterwards [`allocate`] works.
 pub fn init(regions: &'static [super::frame::Region]) {
     FRAMES.call_once(|| Mutex::new(FrameAllocator::new(regions, LOW_MEMORY_END)));
+}
+
+/// Moves the direct map up by so many GiB, before anything is kept that lies in it: the loader's tables get it a second time,
+/// through the same lower tables. Linux: memory KASLR, arch/x86/mm/kaslr.c.
+///
+/// # Panics
+/// If there is so much memory that the two overlap.
+pub fn move_up(gib: u64) {
+    if gib == 0 {
+        return;
+    }
+    let (root, _) = Cr3::read();
+    let table = table_at(&DirectMap, root.start_address(), pgd_index(DIRECT_MAP_BASE));
+    let table = table.expect("the loader maps physical memory there");
+    for index in (0..512 - gib as usize).rev() {
+        let entry = DirectMap.read_entry(table, index);
+        if entry != 0 {
+            let to = index + gib as usize;
+            assert!(DirectMap.read_entry(table, to) == 0, "page_offset_gib={gib}: there is more memory than that");
+            DirectMap.write_entry(table, to, entry);
+        }
+    }
+    set_page_offset(DIRECT_MAP_BASE + (gib << 30));
 }
 
 /// `count` consecutive frames, zeroed, aligned to `align` bytes.

@@ -1,12 +1,12 @@
 //! `init_top_pgt`: the kernel's own page tables. See `memlayout.rs` for the picture.
 #![allow(unsafe_code)]
 
-use super::direct_map::DirectMap;
+use super::direct_map::{self, DirectMap};
 use super::frame::{FRAME_SIZE, Region, RegionKind};
-use super::page_table::{MapError, PageSize, TableMemory, map_page, map_range, walk};
+use super::page_table::{MapError, PageSize, map_page, map_range, walk};
 use super::roots::init_top_pgt_paddr;
 use crate::arch::cpuid;
-use crate::memlayout::{DIRECT_MAP_BASE, FRAMEBUFFER_LINEAR, IO_APIC_LINEAR, KERNEL_IMAGE_BASE, LOCAL_APIC_LINEAR};
+use crate::memlayout::{FRAMEBUFFER_LINEAR, IO_APIC_LINEAR, KERNEL_IMAGE_BASE, LOCAL_APIC_LINEAR, page_offset};
 use crate::screen;
 use core::sync::atomic::Ordering;
 use x86_64::registers::control::{Cr3, Cr4, Cr4Flags};
@@ -45,13 +45,18 @@ pub struct Devices {
 ///
 /// # Panics
 /// If the memory map or the image cannot be mapped: the kernel cannot go on without.
-pub fn build(regions: &[Region], devices: Devices) -> PhysAddr {
+pub fn build(regions: &[Region], devices: Devices, kaiser: bool) -> PhysAddr {
     assert!(&raw const _text as u64 == KERNEL_IMAGE_BASE, "kernel.ld and memlayout.rs disagree");
     let memory = &mut DirectMap;
-    let root = memory.allocate_table().expect("a frame for init_top_pgt");
+    let root = allocate_root(kaiser);
     try_build(memory, root, regions, devices).unwrap_or_else(|error| panic!("init_top_pgt: {error}"));
     init_top_pgt_paddr.store(root.as_u64(), Ordering::Release);
     root
+}
+
+/// A root. With page-table isolation it has the user's behind it, so that one bit of CR3 tells them apart.
+pub fn allocate_root(kaiser: bool) -> PhysAddr {
+    if kaiser { direct_map::allocate(2, 2 * FRAME_SIZE) } else { direct_map::allocate(1, FRAME_SIZE) }
 }
 
 fn try_build(memory: &mut DirectMap, root: PhysAddr, regions: &[Region], devices: Devices) -> Result<(), MapError> {
@@ -68,7 +73,7 @@ fn try_build(memory: &mut DirectMap, root: PhysAddr, regions: &[Region], devices
     let data = Flags::WRITABLE | Flags::NO_EXECUTE | Flags::GLOBAL;
     let largest = if cpuid::has_1g_pages() { PageSize::Size1G } else { PageSize::Size2M };
     for (start, end) in MergedRegions::new(regions) {
-        map_range(memory, root, (DIRECT_MAP_BASE + start, start, end - start), largest, data)?;
+        map_range(memory, root, (page_offset() + start, start, end - start), largest, data)?;
     }
     let device = data | Flags::NO_CACHE | Flags::WRITE_THROUGH;
     map_page(memory, root, LOCAL_APIC_LINEAR, devices.local_apic, PageSize::Size4K, device)?;

@@ -2,8 +2,8 @@
 //! `set_real_mode_permissions()`). Pure over [`TableMemory`].
 
 use super::frame::FRAME_SIZE;
-use super::page_table::{MapError, TableMemory, protect_page, split};
-use crate::memlayout::{DIRECT_MAP_BASE, pgd_index, phys_to_virt};
+use super::page_table::{MapError, TABLE_FLAGS, TableMemory, index_of, protect_page, split, table_at};
+use crate::memlayout::{pgd_index, phys_to_virt};
 use crate::mistake::{Mistake, Mistakes};
 use trampoline::RealModeHeader;
 use x86_64::{PhysAddr, structures::paging::PageTableFlags};
@@ -11,15 +11,52 @@ use x86_64::{PhysAddr, structures::paging::PageTableFlags};
 /// Fills the blob's PML4. Slot 0 becomes what the direct map's slot is, so that low memory appears at linear = physical
 /// through the same lower tables; the kernel's half is copied whole (Linux since 5.16), so that the kernel is reachable.
 /// By mistake, and in Linux before, it is slot 511 alone: the kernel's image, but no stack.
-pub fn fill(memory: &mut impl TableMemory, init_top_pgt: PhysAddr, trampoline_pgd: PhysAddr, mistakes: Mistakes) {
-    let direct_map_slot = pgd_index(DIRECT_MAP_BASE);
-    let entry = memory.read_entry(init_top_pgt, direct_map_slot);
+///
+/// # Errors
+/// [`MapError::OutOfFrames`], where slot 0 needs a table of its own ([`identity_entry`]).
+pub fn fill(
+    memory: &mut impl TableMemory,
+    init_top_pgt: PhysAddr,
+    trampoline_pgd: PhysAddr,
+    page_offset: u64,
+    mistakes: Mistakes,
+) -> Result<(), MapError> {
+    let direct_map_slot = pgd_index(page_offset);
+    let entry = identity_entry(memory, init_top_pgt, page_offset, mistakes)?;
     memory.write_entry(trampoline_pgd, 0, entry);
     let first = if mistakes.has(Mistake::RestartNoKernelMap) { 511 } else { direct_map_slot };
     for slot in first..512 {
         let entry = memory.read_entry(init_top_pgt, slot);
         memory.write_entry(trampoline_pgd, slot, entry);
     }
+    Ok(())
+}
+
+/// What slot 0 must be for physical memory to be at linear = physical: the direct map's own entry, where the direct map begins
+/// with a slot. Where it was moved, a table into which its entries are copied from there on (Linux: `init_trampoline()`); by
+/// mistake its own entry even then.
+///
+/// # Errors
+/// [`MapError::OutOfFrames`]
+pub fn identity_entry(
+    memory: &mut impl TableMemory,
+    init_top_pgt: PhysAddr,
+    page_offset: u64,
+    mistakes: Mistakes,
+) -> Result<u64, MapError> {
+    let slot = pgd_index(page_offset);
+    let own = memory.read_entry(init_top_pgt, slot);
+    let first = index_of(page_offset, 3);
+    if first == 0 || mistakes.has(Mistake::IdentitySlot) {
+        return Ok(own);
+    }
+    let Some(from) = table_at(memory, init_top_pgt, slot) else { return Ok(own) };
+    let to = memory.allocate_table().ok_or(MapError::OutOfFrames)?;
+    for index in first..512 {
+        let entry = memory.read_entry(from, index);
+        memory.write_entry(to, index - first, entry);
+    }
+    Ok(to.as_u64() | TABLE_FLAGS.bits())
 }
 
 /// The `size` bytes of the blob at `base`, in the direct map: all NX, then read-only up to `ro_end`, then executable where
@@ -55,6 +92,7 @@ pub fn set_real_mode_permissions(
 mod tests {
     extern crate std;
     use super::*;
+    use crate::memlayout::DIRECT_MAP_BASE;
     use crate::mm::page_table::test_memory::new_root;
     use crate::mm::page_table::{PageSize, for_each_range, map_range, walk};
     use std::{vec, vec::Vec};
@@ -69,7 +107,7 @@ mod tests {
         let (mut memory, root) = new_root(16);
         let pgd = memory.allocate_table().expect("a table");
         map_range(&mut memory, root, (DIRECT_MAP_BASE, 0, 0x20_0000), PageSize::Size2M, DATA).expect("maps");
-        fill(&mut memory, root, pgd, Mistakes::default());
+        fill(&mut memory, root, pgd, DIRECT_MAP_BASE, Mistakes::default()).expect("fills");
         let header = RealModeHeader {
             text_start: 0x9_b000,
             ro_end: 0x9_c000,
@@ -96,6 +134,23 @@ mod tests {
         assert_eq!(low, expected);
         assert_eq!(high.iter().map(|r| (r.0 - DIRECT_MAP_BASE, r.1, r.2, r.3, r.4)).collect::<Vec<_>>(), expected);
         assert!(walk(&memory, root, 0x9_b000).result.is_err(), "init_top_pgt itself has no identity map");
+    }
+
+    /// Goal: a direct map that begins within a slot is seen from linear 0 on; with its own entry it is not. Method: 16 GiB up,
+    /// with the mistake and without.
+    #[test]
+    fn a_moved_direct_map_is_copied_entry_by_entry() {
+        let page_offset = DIRECT_MAP_BASE + (16 << 30);
+        let (mut memory, root) = new_root(16);
+        map_range(&mut memory, root, (page_offset, 0, 2 << 30), PageSize::Size1G, DATA).expect("maps");
+        let mut mistake = Mistakes::default();
+        mistake.add(Mistake::IdentitySlot);
+        for (mistakes, expected) in [(Mistakes::default(), Some(0x4012_3456)), (mistake, None)] {
+            let pgd = memory.allocate_table().expect("a table");
+            fill(&mut memory, root, pgd, page_offset, mistakes).expect("fills");
+            let physical = walk(&memory, pgd, 0x4012_3456).result.ok().map(|(physical, ..)| physical.as_u64());
+            assert_eq!(physical, expected);
+        }
     }
 
     /// Goal: a blob that the direct map does not cover is an error. Method: a direct map that ends before it.

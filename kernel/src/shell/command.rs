@@ -35,6 +35,8 @@ pub(super) enum Efi<'a> {
     Map,
     /// GetTime.
     Time,
+    /// GetTime with an NMI on the way.
+    Nmi,
     /// The variables' names.
     Vars,
     /// A variable's data, or a new text for it.
@@ -53,7 +55,7 @@ pub(super) const HELP: [(&str, &str); 12] = [
     ("cpu CPU on|off", "has a CPU go offline, or starts it again by INIT and SIPI"),
     ("mem", "the memory map, and how much the kernel has taken"),
     ("efi map", "the firmware's memory map, and where its runtime regions are mapped"),
-    ("efi time|reset", "asks the firmware for the time, or to restart the machine"),
+    ("efi time|nmi|reset", "asks the firmware for the time (nmi: with an NMI on the way), or to restart"),
     ("efi vars", "the firmware's variables, and how much room there is"),
     ("efi var NAME [VALUE]", "a variable's data, or a new text for it; - deletes it"),
     (
@@ -131,10 +133,11 @@ fn efi<'a>(words: &mut impl Iterator<Item = &'a str>) -> Result<Efi<'a>, Misunde
     match words.next().ok_or(Misunderstood::Missing("what to ask of EFI"))? {
         "map" => Ok(Efi::Map),
         "time" => Ok(Efi::Time),
+        "nmi" => Ok(Efi::Nmi),
         "vars" => Ok(Efi::Vars),
         "var" => Ok(Efi::Var(words.next().ok_or(Misunderstood::Missing("the name of a variable"))?, words.next())),
         "reset" => Ok(Efi::Reset),
-        word => Err(Misunderstood::NotA(word, "something to ask of EFI: map, time, vars, var or reset")),
+        word => Err(Misunderstood::NotA(word, "something to ask of EFI: map, time, nmi, vars, var or reset")),
     }
 }
 
@@ -207,6 +210,7 @@ mod tests {
         let efi = [
             ("map", Efi::Map),
             ("time", Efi::Time),
+            ("nmi", Efi::Nmi),
             ("vars", Efi::Vars),
             ("var Boot0000", Efi::Var("Boot0000", None)),
             ("var Colour red", Efi::Var("Colour", Some("red"))),

@@ -8,6 +8,7 @@ use crate::mm::frame::FRAME_SIZE;
 use crate::{print, println};
 use core::fmt;
 use uefi_raw::table::runtime::VariableAttributes;
+use uefi_raw::time::Time;
 use uefi_raw::{Guid, Status, guid};
 
 /// Variables that the shell makes belong to this kernel.
@@ -31,7 +32,8 @@ pub(super) fn answer(what: Efi<'_>) {
     };
     let result = match what {
         Efi::Map => Ok(()),
-        Efi::Time => show_time(runtime),
+        Efi::Time => runtime.time().map(show_time),
+        Efi::Nmi => runtime.time_with_nmi().map(show_time),
         Efi::Vars => show_variables(runtime),
         Efi::Var(name, None) => show_variable(runtime, name),
         Efi::Var(name, Some(text)) => set_variable(runtime, name, text),
@@ -76,15 +78,12 @@ fn show_map(efi: &efi::Efi) {
     }
 }
 
-fn show_time(runtime: &Runtime) -> Result<(), Status> {
-    let time = runtime.time()?;
-    let zone =
-        if time.time_zone == uefi_raw::time::Time::UNSPECIFIED_TIMEZONE { "local time" } else { "with a time zone" };
+fn show_time(time: Time) {
+    let zone = if time.time_zone == Time::UNSPECIFIED_TIMEZONE { "local time" } else { "with a time zone" };
     println!(
         "{:04}-{:02}-{:02} {:02}:{:02}:{:02}, {zone}",
         time.year, time.month, time.day, time.hour, time.minute, time.second
     );
-    Ok(())
 }
 
 fn show_variables(runtime: &Runtime) -> Result<(), Status> {

@@ -1,9 +1,9 @@
 //! The real-mode blob: a place for it, its copy, its relocation, its rights (Linux: arch/x86/realmode/init.c).
 #![allow(unsafe_code)]
 
-use crate::memlayout::{LOW_MEMORY_END, phys_to_virt};
-use crate::mistake::Mistakes;
-use crate::mm::frame::{Region, find_below, is_usable};
+use crate::memlayout::{LOW_MEMORY_END, page_offset, phys_to_virt};
+use crate::mistake::{Mistake, Mistakes};
+use crate::mm::frame::{FRAME_SIZE, Region, find_below, is_usable};
 use crate::mm::page_table::MapError;
 use crate::mm::{direct_map::DirectMap, kernel_pgd, roots, trampoline_pgd};
 use crate::options::{Bringup, Options};
@@ -70,15 +70,23 @@ impl core::error::Error for RealModeError {}
 ///
 /// # Errors
 /// [`RealModeError::NoLowMemory`]
-pub fn reserve_real_mode(blob: &Blob, regions: &[Region], wanted: Option<u64>) -> Result<PhysAddr, RealModeError> {
+pub fn reserve_real_mode(blob: &Blob, regions: &[Region], options: &Options) -> Result<PhysAddr, RealModeError> {
     let size = blob.bytes.len() as u64;
-    if let Some(page) = wanted {
+    if let Some(page) = options.trampoline {
         if is_usable(regions, page, size) && page + size <= LOW_MEMORY_END {
             return Ok(PhysAddr::new(page));
         }
         println!("realmode: {size:#x} bytes at {page:#x} are not usable memory; looking for another place");
     }
-    let page = find_below(regions, size, LOW_MEMORY_END).ok_or(RealModeError::NoLowMemory(blob.bytes.len()))?;
+    let none = RealModeError::NoLowMemory(blob.bytes.len());
+    let page = find_below(regions, size, LOW_MEMORY_END).ok_or(none)?;
+    // With page-table isolation a root is the lower of two pages. Linux aligns the blob and, in it, trampoline_pgd.
+    let pgd = RealModeHeader::from_bytes(blob.bytes).map_or(0, |header| u64::from(header.trampoline_pgd));
+    let upper = (page + pgd) & FRAME_SIZE != 0;
+    if options.kaiser && upper && !options.mistakes.has(Mistake::PgdAlignment) {
+        let lower = find_below(regions, size, page + size - FRAME_SIZE).ok_or(none)?;
+        return if (lower + pgd) & FRAME_SIZE == 0 { Ok(PhysAddr::new(lower)) } else { Err(none) };
+    }
     Ok(PhysAddr::new(page))
 }
 
@@ -146,7 +154,8 @@ pub fn setup_real_mode(blob: &Blob, base: PhysAddr, start: u64, options: &Option
     let real_mode = RealMode { base, header, mistakes: options.mistakes };
     let root = roots::by_name("init_top_pgt").expect("the kernel's tables are made first");
     let pgd = PhysAddr::new(header.trampoline_pgd.into());
-    trampoline_pgd::fill(&mut DirectMap, root, pgd, options.mistakes);
+    trampoline_pgd::fill(&mut DirectMap, root, pgd, page_offset(), options.mistakes)
+        .map_err(RealModeError::Permissions)?;
     roots::trampoline_pgd_paddr.store(pgd.as_u64(), Ordering::Release);
     trampoline_pgd::set_real_mode_permissions(&mut DirectMap, root, base, blob.bytes.len() as u64, &header)
         .map_err(RealModeError::Permissions)?;

@@ -29,6 +29,8 @@ enum Symptom {
     /// After `restart real`: CPU 0's first fault, its vector and the label before it, in the kernel or in the blob; and no
     /// restart.
     NoRestart(u64, &'static str),
+    /// After `efi nmi`: the NMI's handler loads CR3 with another page than the table that is in use, and the CPU shuts down.
+    NmiOnWrongTables,
     /// The firmware is in the kernel's tables: the kernel says so.
     Leak,
     /// After a line was typed, or none, CPU 0's first fault: a page fault with this error code, while it executes in the first
@@ -79,6 +81,20 @@ struct Case {
 }
 
 const CASES: &[Case] = &[
+    Case {
+        options: "kaiser=on efi=trampoline mistake=pgd-alignment",
+        well: "kaiser=on efi=trampoline",
+        cpus: 2,
+        arguments: &[],
+        symptom: Symptom::NmiOnWrongTables,
+    },
+    Case {
+        options: "page_offset_gib=16 mistake=identity-slot",
+        well: "page_offset_gib=16",
+        cpus: 2,
+        arguments: &[],
+        symptom: Symptom::Fault(14, "0x10", "tr_enter_64"),
+    },
     Case { options: "efi=trampoline", well: "", cpus: 2, arguments: &[], symptom: Symptom::Leak },
     Case {
         options: "efi=trampoline mistake=efi-unmap",
@@ -210,6 +226,7 @@ fn shows(case: &Case, blob: &Linked, folder: &Path) -> Result<()> {
         Symptom::NoRestart(vector, label) => return no_restart(case, (vector, label), blob, folder),
         Symptom::Efi(typed, error, at, address) => return efi_fault(case, typed, error, (at, address), folder),
         Symptom::Leak => return leak(case.options, true, folder),
+        Symptom::NmiOnWrongTables => return wrong_tables(case.options, blob, folder),
         _ => {}
     }
     let (status, events, console) = boot(case, case.options, folder)?;
@@ -273,6 +290,27 @@ fn efi_fault(case: &Case, typed: &str, error: &str, (at, address): (In, In), fol
     Ok(())
 }
 
+fn wrong_tables(options: &str, blob: &Linked, folder: &Path) -> Result<()> {
+    const BIT_12: u64 = 1 << 12;
+    let (console, events) = shell::type_to(options, "efi nmi\r", folder)?;
+    let shut_down = of_kind(&events, "triple-fault").any(|event| event["cpu"] == 0);
+    ensure!(shut_down, "CPU 0 did not shut down; the console:\n{console}");
+    let pgd = events::blob_address(&events, blob, "trampoline_pgd")?;
+    let loads = of_cpu(&events, 0).filter(|event| event["kind"] == "cr" && event["register"] == "cr3");
+    let last = loads.last().and_then(|event| hex(&event["new"]));
+    ensure!(pgd & BIT_12 != 0 && last == Some(pgd & !BIT_12), "trampoline_pgd {pgd:#x}, CR3 {last:x?}");
+    Ok(())
+}
+
+/// The NMI comes, and the firmware answers.
+fn nmi_during_a_call(options: &str, folder: &Path) -> Result<()> {
+    let (console, events) = shell::type_to(options, "efi nmi\r", folder)?;
+    let fault = of_kind(&events, "fault").next();
+    ensure!(fault.is_none(), "a fault: {}", fault.unwrap_or(&Value::Null));
+    ensure!(console.contains("CPU 0: got NMI") && console.contains("2026-01-01"), "the console:\n{console}");
+    Ok(())
+}
+
 /// The kernel's tables hold the firmware's pages, or they do not; the kernel looks, and says which.
 fn leak(options: &str, leaks: bool, folder: &Path) -> Result<()> {
     let (console, events) = shell::type_to(options, "efi time\r", folder)?;
@@ -297,16 +335,19 @@ fn place<'a>(events: &[Value], fault: &Value, blob: &'a Linked) -> Result<&'a st
 
 fn is_well(case: &Case, folder: &Path) -> Result<()> {
     if let Symptom::Efi(typed, ..) = case.symptom {
+        // An empty line has a prompt behind it as well.
+        let typed = if typed.is_empty() { "\r" } else { typed };
         let (console, events) = shell::type_to_machine(case.arguments, case.well, typed, folder)?;
         let fault = of_kind(&events, "fault").next();
         ensure!(fault.is_none(), "a fault: {}", fault.unwrap_or(&Value::Null));
-        let prompts = if typed.is_empty() { 1 } else { 2 };
-        let answered = console.matches("firstlight> ").count() >= prompts;
+        let answered = console.matches("firstlight> ").count() >= 2;
         ensure!(answered && console.contains("efi: SetVirtualAddressMap is done"), "the console:\n{console}");
         return Ok(());
     }
-    if let Symptom::Leak = case.symptom {
-        return leak(case.well, false, folder);
+    match case.symptom {
+        Symptom::Leak => return leak(case.well, false, folder),
+        Symptom::NmiOnWrongTables => return nmi_during_a_call(case.well, folder),
+        _ => {}
     }
     if matches!(case.symptom, Symptom::NoRestart(..)) {
         let (console, _) = shell::type_to(case.well, "restart real\r", folder)?;

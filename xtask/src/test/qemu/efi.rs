@@ -37,7 +37,9 @@ fn services(options: &str, folder: &Path) -> Result<()> {
         // The firmware's regions at linear = physical and in the window, the kernel's beside them.
         let both = |answer: &str| answer.contains("  ffffffff80000000-") && answer.contains("  fffffffe");
         shell.ask("pgd efi_pgd", both)?;
-        shell.ask("pgd init_top_pgt", |answer| !answer.contains("  fffffffe") && answer.contains("  ffffffff80000000-"))?;
+        shell.ask("pgd init_top_pgt", |answer| {
+            !answer.contains("  fffffffe") && answer.contains("  ffffffff80000000-")
+        })?;
     }
     // This QEMU ends where a computer restarts.
     shell.type_line("restart efi")?;
