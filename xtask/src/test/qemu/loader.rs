@@ -27,7 +27,7 @@ struct Case {
 }
 
 const fn damaged(name: &'static str, damage: fn(&mut Vec<u8>) -> Result<()>, says: &'static str) -> Case {
-    Case { name, damage, hardware: Hardware { stick: false, screen: false, cpu: None }, says }
+    Case { name, damage, hardware: Hardware { stick: false, screen: false, cpu: None, typing: false }, says }
 }
 
 const CASES: &[Case] = &[
@@ -56,7 +56,7 @@ const CASES: &[Case] = &[
     Case {
         name: "a processor without NX",
         damage: |_| Ok(()),
-        hardware: Hardware { stick: false, screen: true, cpu: Some("qemu64,nx=off") },
+        hardware: Hardware { stick: false, screen: true, cpu: Some("qemu64,nx=off"), typing: false },
         says: "the processor has no execute-disable bit, or the firmware hides it.",
     },
 ];
