@@ -230,7 +230,7 @@ mod tests {
             let mut bytes: Vec<u8> = MAGIC.to_vec();
             for _ in 0..30 {
                 word = word.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                bytes.extend_from_slice(&(word >> (word % 33)).to_le_bytes());
+                bytes.extend_from_slice(&(word >> (word % 32)).to_le_bytes());
             }
             assert!(records(&bytes).all(|record| record.end() <= bytes.len()));
             // It may be full; that is all that may be.

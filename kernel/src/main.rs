@@ -97,7 +97,6 @@ fn start_kernel(boot_info: &'static mut BootInfo) -> ! {
     println!("Firstlight kernel {}", env!("CARGO_PKG_VERSION"));
     let boot = boot::copy(boot_info);
     let options = read_options(boot);
-    direct_map::move_up(options.page_offset_gib);
     trap::set_kaiser(options.kaiser);
     let madt = acpi_tables::read_madt(boot.rsdp).unwrap_or_else(|error| panic!("acpi: {error}"));
     restart::remember(acpi_tables::read_reset_register(boot.rsdp));
@@ -158,10 +157,13 @@ fn read_options(boot: &boot::Boot) -> Options {
         println!("mm: the memory map has {} regions too many; they are not used", boot.regions_lost);
     }
     let (said, text) = efi::hand_over::split(boot.options());
-    efi::init(said);
-    options::parse(text, |word, why| {
+    let options = options::parse(text, |word, why| {
         println!("options: {word:?} ignored: {why}; known are {}", options::KNOWN);
-    })
+    });
+    // Before anything is kept that lies in the direct map.
+    direct_map::move_up(options.page_offset_gib);
+    efi::init(said);
+    options
 }
 
 /// Numbers the processors: the boot CPU is 0, the others follow in the MADT's order.

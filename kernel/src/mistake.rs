@@ -112,7 +112,8 @@ pub const TABLE: &[Row] = &[
         mistake: "trampoline_pgd, on which the firmware is called, is aligned to 4 KiB. The handler of an NMI clears bit 12 of \
                   CR3 to come from the user's table to the kernel's, which are 8 KiB together",
         symptom: "an NMI during a call of the firmware: with bit 12 cleared CR3 is the page before trampoline_pgd, which is no \
-                  page table, and the CPU shuts down. Where bit 12 is 0 by luck all is well",
+                  page table, and the CPU shuts down: page-table isolation has no global pages that could hide it. Where bit 12 is 0 by luck all is \
+                  well",
         mended: "each table that may be in CR3 is aligned to 8 KiB; since 4.6 the firmware has one of its own",
     },
     Row {

@@ -49,6 +49,11 @@ pub fn set_kaiser(on: bool) {
     nmi_cr3_mask.store(if on { !USERS_TABLE } else { 0 }, Ordering::Release);
 }
 
+/// Whether [`set_kaiser`] switched that on.
+pub fn is_kaiser() -> bool {
+    nmi_cr3_mask.load(Ordering::Acquire) != 0
+}
+
 /// First vector that is not an exception.
 const FIRST_INTERRUPT: u64 = 32;
 const NMI: u64 = 2;

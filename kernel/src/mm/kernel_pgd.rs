@@ -8,6 +8,7 @@ use super::roots::init_top_pgt_paddr;
 use crate::arch::cpuid;
 use crate::memlayout::{FRAMEBUFFER_LINEAR, IO_APIC_LINEAR, KERNEL_IMAGE_BASE, LOCAL_APIC_LINEAR, page_offset};
 use crate::screen;
+use crate::trap;
 use core::sync::atomic::Ordering;
 use x86_64::registers::control::{Cr3, Cr4, Cr4Flags};
 use x86_64::{PhysAddr, structures::paging::PageTableFlags as Flags};
@@ -139,7 +140,9 @@ impl Iterator for MergedRegions<'_> {
 pub unsafe fn switch_to(root: PhysAddr, stack_top: u64, go_on: extern "C" fn() -> !) -> ! {
     // SAFETY: clearing PGE only flushes the TLB.
     unsafe { Cr4::update(|cr4| cr4.remove(Cr4Flags::PAGE_GLOBAL)) };
-    let with_global_pages = (Cr4::read() | Cr4Flags::PAGE_GLOBAL).bits();
+    // Entries that survive MOV CR3 would be seen on the user's tables: none with page-table isolation.
+    let global = if trap::is_kaiser() { Cr4Flags::empty() } else { Cr4Flags::PAGE_GLOBAL };
+    let with_global_pages = (Cr4::read() | global).bits();
     // SAFETY: 1. this code is in the image, which both tables map at the same place; 2. the caller vouches for the
     // stack; 3. nothing returns here, so that the old stack is not needed again.
     unsafe {
@@ -161,10 +164,17 @@ pub unsafe fn switch_to(root: PhysAddr, stack_top: u64, go_on: extern "C" fn() -
 
 /// Drops every translation from this CPU's TLB, global ones included, as Linux's `__flush_tlb_all()`.
 pub fn flush_all() {
-    // SAFETY: toggling PGE changes what the TLB keeps and nothing else.
+    let before = Cr4::read();
+    let (root, flags) = Cr3::read();
+    // SAFETY: toggling PGE changes what the TLB keeps and nothing else; where it is off MOV CR3 drops everything, and the value
+    // is the one that is there.
     unsafe {
-        Cr4::update(|cr4| cr4.remove(Cr4Flags::PAGE_GLOBAL));
-        Cr4::update(|cr4| cr4.insert(Cr4Flags::PAGE_GLOBAL));
+        Cr4::write(before - Cr4Flags::PAGE_GLOBAL);
+        if before.contains(Cr4Flags::PAGE_GLOBAL) {
+            Cr4::write(before);
+        } else {
+            Cr3::write(root, flags);
+        }
     }
 }
 
