@@ -162,7 +162,7 @@ impl Args {
             seed: self.seed,
             options: self.options.clone(),
             cpu_quirks: self.cpu_quirks.clone(),
-            firmware: FirmwareConfig { quirks: self.firmware_quirks.clone(), variables: Vec::new() },
+            firmware: Default::default(),
         })
     }
 

@@ -1,7 +1,7 @@
 //! The machine's configuration as edited by the user, and the window's few switches.
 
 use super::input;
-use protocol::request::MachineConfig;
+use protocol::request::{FirmwareConfig, MachineConfig};
 
 /// Settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct Draft {
     pub options: String,
     /// "slow-init", or empty.
     pub cpu_quirks: String,
+    /// The firmware's part, which is not edited here: a machine that was started with one keeps it.
+    pub firmware: FirmwareConfig,
 }
 
 impl Draft {
@@ -56,6 +58,7 @@ impl Draft {
             seed: config.seed.map(|seed| seed.to_string()).unwrap_or_default(),
             options: config.options.clone(),
             cpu_quirks: config.cpu_quirks.iter().map(|quirk| quirk.word()).collect::<Vec<_>>().join(" "),
+            firmware: config.firmware.clone(),
         }
     }
 
@@ -78,7 +81,8 @@ impl Draft {
         let words = self.cpu_quirks.split([',', ' ']).filter(|word| !word.is_empty());
         let cpu_quirks = words.map(str::parse).collect::<Result<_, _>>()?;
         let options = self.options.clone();
-        Ok(MachineConfig { cpus, apic_ids, memory_bytes, quantum, seed, options, cpu_quirks })
+        let firmware = self.firmware.clone();
+        Ok(MachineConfig { cpus, apic_ids, memory_bytes, quantum, seed, options, cpu_quirks, firmware })
     }
 }
 
@@ -117,6 +121,7 @@ mod tests {
             seed: String::new(),
             options: text("bringup=serial"),
             cpu_quirks: text("slow-init, efer-lma-gp"),
+            firmware: FirmwareConfig::default(),
         }
     }
 
