@@ -18,6 +18,7 @@ fn config(cpus: u16) -> MachineConfig {
         seed: None,
         options: String::new(),
         cpu_quirks: Vec::new(),
+        firmware: Default::default(),
     }
 }
 
