@@ -6,6 +6,7 @@ mod bench;
 mod build;
 mod cmd;
 mod disk;
+mod fuzz_cpu;
 mod gdb;
 mod guest;
 mod image;
@@ -40,6 +41,7 @@ enum Command {
     Test(test::Args),
     Suites(suites::Args),
     Bench(bench::Args),
+    FuzzCpu(fuzz_cpu::Args),
     Lessons(lessons::Args),
     Picture(picture::Args),
 }
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::main(&args),
         Command::Suites(args) => suites::main(&args),
         Command::Bench(args) => bench::main(&args),
+        Command::FuzzCpu(args) => fuzz_cpu::main(&args),
         Command::Lessons(args) => lessons::main(&args),
         Command::Picture(args) => picture::main(&args),
     };

@@ -63,6 +63,7 @@ pub fn run(report: &mut Report) -> Result<()> {
         let result = same_lines(options, &folder);
         report.case(&format!("the same lines on QEMU with OVMF: {CPUS} CPUs, {options}"), result);
     }
+    report.case("random programs, compared with QEMU after each instruction", crate::fuzz_cpu::sample());
     report.case("the same registers and page tables at the same labels on QEMU", same_state::run(&folder));
     report.case("the disk boots as a USB stick, with the options on it", from_stick(&folder));
     screen::run(report, &folder);
