@@ -6,6 +6,11 @@
 .set EFER_NXE, 1 << 11              # bit 63 of an entry means no-execute
 .set MSR_EFER, 0xc0000080
 .set MSR_GS_BASE, 0xc0000101
+.set MSR_IA32_APIC_BASE, 0x1b
+.set APIC_BASE_EXTD, 1 << 10        # x2APIC mode
+.set MSR_X2APIC_ID, 0x802           # all 32 bits
+.set MSR_X2APIC_ICR, 0x830          # a write here sends
+.set CPUID_EXT_EDX_NX, 20           # leaf 80000001h, EDX: bit number of NX
 
 .set LOCAL_APIC_ID, 0x20            # bits 31:24
 .set LOCAL_APIC_ICR_LOW, 0x300      # a write here sends

@@ -9,7 +9,7 @@
 #   Stack:       the real-mode stack, still locked; it disappears with ss_load_cr3
 #   Paging:      on, CR3 = trampoline_pgd, which shares the kernel's half
 #   Interrupts:  off, the IDT is empty: a fault before ss_load_idt ends in shutdown
-#   Leaves by:   ss_call, to start_secondary in src/smp/ap_start.rs
+#   Leaves by:   ss_call, to initial_code: start_secondary in src/smp/ap_start.rs
 .globl secondary_startup_64
 secondary_startup_64:
     mov rax, qword ptr [rip + init_top_pgt_paddr] # any address: RAX has 64 bits
@@ -25,11 +25,37 @@ ss_flush_global:
 ss_set_pge:
     mov cr4, rax                    # the kernel's own may be kept now
 
-# Who am I? The APIC ID is the only thing that differs between processors here.
+# Who am I? One at a time, I am the one that the boot CPU is waiting for.
+    mov ecx, dword ptr [rip + smpboot_control] # Linux's name
+    test ecx, ecx                   # bit 31: many may be on their way
+    js ss_who_am_i                  # then only the processor itself knows
+    mov rbx, qword ptr [rip + initial_gs] # else the boot CPU has written it: my PerCpu block,
+ss_load_initial_stack:
+    mov rsp, qword ptr [rip + initial_stack] # and my own stack
+    jmp ss_have_stack               # nothing to look up
+
+# The APIC ID is the only thing that differs between processors here.
+ss_who_am_i:
+    mov ecx, offset MSR_IA32_APIC_BASE # in which mode is my local APIC?
+    rdmsr                           # EAX = its low half
+    test eax, APIC_BASE_EXTD        # x2APIC already?
+    jnz ss_read_x2apic_id           # then the ID is in an MSR
+    cmp dword ptr [rip + x2apic_switch_ap], 0 # are the others in x2APIC mode?
+    je ss_map_apic_id               # no: the registers are in memory
+    or eax, APIC_BASE_EXTD          # yes: their page is not mapped
+ss_enter_x2apic:
+    wrmsr                           # so be it here too
+ss_read_x2apic_id:
+    mov ecx, offset MSR_X2APIC_ID   # which MSR
+    rdmsr                           # EAX = APIC ID
+    mov edx, eax                    # EDX = APIC ID
+    jmp ss_look_up                  # which number has it?
+ss_map_apic_id:
     mov rcx, offset LOCAL_APIC_LINEAR # every CPU sees its own APIC there
 ss_read_apic_id:
     mov edx, dword ptr [rcx + LOCAL_APIC_ID] # bits 31:24
     shr edx, 24                     # EDX = APIC ID
+ss_look_up:
     xor ecx, ecx                    # ECX = CPU number to try
 ss_find_cpu:
     cmp edx, dword ptr [cpuid_to_apicid + rcx * 4] # is it this one?
@@ -43,6 +69,7 @@ ss_found_cpu:
     mov rbx, qword ptr [__per_cpu_offset + rcx * 8] # RBX = my PerCpu block
 ss_load_stack:
     mov rsp, qword ptr [rbx + PERCPU_STACK_TOP] # my own stack
+ss_have_stack:
     mov rax, qword ptr [rip + trampoline_lock] # through the direct map
 ss_release_lock:
     mov dword ptr [rax], 0          # the real-mode stack is free for the next
@@ -72,10 +99,17 @@ ss_load_idt:
 ss_load_cs:
     retfq                           # CS from my GDT
 ss_cs_set:
+    mov eax, 0x80000001             # extended features:
+    cpuid                           # is there NX?
+    mov edi, edx                    # EDI keeps the answer
     mov ecx, offset MSR_EFER        # which MSR
     rdmsr                           # the trampoline loaded it
     mov esi, eax                    # what it is
-    or eax, EFER_SCE | EFER_NXE     # what the kernel wants
+    or eax, EFER_SCE                # what the kernel wants,
+    bt edi, CPUID_EXT_EDX_NX        # and NXE
+    jnc ss_no_nx                    # where it exists
+    or eax, EFER_NXE                # entries may have bit 63
+ss_no_nx:
     cmp eax, esi                    # the same already?
     je ss_efer_set                  # no needless write
 ss_load_efer:
@@ -88,7 +122,7 @@ ss_load_cr0:
     popfq                           # interrupts stay off
     xor ebp, ebp                    # a debugger's backtrace ends here
 ss_call:
-    call start_secondary            # Rust, on my own stack
+    call qword ptr [rip + initial_code] # Rust, on my own stack: start_secondary
     ud2                             # it does not return
 
 # ss_unknown_cpu: a processor that the MADT does not list was started. It must not keep the others waiting.

@@ -134,7 +134,8 @@ fn region_of(region: &MemoryRegion) -> Region {
         let start = up(region.start);
         Region { start, end: down(region.end).max(start), kind }
     } else {
-        Region { start: down(region.start), end: up(region.end), kind }
+        let start = down(region.start);
+        Region { start, end: up(region.end).max(start), kind }
     }
 }
 
@@ -159,6 +160,8 @@ mod tests {
         let region = |start, end, kind| region_of(&MemoryRegion { start, end, kind });
         let usable = region(0x1001, 0x3fff, MemoryRegionKind::Usable);
         assert_eq!((usable.start, usable.end), (0x2000, 0x3000));
+        let backwards = region(0x5000, 0x1000, MemoryRegionKind::UnknownUefi(10));
+        assert_eq!((backwards.start, backwards.end), (0x5000, 0x5000));
         let tiny = region(0x1001, 0x1fff, MemoryRegionKind::Usable);
         assert_eq!((tiny.start, tiny.end), (0x2000, 0x2000));
         let firmware = region(0x1001, 0x3001, MemoryRegionKind::UnknownUefi(10));

@@ -1,10 +1,12 @@
 //! The console: COM1, a 16550 with its receive interrupt, and [`crate::screen`] where there is one. Printing
 //! works from the first instruction on and from every CPU; a line is printed as a whole.
 
-use crate::arch::percpu;
+use crate::arch::percpu::{self, CpuNumber};
 use crate::screen;
-use crate::smp::{cpus::CpuMask, irq};
+use crate::smp::{cpus, cpus::CpuMask, irq};
 use core::fmt::Write;
+use core::hint::spin_loop;
+use core::sync::atomic::{AtomicU32, Ordering};
 use spin::Mutex;
 use uart_16550::{Config, Uart16550, backend::PioBackend, spec::registers::IER};
 use x86_64::instructions::interrupts;
@@ -18,6 +20,13 @@ static UART: Mutex<Option<Uart16550<PioBackend>>> = Mutex::new(None);
 
 /// The CPUs that are about to print or do so, so that an exception or NMI in the midst of that can still print.
 static PRINTING: CpuMask = CpuMask::new();
+
+/// Who prints, as CPU number + 1; 0: nobody.
+static PRINTER: AtomicU32 = AtomicU32::new(0);
+/// The kernel is ending: who alone still prints, as CPU number + 1.
+static ALONE: AtomicU32 = AtomicU32::new(0);
+/// A CPU that was reset while it printed gets so many more looks before its turn is taken from it: the INIT may be under way.
+const PATIENCE: u32 = 1000;
 
 /// Keys that were received and not read yet.
 static INPUT: Mutex<Input> = Mutex::new(Input { bytes: [0; Input::SIZE], first: 0, count: 0 });
@@ -73,12 +82,17 @@ pub fn enable_receive_interrupt() {
 
 /// The UART's interrupt: takes what has arrived.
 pub fn on_interrupt() {
-    let mut uart = UART.lock();
-    let Some(uart) = uart.as_mut() else { return };
-    let mut input = INPUT.lock();
-    while let Ok(byte) = uart.try_receive_byte() {
-        input.push(byte);
+    let me = percpu::current().number;
+    PRINTING.set(me);
+    take_turn(me + 1);
+    if let Some(uart) = UART.lock().as_mut() {
+        let mut input = INPUT.lock();
+        while let Ok(byte) = uart.try_receive_byte() {
+            input.push(byte);
+        }
     }
+    end_turn(me + 1);
+    PRINTING.clear(me);
 }
 
 /// Keeps a byte that was typed elsewhere, for whoever reads; interrupts are off.
@@ -137,17 +151,28 @@ impl Write for Sender<'_> {
 pub fn print(text: core::fmt::Arguments<'_>) {
     interrupts::without_interrupts(|| {
         let me = percpu::try_current().map_or(0, |cpu| cpu.number);
+        match ALONE.load(Ordering::Acquire) {
+            0 => {}
+            // The others are stopped, maybe while they printed.
+            alone if alone == me + 1 => {
+                print_past_the_lock(text);
+                return screen::print(text);
+            }
+            _ => return,
+        }
         if PRINTING.contains(me) {
             // This very CPU was interrupted here: it cannot wait for itself.
             print_past_the_lock(text);
             return;
         }
         PRINTING.set(me);
+        take_turn(me + 1);
         if let Some(uart) = UART.lock().as_mut() {
             // Writing to the UART cannot fail.
             let _ = Sender(uart).write_fmt(text);
         }
         screen::print(text);
+        end_turn(me + 1);
         PRINTING.clear(me);
     });
 }
@@ -162,6 +187,43 @@ pub fn refresh_screen() {
             PRINTING.clear(me);
         }
     });
+}
+
+/// Waits until nobody else prints. A CPU that an INIT took in the midst of it will never end: its turn is taken away.
+fn take_turn(me: u32) {
+    let mut looks = 0;
+    while let Err(printer) = PRINTER.compare_exchange_weak(0, me, Ordering::AcqRel, Ordering::Acquire) {
+        let gone = printer != 0 && cpus::RESET.contains(printer - 1);
+        looks = if gone { looks + 1 } else { 0 };
+        if looks > PATIENCE {
+            forget(printer - 1);
+        }
+        spin_loop();
+    }
+}
+
+fn end_turn(me: u32) {
+    let _ = PRINTER.compare_exchange(me, 0, Ordering::AcqRel, Ordering::Relaxed);
+}
+
+/// A CPU was reset: if it was printing, it is not any more.
+pub fn forget(cpu: CpuNumber) {
+    PRINTING.clear(cpu);
+    if PRINTER.load(Ordering::Acquire) == cpu + 1 {
+        #[allow(unsafe_code)]
+        // SAFETY: only who has the turn takes this lock, and that CPU does not execute what it was at any more. The turn is
+        // given away below, after the lock.
+        unsafe {
+            UART.force_unlock();
+        }
+        end_turn(cpu + 1);
+    }
+}
+
+/// From now on only this CPU prints, whoever was at it: the kernel is ending.
+pub fn print_alone() {
+    let me = percpu::try_current().map_or(0, |cpu: &percpu::PerCpu| -> CpuNumber { cpu.number });
+    ALONE.store(me + 1, Ordering::Release);
 }
 
 /// Prints with a second handle on the same UART.

@@ -7,11 +7,11 @@ use bootloader_api::{BootInfo, BootloaderConfig, entry_point};
 use core::arch::global_asm;
 use core::mem::{offset_of, size_of};
 use kernel::arch::{cpu, cpuid, gdt, idt, lapic, percpu, port};
-use kernel::mistake::Mistakes;
-use kernel::mm::{direct_map, kernel_pgd};
+use kernel::mistake::{Mistake, Mistakes};
+use kernel::mm::{direct_map, kernel_pgd, page_table};
 use kernel::options::{self, Options};
 use kernel::screen::{self, Stage};
-use kernel::smp::{acpi_tables, ap_start, bringup, cpus, irq, madt::Madt, realmode};
+use kernel::smp::{acpi_tables, ap_start, bringup, cpus, irq, madt::Madt, realmode, stop};
 use kernel::{boot, console, efi, memlayout, println, restart, shell, time, trap};
 use spin::Once;
 use trampoline::{RealModeHeader, TrampolineHeader};
@@ -98,14 +98,37 @@ fn start_kernel(boot_info: &'static mut BootInfo) -> ! {
     let boot = boot::copy(boot_info);
     let options = read_options(boot);
     trap::set_kaiser(options.kaiser);
-    let madt = acpi_tables::read_madt(boot.rsdp).unwrap_or_else(|error| panic!("acpi: {error}"));
+    let madt = acpi_tables::read_madt(boot.rsdp).unwrap_or_else(|error| {
+        println!("acpi: {error}; the boot CPU is all that is used");
+        Madt::default()
+    });
+    if let Some(error) = madt.damaged {
+        println!("acpi: {error}; what comes before it is used");
+    }
+    if madt.twice > 0 {
+        println!(
+            "acpi: the MADT lists {} processors with an APIC ID that another one has; they are left out",
+            madt.twice
+        );
+    }
     restart::remember(acpi_tables::read_reset_register(boot.rsdp));
     direct_map::init(boot.regions());
     idt::init();
     let boot_cpu = percpu::create(0, cpuid::initial_apic_id());
     percpu::load_boot_cpu(boot_cpu);
-    let devices =
-        kernel_pgd::Devices { local_apic: madt.local_apic, io_apic: madt.io_apic.map(|io_apic| io_apic.physical) };
+    if !cpuid::has_nx() && !options.mistakes.has(Mistake::NxUnsupported) {
+        page_table::leave_nx_out();
+    }
+    let mismatch = options.mistakes.has(Mistake::X2apicMismatch);
+    let said = lapic::choose_mode(options.x2apic, mismatch).unwrap_or_else(|error| panic!("{error}"));
+    if let Some(said) = said {
+        println!("apic: {said}");
+    }
+    // In x2APIC mode nobody is at the local APICs' address.
+    let devices = kernel_pgd::Devices {
+        local_apic: (!lapic::is_x2apic()).then_some(madt.local_apic),
+        io_apic: madt.io_apic.map(|io_apic| io_apic.physical),
+    };
     let init_top_pgt = kernel_pgd::build(boot.regions(), devices, options.kaiser);
     FOUND.call_once(|| Found { options, madt });
     // SAFETY: the tables were just built; the stack is the boot CPU's own, in the direct map, and unused so far.
@@ -125,7 +148,6 @@ extern "C" fn start_kernel_on_own_tables() -> ! {
         let has = cpu::enable_pcid();
         println!("mm: {}", if has { "CR4.PCIDE is on" } else { "pcid=on: this processor has no PCIDs" });
     }
-    lapic::check_mode().unwrap_or_else(|error| panic!("{error}"));
     lapic::enable();
     screen::stage(Stage::Clock);
     println!("time: TSC runs at {} kHz, measured with PIT channel 2", time::calibrate());
@@ -186,11 +208,12 @@ fn create_other_cpus(madt: &Madt) {
 /// A bug in the kernel: says where and ends.
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    stop::begin(port::ExitCode::Panic);
     match percpu::try_current() {
         Some(cpu) => println!("\nCPU {}: kernel panic: {info}", cpu.number),
         None => println!("\nkernel panic: {info}"),
     }
-    port::exit(port::ExitCode::Panic)
+    stop::end(port::ExitCode::Panic)
 }
 
 /// The prebuilt `core` was compiled with unwinding and refers to this symbol.

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! slot 273   ffff_8880_0000_0000   direct map: all RAM, linear = physical + DIRECT_MAP_BASE      RW NX global
+//! slot 402   ffff_c900_0000_0000   pages of the stress test, once it ran                            RW NX global
 //! slot 402   ffff_c900_0000_0000   devices of the firmware's, with efi=old_map alone              RW NX uncached
 //! slot 511   ffff_ffff_8000_0000   the kernel's image: text RX, rodata R, data RW                global
 //!            ffff_ffff_c000_0000   framebuffer, where there is one                               RW NX uncached
@@ -50,6 +51,9 @@ pub const IO_APIC_LINEAR: u64 = 0xffff_ffff_ff5f_b000;
 
 /// The local APIC's registers.
 pub const LOCAL_APIC_LINEAR: u64 = 0xffff_ffff_ff5f_c000;
+
+/// Pages that the stress test maps and unmaps; where vmalloc begins in Linux.
+pub const STRESS_BASE: u64 = 0xffff_c900_0000_0000;
 
 /// The first megabyte is kept for real mode and firmware; frames come from above it.
 pub const LOW_MEMORY_END: u64 = 1 << 20;

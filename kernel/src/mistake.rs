@@ -32,12 +32,16 @@ pub enum Mistake {
     PgdAlignment,
     /// `restart-no-kernel-map`
     RestartNoKernelMap,
+    /// `nx-unsupported`
+    NxUnsupported,
     /// `restart-pcide`
     RestartPcide,
+    /// `x2apic-mismatch`
+    X2apicMismatch,
 }
 
 impl Mistake {
-    const ALL: [(&str, Self); 12] = [
+    const ALL: [(&str, Self); 14] = [
         ("cr4-pcide", Self::Cr4Pcide),
         ("efer-lma", Self::EferLma),
         ("efi-map-order", Self::EfiMapOrder),
@@ -48,8 +52,10 @@ impl Mistake {
         ("identity-slot", Self::IdentitySlot),
         ("no-nxe", Self::NoNxe),
         ("pgd-alignment", Self::PgdAlignment),
+        ("nx-unsupported", Self::NxUnsupported),
         ("restart-no-kernel-map", Self::RestartNoKernelMap),
         ("restart-pcide", Self::RestartPcide),
+        ("x2apic-mismatch", Self::X2apicMismatch),
     ];
 
     /// The mistake of that word.
@@ -233,6 +239,27 @@ pub const TABLE: &[Row] = &[
         symptom: "verify_cpu keeps flags on the stack: an AP takes another one's for its own, finds that it has no CPUID, and \
                   stays in no_longmode. Whether it comes to that depends on who runs when",
         mended: "the AP takes tr_lock before it uses the stack, and secondary_startup_64 gives it back",
+    },
+    Row {
+        options: "bringup=parallel mistake=x2apic-mismatch",
+        machine: "--cpu-quirk x2apic-on (a Dell PowerEdge T340)",
+        typed: "",
+        source: "69a7386c1ec2 (6.11), which mends the parallel bring-up of 0c7ffa32dbd6 (6.5)",
+        mistake: "an AP that comes in xAPIC mode reads its ID from memory, though the boot CPU is in x2APIC mode, where firmware \
+                  left it, and the kernel has not mapped that page",
+        symptom: "ss_read_apic_id in secondary_startup_64: #PF at the local APIC's page; the IDT is still empty, so the AP shuts \
+                  down",
+        mended: "where the kernel is in x2APIC mode, the AP switches to it first and reads the ID from its MSR",
+    },
+    Row {
+        options: "mistake=nx-unsupported",
+        machine: "--cpu-quirk no-nx (early 64-bit Xeons)",
+        typed: "",
+        source: "\"kaiser: Set _PAGE_NX only if supported\" (4.4.y, January 2018)",
+        mistake: "bit 63 is set in entries of a processor that has no NX",
+        symptom: "the first access to a page of the kernel's data on its own tables, behind MOV CR3: #PF with error code 9 \
+                  (present, reserved bit). Neither is there a stack to handle it on, and the boot CPU shuts down",
+        mended: "where CPUID tells no NX, it is masked out of every entry that is made (Linux: __supported_pte_mask)",
     },
     Row {
         options: "mistake=restart-no-kernel-map",

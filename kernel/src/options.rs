@@ -53,6 +53,8 @@ pub struct Options {
     pub kaiser: bool,
     /// `page_offset_gib=N`: the direct map begins so many GiB above its usual place, as KASLR moves it in Linux.
     pub page_offset_gib: u64,
+    /// `x2apic=on|off`: the mode of the local APICs; as firmware left it if not given.
+    pub x2apic: Option<bool>,
     /// `mistake=WORD[,WORD]`: mistakes of the past; docs/MISTAKES.md.
     pub mistakes: Mistakes,
 }
@@ -71,6 +73,7 @@ impl Default for Options {
             efi: EfiTables::Own,
             kaiser: false,
             page_offset_gib: 0,
+            x2apic: None,
             mistakes: Mistakes::default(),
         }
     }
@@ -78,7 +81,7 @@ impl Default for Options {
 
 /// The options in words, for the message about one that is not understood.
 pub const KNOWN: &str = "bringup=serial|parallel|parallel-nolock, trampoline=ADDRESS, cpu_init_udelay=N, cpu_timeout_ms=N, \
-     sipi_count=1|2, sipi_udelay=N, sipi=each|broadcast, pcid=on|off, efi=own|trampoline|old_map|noruntime, kaiser=on|off, \
+     sipi_count=1|2, sipi_udelay=N, sipi=each|broadcast, pcid=on|off, x2apic=on|off, efi=own|trampoline|old_map|noruntime, kaiser=on|off, \
      page_offset_gib=N, mistake=WORD[,WORD] (docs/MISTAKES.md)";
 
 /// Reads the options; `complain` is called with each word that is not understood and why. Such words change nothing.
@@ -156,6 +159,13 @@ fn apply(options: &mut Options, word: &str) -> Result<(), &'static str> {
                 return Err("the direct map can be moved by 256 GiB at most");
             }
             options.page_offset_gib = gib;
+        }
+        "x2apic" => {
+            options.x2apic = match value {
+                "on" => Some(true),
+                "off" => Some(false),
+                _ => return Err("x2apic is on or off"),
+            };
         }
         "mistake" => {
             let mut mistakes = options.mistakes;

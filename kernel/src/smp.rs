@@ -9,3 +9,6 @@ pub mod ipi;
 pub mod irq;
 pub mod madt;
 pub mod realmode;
+pub mod stop;
+pub mod stress;
+pub mod tlb;

@@ -5,7 +5,7 @@
 use crate::arch::{lapic, percpu, port};
 use crate::println;
 use crate::report::{ErrorCode, exception_name};
-use crate::smp::{ipi, irq};
+use crate::smp::{ipi, irq, stop, tlb};
 use core::sync::atomic::{AtomicU64, Ordering};
 use x86_64::registers::control::{Cr2, Cr3};
 
@@ -63,7 +63,10 @@ const NMI: u64 = 2;
 #[unsafe(no_mangle)]
 extern "C" fn trap_handler(frame: &TrapFrame) {
     match frame.vector {
-        NMI => ipi::on_nmi(),
+        NMI => {
+            stop::on_nmi(frame.rip, frame.rsp, frame.rflags, Cr3::read_raw().0.start_address().as_u64());
+            ipi::on_nmi();
+        }
         vector if vector < FIRST_INTERRUPT => die(frame),
         vector => on_interrupt(vector as u8),
     }
@@ -81,6 +84,10 @@ fn on_interrupt(vector: u8) {
             crate::keyboard::on_interrupt();
             lapic::end_of_interrupt();
         }
+        tlb::VECTOR => {
+            tlb::answer();
+            lapic::end_of_interrupt();
+        }
         vector => {
             lapic::end_of_interrupt();
             ipi::on_interrupt(vector);
@@ -90,6 +97,7 @@ fn on_interrupt(vector: u8) {
 
 /// Prints an exception and ends the kernel.
 fn die(frame: &TrapFrame) -> ! {
+    stop::begin(port::ExitCode::Fault);
     let vector = frame.vector as u8;
     let (mnemonic, name) = exception_name(vector);
     match percpu::try_current() {
@@ -109,5 +117,5 @@ fn die(frame: &TrapFrame) -> ! {
     println!("  R8  {:016x} R9  {:016x} R10 {:016x} R11 {:016x}", frame.r8, frame.r9, frame.r10, frame.r11);
     println!("  R12 {:016x} R13 {:016x} R14 {:016x} R15 {:016x}", frame.r12, frame.r13, frame.r14, frame.r15);
     println!("The kernel stops: it has no way to go on from an exception of its own.");
-    port::exit(port::ExitCode::Fault)
+    stop::end(port::ExitCode::Fault)
 }

@@ -3,7 +3,8 @@
 .section .text, "ax"
 .code16
 
-# verify_cpu: EAX = 0 if the processor has CPUID, PAE, MSRs, CMPXCHG8B, PGE, FXSR, SSE, SSE2, long mode and NX.
+# verify_cpu: EAX = 0 if the processor has CPUID, PAE, MSRs, CMPXCHG8B, PGE, FXSR, SSE, SSE2, long mode, and NX if the boot
+# CPU has it.
 #   Called from: trampoline_start, a near call with a 32-bit IP on the stack
 #   Mode:        real mode, CS = DS = SS = the blob     Stack: rm_stack
 #   Paging:      off                                    Interrupts: off
@@ -42,6 +43,8 @@ verify_cpu:
     jz verify_cpu_bad               # no long mode
     test edx, CPUID_EXT_EDX_NX      # no-execute? Our page tables use it
     jnz verify_cpu_ok               # all there
+    test dword ptr [tr_efer], EFER_NXE # unless the boot CPU has none either
+    jz verify_cpu_ok                # then no entry has bit 63
 
 # Firmware may have hidden NX: Intel processors have a switch for that. Only an Intel one has this MSR.
     xor eax, eax                    # leaf 0: who made it

@@ -24,9 +24,13 @@ pub const CR0_STATE: Cr0Flags = Cr0Flags::PAGING
 pub fn init_boot_cpu() {
     assert!(!Cr4::read().contains(Cr4Flags::L5_PAGING), "the loader switched to 5-level paging (CR4.LA57)");
     // SAFETY: the loader entered in long mode, so PG, PE and LME stay as they are; WP only forbids writes to read-only
-    // pages, of which the kernel makes none; NXE gives NX in entries its meaning, which the loader's tables use already.
+    // pages, of which the kernel makes none; NXE, where the processor has it, gives NX in entries its meaning, which the
+    // loader's tables use already.
     unsafe {
-        Efer::update(|efer| efer.insert(EferFlags::SYSTEM_CALL_EXTENSIONS | EferFlags::NO_EXECUTE_ENABLE));
+        Efer::update(|efer| {
+            efer.insert(EferFlags::SYSTEM_CALL_EXTENSIONS);
+            efer.set(EferFlags::NO_EXECUTE_ENABLE, cpuid::has_nx());
+        });
         Cr0::write(CR0_STATE);
         Cr4::update(|cr4| cr4.remove(Cr4Flags::PCID));
     }
@@ -68,6 +72,11 @@ pub fn trampoline_state(mistakes: Mistakes) -> (u64, u32) {
     }
     // The bits of CR4 that are defined above bit 31 are not used here.
     (efer, cr4 as u32)
+}
+
+/// Drops a page from this CPU's TLB, also if it is global.
+pub fn invlpg(linear: u64) {
+    x86_64::instructions::tlb::flush(x86_64::VirtAddr::new_truncate(linear));
 }
 
 /// Stops this CPU for good.

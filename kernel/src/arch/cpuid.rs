@@ -1,6 +1,6 @@
 //! What CPUID says about this processor (SDM volume 2A, CPUID).
 
-use core::arch::x86_64::__cpuid;
+use core::arch::x86_64::{__cpuid, __cpuid_count};
 
 /// Family, as Linux computes it: base family, plus the extended family where the base is 15.
 pub fn family() -> u32 {
@@ -27,6 +27,21 @@ pub fn has_1g_pages() -> bool {
 /// The local APIC ID that this processor got at reset: bits 31:24 of leaf 1's EBX.
 pub fn initial_apic_id() -> u32 {
     __cpuid(1).ebx >> 24
+}
+
+/// Whether the local APIC has x2APIC mode (x2APIC: leaf 1, ECX bit 21).
+pub fn has_x2apic() -> bool {
+    __cpuid(1).ecx >> 21 & 1 != 0
+}
+
+/// Whether page-table entries can forbid execution (NX: leaf 80000001h, EDX bit 20).
+pub fn has_nx() -> bool {
+    __cpuid(0x8000_0000).eax >= 0x8000_0001 && __cpuid(0x8000_0001).edx >> 20 & 1 != 0
+}
+
+/// Whether INVPCID exists (leaf 7, EBX bit 10).
+pub fn has_invpcid() -> bool {
+    __cpuid(0).eax >= 7 && __cpuid_count(7, 0).ebx >> 10 & 1 != 0
 }
 
 /// Whether there are process-context identifiers (PCID: leaf 1, ECX bit 17).

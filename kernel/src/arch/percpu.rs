@@ -109,6 +109,11 @@ pub fn create(number: CpuNumber, apic_id: u32) -> &'static PerCpu {
 }
 
 impl PerCpu {
+    /// Linear address of this block.
+    pub fn linear(&self) -> u64 {
+        self.this
+    }
+
     /// Where this CPU's stack ends.
     pub fn stack_top(&self) -> u64 {
         self.stack_top

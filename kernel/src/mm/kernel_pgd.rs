@@ -36,8 +36,8 @@ fn image_parts() -> [(&'static str, u64, u64, Flags); 3] {
 /// Physical addresses of memory-mapped devices.
 #[derive(Clone, Copy, Debug)]
 pub struct Devices {
-    /// The local APICs' page.
-    pub local_apic: u64,
+    /// The local APICs' page, unless their registers are MSRs.
+    pub local_apic: Option<u64>,
     /// The I/O APIC's page, if there is one.
     pub io_apic: Option<u64>,
 }
@@ -77,7 +77,9 @@ fn try_build(memory: &mut DirectMap, root: PhysAddr, regions: &[Region], devices
         map_range(memory, root, (page_offset() + start, start, end - start), largest, data)?;
     }
     let device = data | Flags::NO_CACHE | Flags::WRITE_THROUGH;
-    map_page(memory, root, LOCAL_APIC_LINEAR, devices.local_apic, PageSize::Size4K, device)?;
+    if let Some(local_apic) = devices.local_apic {
+        map_page(memory, root, LOCAL_APIC_LINEAR, local_apic, PageSize::Size4K, device)?;
+    }
     if let Some(io_apic) = devices.io_apic {
         map_page(memory, root, IO_APIC_LINEAR, io_apic, PageSize::Size4K, device)?;
     }
@@ -110,11 +112,13 @@ fn map_framebuffer(memory: &mut DirectMap, root: PhysAddr, loader_root: PhysAddr
 /// for, but devices and reserved ranges are not in it.
 struct MergedRegions<'a> {
     rest: core::iter::Peekable<core::slice::Iter<'a, Region>>,
+    /// Up to here everything was told: maps of bad firmware have regions that overlap.
+    told: u64,
 }
 
 impl<'a> MergedRegions<'a> {
     fn new(regions: &'a [Region]) -> Self {
-        Self { rest: regions.iter().peekable() }
+        Self { rest: regions.iter().peekable(), told: 0 }
     }
 }
 
@@ -123,12 +127,14 @@ impl Iterator for MergedRegions<'_> {
 
     fn next(&mut self) -> Option<(u64, u64)> {
         let is_memory = |region: &Region| !matches!(region.kind, RegionKind::Reserved(_));
-        let first = self.rest.find(|region| is_memory(region))?;
+        let told = self.told;
+        let first = self.rest.find(|region| is_memory(region) && region.end > region.start.max(told))?;
         let mut end = first.end;
         while let Some(next) = self.rest.next_if(|next| is_memory(next) && next.start <= end) {
             end = end.max(next.end);
         }
-        Some((first.start, end))
+        self.told = end;
+        Some((first.start.max(told), end))
     }
 }
 
@@ -180,6 +186,7 @@ pub fn flush_all() {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
     use super::*;
 
     /// Goal: neighbours become one range whatever they hold, gaps stay. Method: three regions, two of them touching.
@@ -198,5 +205,21 @@ mod tests {
         assert_eq!(merged.next(), Some((0x10_0000, 0x400_0000)));
         assert_eq!(merged.next(), Some((0x500_0000, 0x600_0000)));
         assert_eq!(merged.next(), None);
+    }
+
+    /// Goal: a map of bad firmware makes no page twice and no page of nothing. Method: regions that overlap around a reserved
+    /// one, one inside another, and an empty one.
+    #[test]
+    fn regions_that_overlap_are_told_once() {
+        let region = |start, end, kind| Region { start, end, kind };
+        let regions = [
+            region(0x1000, 0x9000, RegionKind::Usable),
+            region(0x2000, 0x3000, RegionKind::Reserved(0)),
+            region(0x4000, 0x5000, RegionKind::Loader),
+            region(0x8000, 0xa000, RegionKind::Usable),
+            region(0xc000, 0xc000, RegionKind::Usable),
+        ];
+        let merged: std::vec::Vec<_> = MergedRegions::new(&regions).collect();
+        assert_eq!(merged, [(0x1000, 0x9000), (0x9000, 0xa000)]);
     }
 }

@@ -5,7 +5,7 @@ mod map;
 mod ranges;
 mod walk;
 
-pub use map::{MapError, map_page, map_range, protect_page, split};
+pub use map::{MapError, leave_nx_out, map_page, map_range, protect_page, split, supported};
 pub use ranges::{Range, for_each_range};
 pub use walk::{Missing, Rights, Step, Walk, walk};
 

@@ -18,7 +18,7 @@ fn reads_every_option() {
     mistakes.add(Mistake::NoNxe);
     mistakes.add(Mistake::EferLma);
     check(
-        "  bringup=parallel\ttrampoline=0x9a000\n cpu_init_udelay=10000 cpu_timeout_ms=50 sipi_count=1 sipi_udelay=0 sipi=broadcast pcid=on efi=old_map kaiser=on page_offset_gib=16 \
+        "  bringup=parallel\ttrampoline=0x9a000\n cpu_init_udelay=10000 cpu_timeout_ms=50 sipi_count=1 sipi_udelay=0 sipi=broadcast pcid=on x2apic=on efi=old_map kaiser=on page_offset_gib=16 \
          mistake=no-nxe,efer-lma ",
         Options {
             bringup: Bringup::Parallel,
@@ -29,6 +29,7 @@ fn reads_every_option() {
             sipi_udelay: Some(0),
             sipi_broadcast: true,
             pcid: true,
+            x2apic: Some(true),
             efi: EfiTables::OldMap,
             kaiser: true,
             page_offset_gib: 16,

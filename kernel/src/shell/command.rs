@@ -22,6 +22,10 @@ pub(super) enum Command<'a> {
     Cpu(u32, bool),
     /// Physical memory.
     Mem,
+    /// The stress test of the TLB shootdown: rounds, and whether each CPU drops its page from its own TLB only.
+    Stress(u64, bool),
+    /// The kernel's end.
+    Panic,
     /// A new start.
     Restart(Method),
     /// What the firmware is asked.
@@ -46,7 +50,7 @@ pub(super) enum Efi<'a> {
 }
 
 /// Names, arguments and what each does, for `help`.
-pub(super) const HELP: [(&str, &str); 12] = [
+pub(super) const HELP: [(&str, &str); 14] = [
     ("help", "this list"),
     ("cpus", "the processors, their APIC IDs, and how far each is"),
     ("pgd NAME", "what the page tables below a root map"),
@@ -54,6 +58,8 @@ pub(super) const HELP: [(&str, &str); 12] = [
     ("ipi CPU [VECTOR|nmi|init]", "sends a CPU an interrupt and waits for its answer; VECTOR in hex"),
     ("cpu CPU on|off", "has a CPU go offline, or starts it again by INIT and SIPI"),
     ("mem", "the memory map, and how much the kernel has taken"),
+    ("stress [ROUNDS] [alone]", "all CPUs map, unmap and check pages; alone: without telling the others, which shows"),
+    ("panic", "ends the kernel, with the place of every CPU"),
     ("efi map", "the firmware's memory map, and where its runtime regions are mapped"),
     ("efi time|nmi|reset", "asks the firmware for the time (nmi: with an NMI on the way), or to restart"),
     ("efi vars", "the firmware's variables, and how much room there is"),
@@ -106,6 +112,8 @@ pub(super) fn parse(line: &str) -> Result<Option<Command<'_>>, Misunderstood<'_>
         "ipi" => Command::Ipi(cpu(words.next())?, kind(words.next())?),
         "cpu" => Command::Cpu(cpu(words.next())?, on(words.next())?),
         "mem" => Command::Mem,
+        "stress" => Command::Stress(rounds(words.next())?, alone(words.next())?),
+        "panic" => Command::Panic,
         "efi" => Command::Efi(efi(&mut words)?),
         "restart" => Command::Restart(method(words.next())?),
         _ => return Err(Misunderstood::Unknown(name)),
@@ -138,6 +146,19 @@ fn efi<'a>(words: &mut impl Iterator<Item = &'a str>) -> Result<Efi<'a>, Misunde
         "var" => Ok(Efi::Var(words.next().ok_or(Misunderstood::Missing("the name of a variable"))?, words.next())),
         "reset" => Ok(Efi::Reset),
         word => Err(Misunderstood::NotA(word, "something to ask of EFI: map, time, nmi, vars, var or reset")),
+    }
+}
+
+fn rounds(word: Option<&str>) -> Result<u64, Misunderstood<'_>> {
+    let Some(word) = word else { return Ok(100) };
+    word.parse().map_err(|_| Misunderstood::NotA(word, "a number of rounds (decimal)"))
+}
+
+fn alone(word: Option<&str>) -> Result<bool, Misunderstood<'_>> {
+    match word {
+        None => Ok(false),
+        Some("alone") => Ok(true),
+        Some(word) => Err(Misunderstood::NotA(word, "`alone`")),
     }
 }
 
@@ -207,6 +228,9 @@ mod tests {
         assert_eq!(parse("cpu 1 off"), Ok(Some(Command::Cpu(1, false))));
         assert_eq!(parse("cpu 254 on"), Ok(Some(Command::Cpu(254, true))));
         assert_eq!(parse("mem"), Ok(Some(Command::Mem)));
+        assert_eq!(parse("stress"), Ok(Some(Command::Stress(100, false))));
+        assert_eq!(parse("stress 5 alone"), Ok(Some(Command::Stress(5, true))));
+        assert_eq!(parse("panic"), Ok(Some(Command::Panic)));
         let efi = [
             ("map", Efi::Map),
             ("time", Efi::Time),
@@ -250,6 +274,8 @@ mod tests {
         check("efi maps", "`maps` is not something to ask of EFI");
         check("restart", "the way to restart is missing");
         check("restart bios", "`bios` is not a way");
+        check("stress much", "`much` is not a number");
+        check("stress 5 all", "`all` is not `alone`");
         check("mem now", "`now` is one word too many");
     }
 }

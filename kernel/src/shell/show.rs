@@ -9,7 +9,7 @@ use crate::mm::page_table::{Missing, PageSize, Range, Rights, for_each_range, le
 use crate::mm::roots;
 use crate::println;
 use crate::restart;
-use crate::smp::{cpus, hotplug, ipi};
+use crate::smp::{cpus, hotplug, ipi, stress};
 use core::fmt;
 
 /// Answers a line.
@@ -30,6 +30,8 @@ fn obey(command: Command<'_>) {
         Command::Ipi(cpu, kind) => send_ipi(cpu, kind),
         Command::Cpu(cpu, on) => switch_cpu(cpu, on),
         Command::Mem => show_memory(),
+        Command::Stress(rounds, alone) => stress_test(rounds, alone),
+        Command::Panic => panic!("the shell was asked for it"),
         Command::Efi(what) => show_efi::answer(what),
         Command::Restart(method) => println!("restart: {}", restart::restart(method)),
     }
@@ -109,6 +111,13 @@ fn send_ipi(cpu: u32, kind: ipi::Ipi) {
         Ok(ipi::Outcome::Sent) => println!("INIT sent: CPU {cpu} waits for a SIPI; `cpu {cpu} on` sends it one"),
         Err(error) => println!("{error}"),
     }
+}
+
+fn stress_test(rounds: u64, alone: bool) {
+    let stress::Found { cpus, checks, stale, shootdowns, micros } = stress::run(rounds, alone);
+    println!(
+        "stress: {cpus} CPUs, {rounds} rounds each: {checks} checks, {stale} stale, {shootdowns} shootdowns, {micros} us"
+    );
 }
 
 fn show_memory() {

@@ -3,13 +3,48 @@
 #![allow(unsafe_code)]
 
 use super::cpus::{CALLIN, CALLOUT, INITIALIZED, OFFLINE, ONLINE};
+use super::stress;
+use crate::arch::percpu::PerCpu;
 use crate::arch::{cpu, lapic, percpu, port};
 use core::hint::spin_loop;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use x86_64::instructions::interrupts;
 
 unsafe extern "C" {
     static secondary_startup_64: u8;
+}
+
+/// What `secondary_startup_64` calls at its end: a global of Linux's, since waking from sleep goes the same way there.
+// SAFETY: no other symbol has this name.
+#[unsafe(no_mangle)]
+static initial_code: extern "C" fn() -> ! = start_secondary;
+
+/// The PerCpu block and the stack of the one AP that is being started: a single slot each, as in Linux before 6.5.
+// SAFETY: no other symbol has this name.
+#[unsafe(no_mangle)]
+static initial_gs: AtomicU64 = AtomicU64::new(0);
+/// See [`initial_gs`].
+// SAFETY: no other symbol has this name.
+#[unsafe(no_mangle)]
+static initial_stack: AtomicU64 = AtomicU64::new(0);
+
+/// Bit 31: many APs may be on their way, and each finds its block by its APIC ID. Linux's name.
+// SAFETY: no other symbol has this name.
+#[unsafe(no_mangle)]
+static smpboot_control: AtomicU32 = AtomicU32::new(STARTUP_READ_APICID);
+/// See [`smpboot_control`].
+const STARTUP_READ_APICID: u32 = 1 << 31;
+
+/// The next AP that comes is this one, and no other is on its way.
+pub fn expect_one(cpu: &PerCpu) {
+    initial_gs.store(cpu.linear(), Ordering::Release);
+    initial_stack.store(cpu.stack_top(), Ordering::Release);
+    smpboot_control.store(0, Ordering::Release);
+}
+
+/// Any number of APs may come, in any order.
+pub fn expect_many() {
+    smpboot_control.store(STARTUP_READ_APICID, Ordering::Release);
 }
 
 /// Linear address of `secondary_startup_64`, for the trampoline's header.
@@ -37,10 +72,15 @@ extern "C" fn start_secondary() -> ! {
 /// Waits for interrupts, without a periodic tick, until this CPU is asked to go offline.
 fn idle(me: &percpu::PerCpu) -> ! {
     loop {
+        stress::work();
         // Off between the question and HLT: an interrupt that comes with the answer must end HLT.
         interrupts::disable();
         if me.leaving.load(Ordering::Acquire) {
             play_dead(me);
+        }
+        if stress::has_work(me.number) {
+            interrupts::enable();
+            continue;
         }
         interrupts::enable_and_hlt();
     }

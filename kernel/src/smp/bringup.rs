@@ -7,7 +7,8 @@
 //! the one real-mode stack), and lets them on one by one.
 
 use super::cpus::{self, CALLIN, CALLOUT, INITIALIZED, ONLINE};
-use super::realmode::RealMode;
+use super::realmode::{self, RealMode};
+use super::{ap_start, ipi};
 use crate::arch::lapic::{self, Destination, Message};
 use crate::arch::percpu::PerCpu;
 use crate::arch::{cpuid, percpu};
@@ -92,6 +93,7 @@ pub fn smp_init(real_mode: &RealMode, options: &Options) {
     match options.bringup {
         Bringup::Serial => others().for_each(|cpu| start_one(cpu, send, timeout_us)),
         Bringup::Parallel | Bringup::ParallelNolock => {
+            ap_start::expect_many();
             let whom = if options.sipi_broadcast { "all others at once" } else { "every CPU first" };
             println!("smp: parallel bring-up: {send} to {whom}");
             screen::woken(Destination::AllOthers);
@@ -121,14 +123,22 @@ pub(super) fn started_with() -> Option<(Send, u64)> {
     STARTED_WITH.get().copied()
 }
 
-/// Starts one CPU, from INIT until it is online or was waited for long enough (microseconds for each step), and reports.
+/// Starts one CPU, from INIT until it is online or was waited for long enough (microseconds for each step), and reports. Its
+/// block and stack are handed over in the globals of which there is one: an AP that comes late, when the next one is being
+/// started, would take what is not its own. Linux before 6.5 trusts that none does; here an INIT sends it back, and opens the
+/// lock on the real-mode stack, should it have had that.
 pub(super) fn start_one(cpu: &PerCpu, send: Send, timeout_us: u64) {
     // Drawing takes time, which is not the processor's.
     screen::woken(Destination::Apic(cpu.apic_id));
     let start = time::tsc();
+    ap_start::expect_one(cpu);
     let result =
         wakeup_secondary_cpu_via_init(Destination::Apic(cpu.apic_id), send).and_then(|()| let_on(cpu, timeout_us));
     report(cpu, send, start, result);
+    if result == Err(Failure::NotInitialized) {
+        ipi::send_init(Destination::Apic(cpu.apic_id));
+        realmode::open_lock();
+    }
 }
 
 /// What a CPU is sent.

@@ -4,7 +4,7 @@
 use super::{bringup, cpus, cpus::ONLINE, ipi};
 use crate::arch::lapic::{self, Destination, Message};
 use crate::arch::percpu::{self, CpuNumber, PerCpu};
-use crate::time;
+use crate::{console, time};
 use core::sync::atomic::Ordering;
 
 /// How long a CPU may take to obey an INIT.
@@ -76,6 +76,7 @@ pub fn cpu_up(number: CpuNumber) -> Result<(), HotplugError> {
     // If it still runs somewhere, the INIT ends that; only then its block may be touched.
     ipi::send_init(Destination::Apic(cpu.apic_id));
     time::udelay(INIT_SETTLE_US);
+    console::forget(number);
     cpus::forget(number);
     cpu.prepare_start();
     bringup::start_one(cpu, send, timeout_us);

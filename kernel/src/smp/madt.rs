@@ -21,6 +21,28 @@ pub struct Madt {
     count: usize,
     /// Processors that are usable but not by us: their APIC ID does not fit xAPIC, or there are too many.
     pub left_out: usize,
+    /// Processors with the APIC ID of one before.
+    pub twice: usize,
+    /// Where the table is damaged, so that its rest was not read.
+    pub damaged: Option<MadtError>,
+}
+
+impl Default for Madt {
+    /// What every PC has: local APICs at their usual place. No processor but the one that runs, and no I/O APIC.
+    fn default() -> Self {
+        Self {
+            local_apic: 0xfee0_0000,
+            io_apic: None,
+            has_8259: false,
+            com1_gsi: COM1_IRQ.into(),
+            keyboard_gsi: KEYBOARD_IRQ.into(),
+            apic_ids: [0; MAX_CPUS],
+            count: 0,
+            left_out: 0,
+            twice: 0,
+            damaged: None,
+        }
+    }
 }
 
 /// An I/O APIC.
@@ -84,7 +106,8 @@ impl Madt {
         &self.apic_ids[..self.count]
     }
 
-    /// Reads a whole MADT, header included.
+    /// Reads a whole MADT, header included. An entry that is impossible ends it; what came before is kept, if there is a
+    /// processor among it.
     ///
     /// # Errors
     /// [`MadtError`]
@@ -93,27 +116,21 @@ impl Madt {
         let flags = word(table, 40).ok_or(too_short)?;
         let mut madt = Self {
             local_apic: word(table, 36).ok_or(too_short)?.into(),
-            io_apic: None,
             has_8259: flags & PCAT_COMPAT != 0,
-            com1_gsi: COM1_IRQ.into(),
-            keyboard_gsi: KEYBOARD_IRQ.into(),
-            apic_ids: [0; MAX_CPUS],
-            count: 0,
-            left_out: 0,
+            ..Self::default()
         };
         let mut offset = FIXED_PART;
         while offset < table.len() {
             let kind = table[offset];
             let length = table.get(offset + 1).copied().unwrap_or(0);
-            let bad = MadtError::BadEntry { offset, kind, length };
-            if length < 2 {
-                return Err(bad);
+            let entry = table.get(offset..offset + usize::from(length)).filter(|entry| entry.len() >= 2);
+            if entry.and_then(|entry| madt.take(kind, entry)).is_none() {
+                madt.damaged = Some(MadtError::BadEntry { offset, kind, length });
+                break;
             }
-            let entry = table.get(offset..offset + usize::from(length)).ok_or(bad)?;
-            madt.take(kind, entry).ok_or(bad)?;
             offset += usize::from(length);
         }
-        if madt.count == 0 { Err(MadtError::NoProcessors) } else { Ok(madt) }
+        if madt.count == 0 { Err(madt.damaged.unwrap_or(MadtError::NoProcessors)) } else { Ok(madt) }
     }
 
     /// Takes one entry; `None` if it is too short for its type.
@@ -143,6 +160,7 @@ impl Madt {
             return;
         }
         match u8::try_from(apic_id) {
+            Ok(id) if self.apic_ids().contains(&id) => self.twice += 1,
             Ok(id) if apic_id != BROADCAST && self.count < MAX_CPUS => {
                 self.apic_ids[self.count] = id;
                 self.count += 1;

@@ -9,7 +9,7 @@ use crate::mm::{direct_map::DirectMap, kernel_pgd, roots, trampoline_pgd};
 use crate::options::{Bringup, Options};
 use crate::{arch::cpu, println};
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use spin::Once;
 use trampoline::{END_SIGNATURE, RealModeHeader, RelocError, TrampolineHeader};
 use x86_64::{PhysAddr, VirtAddr};
@@ -38,6 +38,16 @@ static real_mode_base: AtomicU64 = AtomicU64::new(0);
 // SAFETY: no other symbol has this name.
 #[unsafe(no_mangle)]
 static trampoline_lock: AtomicU64 = AtomicU64::new(0);
+
+/// Opens the lock on the real-mode stack, when nobody can be on that.
+pub fn open_lock() {
+    let linear = trampoline_lock.load(Ordering::Acquire);
+    if linear != 0 {
+        // SAFETY: it is the address of an aligned word of the blob's header, in the direct map, which the kernel and the APs
+        // use as an atomic one.
+        unsafe { (*(linear as *const AtomicU32)).store(0, Ordering::Release) };
+    }
+}
 
 /// Why the blob could not be put in place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

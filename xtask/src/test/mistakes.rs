@@ -22,6 +22,9 @@ const QEMU: Duration = Duration::from_secs(120);
 enum Symptom {
     /// An AP's first fault: its vector, its error code, and the label of the blob before it. It shuts the AP down.
     Fault(u64, &'static str, &'static str),
+    /// The first fault, in the kernel: whose, its vector, its error code, and the label at it, if it has one. It shuts the CPU
+    /// down.
+    KernelFault(u16, u64, &'static str, Option<&'static str>),
     /// An AP is left out since its SIPI came before its INIT was finished.
     SipiLost,
     /// An AP is left out since it halts in real mode, where verify_cpu sent it.
@@ -167,6 +170,20 @@ const CASES: &[Case] = &[
         symptom: Symptom::NoLongmode,
     },
     Case {
+        options: "bringup=parallel mistake=x2apic-mismatch",
+        well: "bringup=parallel",
+        cpus: 4,
+        arguments: &["--cpu-quirk", "x2apic-on"],
+        symptom: Symptom::KernelFault(1, 14, "0x0", Some("ss_read_apic_id")),
+    },
+    Case {
+        options: "mistake=nx-unsupported",
+        well: "",
+        cpus: 2,
+        arguments: &["--cpu-quirk", "no-nx"],
+        symptom: Symptom::KernelFault(0, 14, "0x9", None),
+    },
+    Case {
         options: "mistake=restart-no-kernel-map",
         well: "",
         cpus: 2,
@@ -231,6 +248,18 @@ fn shows(case: &Case, blob: &Linked, folder: &Path) -> Result<()> {
     }
     let (status, events, console) = boot(case, case.options, folder)?;
     let fault = of_kind(&events, "fault").next();
+    if let Symptom::KernelFault(cpu, vector, error, label) = case.symptom {
+        ensure!(status == Some(TRIPLE_FAULT), "no CPU shut down: exit status {status:?}");
+        let fault = fault.context("there was no fault")?;
+        let as_told = fault["cpu"] == cpu && fault["vector"] == vector && fault["error"] == error;
+        ensure!(as_told, "another fault: {fault}");
+        if let Some(label) = label {
+            let kernel = Linked::read(&project::kernel(), 64)?;
+            let symbol = kernel.find(label).with_context(|| format!("the kernel has no label {label}"))?;
+            ensure!(hex(&fault["at"]) == Some(symbol.address), "the fault was not at {label}: {fault}");
+        }
+        return Ok(());
+    }
     if let Symptom::Fault(vector, error, label) = case.symptom {
         ensure!(status == Some(TRIPLE_FAULT), "no CPU shut down: exit status {status:?}");
         let fault = fault.context("there was no fault")?;

@@ -34,6 +34,35 @@ pub fn run(report: &mut Report) -> Result<()> {
     }
     report.case("a CPU goes offline and comes back", goes_and_comes_back("cpu 1 off", "offline, halted", &folder));
     report.case("a CPU that was reset comes back", goes_and_comes_back("ipi 1 init", "reset by INIT", &folder));
+    report.case("stress: the TLB shootdown", shoots_down("", &folder));
+    report.case("stress: the same in x2APIC mode", shoots_down("x2apic=on", &folder));
+    report.case("panic: the place of every CPU", panics(&folder));
+    Ok(())
+}
+
+/// All CPUs unmap and map pages, and nobody sees what was there before, unless the others are not told.
+fn shoots_down(options: &str, folder: &Path) -> Result<()> {
+    let counts = |line: &str| -> Result<(u64, u64)> {
+        let (console, _) = type_to(options, line, folder)?;
+        let told =
+            console.split("rounds each: ").nth(1).with_context(|| format!("no result; the console:\n{console}"))?;
+        let mut numbers = told.split(' ').filter_map(|word| word.parse::<u64>().ok());
+        Ok((numbers.next().context("no checks")?, numbers.next().context("no count of what is stale")?))
+    };
+    let (checks, stale) = counts("stress 100\r")?;
+    ensure!(checks > 100 && stale == 0, "{checks} checks, {stale} stale");
+    let (checks, stale) = counts("stress 100 alone\r")?;
+    ensure!(stale > 0, "without shootdowns {checks} checks found nothing stale: the test finds nothing");
+    Ok(())
+}
+
+/// A panic tells where the other CPU is.
+fn panics(folder: &Path) -> Result<()> {
+    let (console, events) = type_to("", "panic\r", folder)?;
+    let told = console.contains("CPU 0: kernel panic") && console.contains("CPU 1: stopped at ffffffff8");
+    ensure!(told, "the console:\n{console}");
+    let nmi = of_kind(&events, "ipi").any(|event| event["delivery"] == "nmi" && event["to"] == 1);
+    ensure!(nmi, "CPU 1 was sent no NMI");
     Ok(())
 }
 

@@ -1,10 +1,25 @@
-//! Writing page tables: map, split, protect.
+//! Writing page tables: map, split, protect. NX stays out of the entries where the processor has none (Linux:
+//! `__supported_pte_mask`).
 
 use super::{
     ADDRESS_MASK, Level, PageSize, TABLE_FLAGS, TableMemory, entry_span, flags_of, index_of, is_leaf, leaf_address,
     level_name, table_address,
 };
+use core::sync::atomic::{AtomicBool, Ordering};
 use x86_64::{PhysAddr, structures::paging::PageTableFlags};
+
+/// Bit 63 of an entry is reserved on this processor.
+static NO_NX: AtomicBool = AtomicBool::new(false);
+
+/// To be called before the first table is made, where the processor has no NX.
+pub fn leave_nx_out() {
+    NO_NX.store(true, Ordering::Relaxed);
+}
+
+/// The flags that the processor has.
+pub fn supported(flags: PageTableFlags) -> PageTableFlags {
+    if NO_NX.load(Ordering::Relaxed) { flags - PageTableFlags::NO_EXECUTE } else { flags }
+}
 
 /// Why page tables were not changed as asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +102,7 @@ pub fn map_page(
         return Err(MapError::AlreadyMapped { linear, level: size.level() });
     }
     let large = if size == PageSize::Size4K { PageTableFlags::empty() } else { PageTableFlags::HUGE_PAGE };
-    memory.write_entry(table, index, physical | (flags | large | PageTableFlags::PRESENT).bits());
+    memory.write_entry(table, index, physical | (supported(flags) | large | PageTableFlags::PRESENT).bits());
     Ok(())
 }
 
@@ -171,6 +186,6 @@ pub fn protect_page(
     if !flags_of(entry).contains(PageTableFlags::PRESENT) {
         return Err(MapError::NotMapped { linear, level: 1 });
     }
-    memory.write_entry(table, index, (entry & ADDRESS_MASK) | change(flags_of(entry)).bits());
+    memory.write_entry(table, index, (entry & ADDRESS_MASK) | supported(change(flags_of(entry))).bits());
     Ok(())
 }

@@ -48,11 +48,18 @@ fn takes_255_processors() {
 /// Goal: no table can hang or crash the kernel. Method: lengths that are zero, too short, too long; every truncation.
 #[test]
 fn names_what_is_wrong() {
-    let bad = |offset, kind, length| Err(MadtError::BadEntry { offset, kind, length });
-    assert_eq!(Madt::parse(&table(0, &[CPU_0, &[0, 0]])), bad(52, 0, 0));
-    assert_eq!(Madt::parse(&table(0, &[&[0, 4, 0, 0]])), bad(44, 0, 4));
-    assert_eq!(Madt::parse(&table(0, &[CPU_0, &[7, 200, 0]])), bad(52, 7, 200));
-    assert_eq!(Madt::parse(&table(0, &[CPU_0, &[7]])), bad(52, 7, 0));
+    let bad = |offset, kind, length| MadtError::BadEntry { offset, kind, length };
+    let damaged = |entries: &[&[u8]]| {
+        let madt = Madt::parse(&table(0, entries)).expect("its first processor is good");
+        assert_eq!(madt.apic_ids(), [0], "what comes behind the damage is not read");
+        madt.damaged
+    };
+    assert_eq!(damaged(&[CPU_0, &[0, 0], CPU_4]), Some(bad(52, 0, 0)));
+    assert_eq!(damaged(&[CPU_0, &[0, 1], CPU_4]), Some(bad(52, 0, 1)));
+    assert_eq!(damaged(&[CPU_0, &[7, 200, 0]]), Some(bad(52, 7, 200)));
+    assert_eq!(damaged(&[CPU_0, &[7]]), Some(bad(52, 7, 0)));
+    assert_eq!(damaged(&[CPU_0]), None);
+    assert_eq!(Madt::parse(&table(0, &[&[0, 4, 0, 0], CPU_0])), Err(bad(44, 0, 4)));
     assert_eq!(Madt::parse(&table(0, &[DISABLED_6])), Err(MadtError::NoProcessors));
     let whole = table(0, &[CPU_0, IO_APIC, COM1_TO_20]);
     for length in 0..44 {
@@ -60,6 +67,22 @@ fn names_what_is_wrong() {
     }
     for length in 45..whole.len() {
         let whole_entries = [52, 64].contains(&length);
-        assert_eq!(Madt::parse(&whole[..length]).is_ok(), whole_entries, "{length}");
+        let result = Madt::parse(&whole[..length]);
+        assert_eq!(result.is_ok_and(|madt| madt.damaged.is_none()), whole_entries, "{length}");
     }
+}
+
+/// Goal: more processors than there can be, and the same one twice, are counted and left out. Method: 300 of them, APIC IDs from
+/// 0 up in the entries that have room for more than a byte, then one again.
+#[test]
+fn leaves_out_what_cannot_be() {
+    let entry = |id: u32| {
+        let mut entry = [9, 16, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0];
+        entry[4..8].copy_from_slice(&id.to_le_bytes());
+        entry
+    };
+    let entries: Vec<[u8; 16]> = (0..300).chain([7]).map(entry).collect();
+    let entries: Vec<&[u8]> = entries.iter().map(|entry| &entry[..]).collect();
+    let madt = Madt::parse(&table(0, &entries)).expect("a table");
+    assert_eq!((madt.apic_ids().len(), madt.left_out, madt.twice), (255, 45, 1));
 }
