@@ -154,10 +154,7 @@ pub fn print(text: core::fmt::Arguments<'_>) {
         match ALONE.load(Ordering::Acquire) {
             0 => {}
             // The others are stopped, maybe while they printed.
-            alone if alone == me + 1 => {
-                print_past_the_lock(text);
-                return screen::print(text);
-            }
+            alone if alone == me + 1 => return print_past_the_lock(text),
             _ => return,
         }
         if PRINTING.contains(me) {
