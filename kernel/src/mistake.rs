@@ -257,8 +257,8 @@ pub const TABLE: &[Row] = &[
         typed: "",
         source: "\"kaiser: Set _PAGE_NX only if supported\" (4.4.y, January 2018)",
         mistake: "bit 63 is set in entries of a processor that has no NX",
-        symptom: "the first access to a page of the kernel's data on its own tables, behind MOV CR3: #PF with error code 9 \
-                  (present, reserved bit). Neither is there a stack to handle it on, and the boot CPU shuts down",
+        symptom: "the first push on the kernel's own tables, behind MOV CR3: #PF with error code Bh \
+                  (present, write, reserved bit). Neither is there a stack to handle it on, and the boot CPU shuts down",
         mended: "where CPUID tells no NX, it is masked out of every entry that is made (Linux: __supported_pte_mask)",
     },
     Row {

@@ -181,7 +181,7 @@ const CASES: &[Case] = &[
         well: "",
         cpus: 2,
         arguments: &["--cpu-quirk", "no-nx"],
-        symptom: Symptom::KernelFault(0, 14, "0x9", None),
+        symptom: Symptom::KernelFault(0, 14, "0xb", None),
     },
     Case {
         options: "mistake=restart-no-kernel-map",
