@@ -63,7 +63,7 @@ fn linear_of(cpu: CpuNumber) -> u64 {
 
 /// What the frame that shows at an even sequence number begins with.
 fn tag(cpu: CpuNumber, sequence: u64) -> u64 {
-    u64::from(cpu) << 8 | sequence / 2 % 2
+    u64::from(cpu) * 256 + sequence / 2 % 2
 }
 
 /// Makes a CPU's page, mapped to its first frame.
