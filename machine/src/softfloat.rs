@@ -6,7 +6,7 @@
 //! rounding is told (the x87's C1). [`integer`] converts, [`wide`] and [`transcend`] are for the x87's transcendentals.
 //!
 //! The crate `rustc_apfloat` was looked at and has not what is needed: no direction of rounding, no wrapped exponents, no
-//! x87 precision control, tininess detected at the denormal's precision. The tests compare with it where they can.
+//! x87 precision control, tininess detected at the denormal's precision.
 //!
 //! Source: SDM 1, "Floating-Point Formats", "Overview of Floating-Point Exceptions".
 
