@@ -73,6 +73,9 @@ pub const ALL: [u32; 16] = [
 pub const MISC_XD_DISABLE: u64 = 1 << 34;
 /// IA32_MISC_ENABLE: fast strings.
 const MISC_FAST_STRINGS: u64 = 1 << 0;
+/// IA32_MISC_ENABLE: bits that are kept and do nothing here: thermal control, SpeedStep, MONITOR, the limit of CPUID, xTPR
+/// (docs/QUIRKS.md).
+const MISC_STORED: u64 = 1 << 3 | 1 << 16 | 1 << 18 | 1 << 22 | 1 << 23;
 /// IA32_MISC_ENABLE: neither branch trace store nor PEBS. Read only.
 pub const MISC_NO_BTS_NO_PEBS: u64 = 1 << 11 | 1 << 12;
 
@@ -133,7 +136,7 @@ pub fn write(cpu: &mut Cpu, bus: &mut Bus, index: u32, value: u64) -> Exec<()> {
         number::SYSENTER_EIP => cpu.msr.sysenter_eip = canonical(cpu, index, value)?,
         number::MISC_ENABLE => {
             let xd = if cpu.quirks.no_nx { 0 } else { MISC_XD_DISABLE };
-            if value & !(MISC_FAST_STRINGS | xd | MISC_NO_BTS_NO_PEBS) != 0 {
+            if value & !(MISC_FAST_STRINGS | xd | MISC_NO_BTS_NO_PEBS | MISC_STORED) != 0 {
                 return Err(reserved("IA32_MISC_ENABLE"));
             }
             cpu.msr.misc_enable = value | MISC_NO_BTS_NO_PEBS;
