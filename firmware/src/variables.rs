@@ -169,7 +169,8 @@ pub unsafe extern "efiapi" fn set_variable(
         None => attributes.contains(Attributes::NON_VOLATILE),
     };
     // At run time only what is to be seen at run time, and what persists, can be made (UEFI specification, SetVariable()).
-    if !delete && !(attributes.contains(Attributes::RUNTIME_ACCESS) && persists) {
+    let can_be_made = attributes.contains(Attributes::RUNTIME_ACCESS) && persists;
+    if !delete && !can_be_made {
         return Status::WRITE_PROTECTED;
     }
     let memory = if persists { persistent } else { volatile };

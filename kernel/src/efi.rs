@@ -4,7 +4,7 @@
 //! [`init`] runs before the first frame is taken: what the loader says ([`hand_over`]), the firmware's memory map
 //! ([`memmap`]) and tables ([`system_table`]); without hand-over it looks for the system table itself ([`scan`]).
 //! [`enter_virtual_mode`] builds `efi_pgd` ([`crate::mm::efi_pgd`]) and switches the firmware over to it ([`virt`]), or to where
-//! Linux had it before: `efi=trampoline`, `efi=old_map` ([`old_map`]). Then its services can be called ([`runtime`]).
+//! Linux had it before: `efi=trampoline`, `efi=old_map` ([`old_map`]). Then its services can be called ([`mod@runtime`]).
 #![allow(unsafe_code)]
 
 pub mod check;

@@ -34,7 +34,7 @@ enum Ended {
     /// The window has gone.
     Quit,
     /// The user asked for a new connection, perhaps with another machine.
-    Reconnect(Option<MachineConfig>),
+    Reconnect(Option<Box<MachineConfig>>),
     /// The connection is lost.
     Lost(LinkError),
 }
@@ -103,11 +103,11 @@ impl Worker {
     }
 
     /// None: the window has gone.
-    fn wait_for_reconnect(&mut self) -> Option<Option<MachineConfig>> {
+    fn wait_for_reconnect(&mut self) -> Option<Option<Box<MachineConfig>>> {
         loop {
             match self.orders.recv() {
                 Ok(Order::Reconnect | Order::Move(Request::Reload)) => return Some(None),
-                Ok(Order::Move(Request::Restart { config })) => return Some(Some(config)),
+                Ok(Order::Move(Request::Restart { config })) => return Some(Some(Box::new(config))),
                 // Nobody is there to be asked anything else.
                 Ok(_) => {}
                 Err(_) => return None,
@@ -115,9 +115,9 @@ impl Worker {
         }
     }
 
-    fn connect_and_serve(&mut self, config: Option<MachineConfig>) -> Ended {
+    fn connect_and_serve(&mut self, config: Option<Box<MachineConfig>>) -> Ended {
         self.report(Incoming::Connecting { target: self.target.words.clone() });
-        let transport = match (self.target.open)(config) {
+        let transport = match (self.target.open)(config.map(|config| *config)) {
             Ok(transport) => transport,
             Err(why) => {
                 self.report(Incoming::Lost { why });

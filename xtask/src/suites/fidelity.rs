@@ -33,7 +33,7 @@ fn text(rows: &[Row], absent: &[&str], before: &str) -> String {
             suite.name
         );
         for test in suite.tests {
-            let row = rows.iter().find(|row| std::ptr::eq(row.test, test));
+            let row = rows.iter().find(|row| row.test.name == test.name);
             if absent.contains(&suite.name) || row.is_none() {
                 let line = known.get(test.name).cloned();
                 let _ = writeln!(
