@@ -211,7 +211,10 @@ impl Symbols {
         let delta = linear.0 - nearest;
         let first = profile.symbols.partition_point(|symbol| symbol.linear < nearest);
         let here = &profile.symbols[first..=at];
-        if here.iter().all(|symbol| symbol.size != 0 && delta >= symbol.size) {
+        // A label without a size reaches to the next symbol; the last one, which has none behind it, is a place alone.
+        let is_last = at + 1 == profile.symbols.len();
+        let ends = |size: u64| if size == 0 { is_last && delta > 0 } else { delta >= size };
+        if here.iter().all(|symbol| ends(symbol.size)) {
             return None;
         }
         let with_source = here.iter().find(|symbol| !symbol.listing.is_empty()).unwrap_or(&here[0]);
@@ -257,6 +260,7 @@ pub(crate) mod tests {
                 symbol("real_mode_base", 0xffff_ffff_8010_0000, 8),
                 symbol("trampoline_pgd_paddr", 0xffff_ffff_8010_0008, 8),
                 symbol("init_top_pgt_paddr", 0xffff_ffff_8010_0010, 8),
+                symbol("_end", 0xffff_ffff_8010_1000, 0),
             ],
             blobs: vec![Blob {
                 name: "realmode".to_owned(),
@@ -279,7 +283,8 @@ pub(crate) mod tests {
         symbols
     }
 
-    /// Goal: addresses get names, also inside and behind symbols; method: a function, a label in it, a hole.
+    /// Goal: addresses get names, also inside and behind symbols; method: a function, a label in it, a hole,
+    /// the end of the image.
     #[test]
     fn kernel_addresses() {
         let symbols = sample();
@@ -288,6 +293,8 @@ pub(crate) mod tests {
         assert_eq!(name(0xffff_ffff_8000_0010).as_deref(), Some("ss_load_cr3"));
         assert_eq!(name(0xffff_ffff_8000_0180), None);
         assert_eq!(name(0x1000), None);
+        assert_eq!(name(0xffff_ffff_8010_1000).as_deref(), Some("_end"));
+        assert_eq!(name(0xffff_ffff_ff5f_c000), None, "what lies behind the image is not it");
     }
 
     /// Goal: a blob's names exist once it is placed; method: before and after its base is known.

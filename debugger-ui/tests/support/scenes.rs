@@ -72,7 +72,7 @@ impl Window {
     /// Brings this about.
     pub fn enter(&mut self, scene: &Scene) {
         match scene {
-            Scene::Opened(command) => self.command(command.clone()),
+            Scene::Opened(command) => self.command(command.as_ref().clone()),
             Scene::Lesson(begin) => {
                 self.arrange(*begin);
                 self.command(Command::Ui(UiCommand::Focus(Panel::Lesson)));
@@ -175,7 +175,7 @@ pub fn preferences(theme: Theme, text_size: u16) -> Preferences {
 #[derive(Clone, Debug)]
 pub enum Scene {
     /// This command opened something.
-    Opened(Command),
+    Opened(Box<Command>),
     /// This opened a lesson.
     Lesson(fn(&mut Model)),
     /// This opened a lesson, which is on the projector.
@@ -189,7 +189,7 @@ pub enum Scene {
 /// All of them, with a name.
 pub fn scenes() -> Vec<(&'static str, Scene)> {
     let mut scenes: Vec<(&str, Scene)> =
-        places().into_iter().map(|(id, command)| (id, Scene::Opened(command))).collect();
+        places().into_iter().map(|(id, command)| (id, Scene::Opened(Box::new(command)))).collect();
     scenes.extend([
         ("question", Scene::Lesson(|model| model.begin_lesson(Box::new(pages::Still(pages::question()))))),
         ("answered", Scene::Lesson(|model| model.begin_lesson(Box::new(pages::Still(pages::answered()))))),
