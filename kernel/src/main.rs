@@ -16,8 +16,8 @@ use kernel::{boot, console, efi, memlayout, println, restart, shell, time, trap}
 use spin::Once;
 use trampoline::{RealModeHeader, TrampolineHeader};
 
-/// The real-mode blob, from the build script. It names all symbols; few are needed here.
-#[allow(dead_code)]
+/// The real-mode blob, from the build script.
+#[expect(dead_code, reason = "it names all symbols; few are needed here")]
 mod blob {
     include!(concat!(env!("OUT_DIR"), "/blob.rs"));
 }

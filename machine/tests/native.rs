@@ -7,7 +7,7 @@
 //! another maker's processor may ask for more of that.
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "shared with the tests of instructions, which use other parts of it")]
 #[path = "instructions/lab.rs"]
 mod lab;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
