@@ -8,7 +8,7 @@ use crate::session::hosted::{self, Guest};
 use crate::session::standard::Aside;
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use protocol::request::{CpuQuirk, MachineConfig};
+use protocol::request::{CpuQuirk, FirmwareConfig, FirmwareQuirk, MachineConfig};
 use std::path::PathBuf;
 
 const ABOUT: &str = "Firstlight: an operating system you can watch start its processors.
@@ -82,6 +82,12 @@ pub struct Args {
     /// Processors that are not as usual (docs/QUIRKS.md); may be given several times.
     #[arg(long = "cpu-quirk", value_name = "WORD", value_parser = quirk_words(), conflicts_with = "connect")]
     pub cpu_quirks: Vec<CpuQuirk>,
+    /// An EFI firmware that is not as usual (docs/QUIRKS.md); may be given several times.
+    #[arg(long = "firmware-quirk", value_name = "WORD", value_parser = firmware_quirk_words(), conflicts_with = "connect")]
+    pub firmware_quirks: Vec<FirmwareQuirk>,
+    /// The firmware's variables, as `firstlight-machine --efi-variables` keeps them: read at the start, not written.
+    #[arg(long, value_name = "FILE", conflicts_with = "connect")]
+    pub efi_variables: Option<PathBuf>,
     /// Open this lesson, where you left it [default: wake, after an opening film at the first start].
     #[arg(long, value_name = "ID", conflicts_with = "explore")]
     pub lesson: Option<String>,
@@ -99,6 +105,10 @@ pub struct Args {
 /// The words of quirks, for the help and for what is wrong.
 fn quirk_words() -> impl TypedValueParser<Value = CpuQuirk> {
     PossibleValuesParser::new(CpuQuirk::ALL.map(CpuQuirk::word)).try_map(|word| word.parse::<CpuQuirk>())
+}
+
+fn firmware_quirk_words() -> impl TypedValueParser<Value = FirmwareQuirk> {
+    PossibleValuesParser::new(FirmwareQuirk::ALL.map(FirmwareQuirk::word)).try_map(|word| word.parse::<FirmwareQuirk>())
 }
 
 /// The lesson that a newcomer begins with.
@@ -144,6 +154,8 @@ impl Args {
             || self.quantum != usual.quantum
             || self.options != usual.options
             || self.cpu_quirks != usual.cpu_quirks
+            || self.firmware_quirks != usual.firmware_quirks
+            || self.efi_variables.is_some()
     }
 
     /// The machine that is asked for.
@@ -154,6 +166,12 @@ impl Args {
         if self.memory == 0 || !self.memory.is_multiple_of(4096) {
             return Err(format!("--memory: {} bytes are not a multiple of 4096. Try 128M.", self.memory));
         }
+        let variables = match &self.efi_variables {
+            Some(path) => {
+                platform::read_file(path).map_err(|error| format!("--efi-variables {}: {error}", path.display()))?
+            }
+            None => Vec::new(),
+        };
         Ok(MachineConfig {
             cpus: self.cpus,
             apic_ids: settings::apic_ids(&self.apic_ids, self.cpus).map_err(|why| format!("--apic-ids: {why}"))?,
@@ -162,7 +180,7 @@ impl Args {
             seed: self.seed,
             options: self.options.clone(),
             cpu_quirks: self.cpu_quirks.clone(),
-            firmware: Default::default(),
+            firmware: FirmwareConfig { quirks: self.firmware_quirks.clone(), variables },
         })
     }
 
@@ -236,6 +254,9 @@ mod tests {
         assert!(parse("--kernel k --memory 100").unwrap().config().unwrap_err().contains("4096"));
         assert!(parse("--kernel k --apic-ids 1,1").unwrap().config().unwrap_err().contains("twice"));
         assert!(parse("--kernel k --connect localhost:1").is_err());
+        assert!(parse("--kernel k --firmware-quirk slow-init").unwrap_err().contains("no-hand-over"));
+        let lost = parse("--kernel k --efi-variables /no/such/file").unwrap().config().unwrap_err();
+        assert!(lost.contains("/no/such/file"), "{lost}");
         let missing = parse("--kernel /no/such/kernel.elf").unwrap().target().unwrap_err();
         assert!(missing.contains("/no/such/kernel.elf"), "{missing}");
     }

@@ -179,6 +179,8 @@ pub enum Reading {
     Descriptors,
     /// TLB.
     Tlb,
+    /// The firmware's variables, in the machine's settings.
+    Firmware,
 }
 
 /// Commands that concern the window only; the app carries them out.

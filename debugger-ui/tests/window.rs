@@ -14,7 +14,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use protocol::CpuId;
 use protocol::breakpoint::Condition;
-use protocol::request::{Direction, Edit, Refusal, Request, StopReason, Stopped, Until};
+use protocol::request::{Direction, Edit, FirmwareQuirk, Refusal, Request, StopReason, Stopped, Until};
 use recording::Recording;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -515,6 +515,32 @@ fn tlb_tells_stale_entries() {
     window.harness.run();
     assert!(window.has("TLB of CPU 0: 1 entries, 1 global, 1 below 2^47, 1 stale"));
     assert!(window.has("stale: memory says not mapped"));
+}
+
+/// Goal: a machine is restarted with another firmware, and with the variables that this one has made. Method: a quirk typed in its
+/// field, a choice by its name, Restart; then a word that is no quirk.
+#[test]
+fn firmware_is_chosen() {
+    let mut window = Window::open(2, [1280.0, 800.0]);
+    window.harness.get_by_role_and_label(Role::Tab, "Machine").click();
+    window.harness.run();
+    assert!(window.has("(there are none)"), "at power-on");
+    window.click("EFI variables as now");
+    assert!(window.has("Lang"));
+    let field = |window: &mut Window, text: &str| {
+        window.harness.get_by_role_and_label(Role::TextInput, "Firmware quirks").focus();
+        window.harness.run();
+        window.text(text);
+    };
+    field(&mut window, "no-hand-over");
+    window.take_orders();
+    window.click("Restart with these settings");
+    let orders = window.take_orders();
+    let [Order::Move(Request::Restart { config })] = &orders[..] else { panic!("{orders:?}") };
+    assert_eq!(config.firmware.quirks, [FirmwareQuirk::NoHandOver]);
+    assert_eq!(config.firmware.variables, [1, 2, 3]);
+    field(&mut window, " tired");
+    assert!(window.has("is no quirk of a firmware"));
 }
 
 /// Goal: the glossary is opened by its key and ready to type; what is typed is found, the chosen entry is told in full.

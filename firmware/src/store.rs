@@ -43,9 +43,14 @@ fn length(name: usize, data: usize) -> usize {
     (HEADER + name + data).next_multiple_of(4)
 }
 
+/// It was never made ready for variables: whatever is in it, these are none.
+pub fn is_foreign(memory: &[u8]) -> bool {
+    !memory.starts_with(MAGIC)
+}
+
 /// Makes memory that holds no variables ready for some.
 pub fn format_if_foreign(memory: &mut [u8]) {
-    if memory.get(..MAGIC.len()).is_some_and(|magic| magic != MAGIC) {
+    if memory.len() >= MAGIC.len() && is_foreign(memory) {
         memory.fill(0xff);
         memory[..MAGIC.len()].copy_from_slice(MAGIC);
     }
@@ -91,7 +96,8 @@ pub fn find<'a>(memory: &'a [u8], vendor: &[u8; 16], name: &[u8]) -> Option<Reco
     records(memory).find(|record| record.vendor == *vendor && record.name == name)
 }
 
-fn used(memory: &[u8]) -> usize {
+/// Bytes that records take up, from the first byte of memory on, with those that are deleted.
+pub fn used(memory: &[u8]) -> usize {
     all(memory).last().map_or(MAGIC.len(), |record| record.end())
 }
 

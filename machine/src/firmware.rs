@@ -12,3 +12,4 @@ pub mod image;
 pub mod memory_map;
 pub mod pc;
 mod quirks;
+pub mod variables;

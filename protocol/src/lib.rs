@@ -11,6 +11,7 @@ pub mod addr;
 pub mod breakpoint;
 pub mod cpu;
 pub mod event;
+pub mod firmware;
 pub mod mode;
 pub mod page_table;
 pub mod profile;

@@ -6,6 +6,7 @@ use crate::addr::{CpuId, LinearAddr, PhysAddr, Position};
 use crate::breakpoint::{Breakpoint, Condition, EventFilter};
 use crate::cpu::CpuState;
 use crate::event::Event;
+pub use crate::firmware::{FirmwareConfig, FirmwareQuirk};
 use crate::page_table::{PagingMode, TlbEntry, Tree, WalkTrace};
 use crate::run::Run;
 use alloc::format;
@@ -13,7 +14,7 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 /// Version of requests and answers; an end that sees another says so and stops using them.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// What can be asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,6 +173,8 @@ pub enum Request {
         /// What the answer shall carry.
         wanted: Wanted,
     },
+    /// The variables of the machine's EFI firmware. -> [`Answer::FirmwareVariables`]
+    FirmwareVariables,
 }
 
 /// Something whose value has a cause.
@@ -352,51 +355,6 @@ pub struct MachineConfig {
     pub firmware: FirmwareConfig,
 }
 
-/// The machine's EFI firmware, as it is when power comes on.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FirmwareConfig {
-    /// How it differs from a good one.
-    pub quirks: Vec<FirmwareQuirk>,
-    /// What is in the memory that keeps its variables; empty: it is new.
-    pub variables: Vec<u8>,
-}
-
-/// A peculiarity of real firmware that history's mistakes needed to show. `docs/QUIRKS.md` has the sources.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum FirmwareQuirk {
-    /// After SetVirtualAddressMap it still uses some of its memory by physical address.
-    PhysicalPointers,
-    /// SetVirtualAddressMap writes into page 0, although the memory map calls it free.
-    TouchPageZero,
-    /// The boot loader says nothing of EFI; what there is can only be found.
-    NoHandOver,
-}
-
-impl FirmwareQuirk {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::PhysicalPointers, Self::TouchPageZero, Self::NoHandOver];
-
-    /// Its word on command lines.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::PhysicalPointers => "physical-pointers",
-            Self::TouchPageZero => "touch-page-zero",
-            Self::NoHandOver => "no-hand-over",
-        }
-    }
-}
-
-impl core::str::FromStr for FirmwareQuirk {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|quirk| quirk.word() == word).ok_or_else(|| {
-            let known = Self::ALL.map(Self::word).join(", ");
-            format!("{word:?} is no quirk of a firmware; there are {known}")
-        })
-    }
-}
-
 /// A peculiarity of real processors and firmware that history's mistakes needed to show. `docs/QUIRKS.md` has the sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum CpuQuirk {
@@ -486,6 +444,8 @@ pub enum Answer {
     Cause(Option<Cause>),
     /// A run.
     Run(Box<Run>),
+    /// The firmware's variables.
+    FirmwareVariables(crate::firmware::Variables),
 }
 
 /// Why a request was refused.

@@ -141,6 +141,18 @@ mod tests {
         assert_eq!(decode_request(format!("{version}ff").as_bytes()), Err(WireError::Malformed));
     }
 
+    /// Goal: docs/PROTOCOL.md tells of this version and of every request's bounds. Method: its lines, against the constants.
+    #[test]
+    fn manual() {
+        let text = include_str!("../../docs/PROTOCOL.md");
+        let line =
+            format!("- Version now: {VERSION}. A server that gets another answers `Refused(Version({VERSION}))`.");
+        assert!(text.contains(&line), "{line}");
+        assert!(text.contains("memory 65,536 bytes, trees 4,096 tables, events 16,384, code 1,024 instructions"));
+        use crate::request::{MAX_CODE, MAX_EVENTS, MAX_MEMORY, MAX_TABLES};
+        assert_eq!((MAX_MEMORY, MAX_TABLES, MAX_EVENTS, MAX_CODE), (65_536, 4_096, 16_384, 1_024));
+    }
+
     /// Goal: a private request passes, private requests in each other do not and cost no stack; method: one, and a packet
     /// full of them, also with the tag written longer than it need be.
     #[test]

@@ -110,9 +110,9 @@ pub fn apply(command: Command, model: &mut Model) {
         Command::RestartWith(config) => power_cycle(model, Request::Restart { config }),
         Command::EditSettings(draft) => {
             model.settings.draft = draft;
-            model.settings.error = model.settings.draft.config().err();
+            model.settings.error = model.settings.config().err();
         }
-        Command::ApplySettings => match model.settings.draft.config() {
+        Command::ApplySettings => match model.settings.config() {
             Ok(config) => {
                 model.settings.error = None;
                 power_cycle(model, Request::Restart { config });

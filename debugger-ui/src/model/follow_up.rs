@@ -31,6 +31,7 @@ pub(crate) fn readings(model: &mut Model) {
     memory(model);
     descriptors(model);
     tlb(model);
+    firmware(model);
 }
 
 /// The bytes of the memory panel.
@@ -60,6 +61,13 @@ pub(crate) fn tlb(model: &mut Model) {
     if model.tlb.shown && model.connection.offers.vendor && model.cpus.get(cpu).is_some() {
         model.tlb.of(cpu);
         model.outbox.read(Purpose::Tlb(cpu), Request::Tlb { cpu });
+    }
+}
+
+/// The firmware's variables.
+pub(crate) fn firmware(model: &mut Model) {
+    if model.settings.shown && model.connection.offers.vendor {
+        model.outbox.read(Purpose::Firmware, Request::FirmwareVariables);
     }
 }
 

@@ -262,6 +262,7 @@ impl Model {
                 }
             }
             (Purpose::TlbWalk, Answer::Walk(trace)) => self.tlb.take_walk(&trace),
+            (Purpose::Firmware, Answer::FirmwareVariables(variables)) => self.settings.variables = Some(variables),
             (Purpose::Why(target), Answer::Walk(trace)) => match target.request_after(&trace) {
                 Ok(request) => self.outbox.read(Purpose::Why(target), request),
                 Err(why) => self.narrator.refuse(self.timeline.position, why),

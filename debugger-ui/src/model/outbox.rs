@@ -51,6 +51,8 @@ pub enum Purpose {
     Tlb(protocol::CpuId),
     /// What the tables say about a page that the TLB holds.
     TlbWalk,
+    /// The firmware's variables.
+    Firmware,
     /// Why this has its value.
     Why(super::why::Target),
     /// The list of breakpoints.

@@ -1,6 +1,7 @@
 //! The machine's configuration as edited by the user, and the window's few switches.
 
 use super::input;
+use protocol::firmware::{Variable, Variables};
 use protocol::request::{FirmwareConfig, MachineConfig};
 
 /// Settings.
@@ -12,11 +13,51 @@ pub struct Settings {
     pub error: Option<String>,
     /// Intel syntax; AT&T otherwise.
     pub intel: bool,
+    /// The panel is open, so that what it tells of the machine is read.
+    pub shown: bool,
+    /// The firmware's variables, once they are read.
+    pub variables: Option<Variables>,
+}
+
+/// Which variables the firmware of the next machine begins with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// Those with which this one was powered on.
+    #[default]
+    PowerOn,
+    /// Those that this one has when the next one is powered on.
+    Now,
+    /// None, as in a new computer.
+    None,
+}
+
+impl Settings {
+    /// The variables that the draft keeps; None: what they are is not read yet.
+    pub fn kept(&self) -> Option<&[Variable]> {
+        let read = self.variables.as_ref();
+        match self.draft.keep {
+            Keep::PowerOn => read.map(|read| &read.at_power_on[..]),
+            Keep::Now => read.map(|read| &read.now[..]),
+            Keep::None => Some(&[]),
+        }
+    }
+
+    /// The configuration that the draft stands for, or what is wrong with it and what would be right.
+    pub fn config(&self) -> Result<MachineConfig, String> {
+        let mut config = self.draft.config()?;
+        match (self.draft.keep, &self.variables) {
+            (Keep::PowerOn, _) => {}
+            (Keep::None, _) => config.firmware.variables.clear(),
+            (Keep::Now, Some(read)) => config.firmware.variables.clone_from(&read.contents),
+            (Keep::Now, None) => return Err("The firmware's variables are not read yet. Try again.".to_owned()),
+        }
+        Ok(config)
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { draft: Draft::default(), error: None, intel: true }
+        Self { draft: Draft::default(), error: None, intel: true, shown: false, variables: None }
     }
 }
 
@@ -37,8 +78,12 @@ pub struct Draft {
     pub options: String,
     /// "slow-init", or empty.
     pub cpu_quirks: String,
-    /// The firmware's part, which is not edited here: a machine that was started with one keeps it.
-    pub firmware: FirmwareConfig,
+    /// "no-hand-over", or empty.
+    pub firmware_quirks: String,
+    /// Which of the firmware's variables are kept.
+    pub keep: Keep,
+    /// The memory in which the firmware keeps them, as it was at power-on.
+    variables: Vec<u8>,
 }
 
 impl Draft {
@@ -58,12 +103,15 @@ impl Draft {
             seed: config.seed.map(|seed| seed.to_string()).unwrap_or_default(),
             options: config.options.clone(),
             cpu_quirks: config.cpu_quirks.iter().map(|quirk| quirk.word()).collect::<Vec<_>>().join(" "),
-            firmware: config.firmware.clone(),
+            firmware_quirks: config.firmware.quirks.iter().map(|quirk| quirk.word()).collect::<Vec<_>>().join(" "),
+            keep: Keep::PowerOn,
+            variables: config.firmware.variables.clone(),
         }
     }
 
-    /// The configuration that the text stands for, or what is wrong with it and what would be right.
-    pub fn config(&self) -> Result<MachineConfig, String> {
+    /// The configuration that the text stands for, with the variables of power-on; or what is wrong with it and what would be
+    /// right.
+    fn config(&self) -> Result<MachineConfig, String> {
         let cpus = input::decimal(&self.cpus).ok().filter(|cpus| (1..=255).contains(cpus));
         let cpus = cpus.ok_or_else(|| format!("\"{}\" CPUs: there can be 1 to 255.", self.cpus))? as u16;
         let apic_ids = apic_ids(&self.apic_ids, cpus)?;
@@ -78,17 +126,22 @@ impl Draft {
             "" => None,
             text => Some(input::decimal(text).map_err(|why| format!("Seed: {why}"))?),
         };
-        let words = self.cpu_quirks.split([',', ' ']).filter(|word| !word.is_empty());
-        let cpu_quirks = words.map(str::parse).collect::<Result<_, _>>()?;
+        let cpu_quirks = words(&self.cpu_quirks).map(str::parse).collect::<Result<_, _>>()?;
+        let quirks = words(&self.firmware_quirks).map(str::parse).collect::<Result<_, _>>()?;
+        let firmware = FirmwareConfig { quirks, variables: self.variables.clone() };
         let options = self.options.clone();
-        let firmware = self.firmware.clone();
         Ok(MachineConfig { cpus, apic_ids, memory_bytes, quantum, seed, options, cpu_quirks, firmware })
     }
 }
 
+/// Words with commas or spaces between them.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split([',', ' ']).filter(|word| !word.is_empty())
+}
+
 /// A list of APIC IDs: "0,4" or "0 4", one for each CPU, none twice. Empty: 0, 1, 2, ...
 pub fn apic_ids(text: &str, cpus: u16) -> Result<Vec<u8>, String> {
-    let words: Vec<&str> = text.split([',', ' ']).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = words(text).collect();
     if words.is_empty() {
         return Ok(Vec::new());
     }
@@ -121,7 +174,9 @@ mod tests {
             seed: String::new(),
             options: text("bringup=serial"),
             cpu_quirks: text("slow-init, efer-lma-gp"),
-            firmware: FirmwareConfig::default(),
+            firmware_quirks: text("no-hand-over touch-page-zero"),
+            keep: Keep::PowerOn,
+            variables: vec![1, 2],
         }
     }
 
@@ -147,6 +202,32 @@ mod tests {
         assert!(wrong(|draft| draft.memory = "100".to_owned()).contains("4096"));
         assert!(wrong(|draft| draft.quantum = "0".to_owned()).contains("quantum"));
         assert!(wrong(|draft| draft.cpu_quirks = "tired".to_owned()).contains("slow-init"));
+        assert!(wrong(|draft| draft.firmware_quirks = "slow-init".to_owned()).contains("no-hand-over"));
         assert!(wrong(|draft| draft.seed = "x".to_owned()).contains("Seed"));
+    }
+
+    /// Goal: the next machine begins with the variables that were chosen, "now" being when it is powered on. Method: a machine that
+    /// had one and has two, then three.
+    #[test]
+    fn variables() {
+        let variable = |name: &str| Variable { name: name.to_owned(), vendor: String::new(), attributes: 7, bytes: 1 };
+        let read = |now: &[&str], contents: &[u8]| Variables {
+            at_power_on: vec![variable("A")],
+            now: now.iter().map(|name| variable(name)).collect(),
+            contents: contents.to_vec(),
+        };
+        let mut settings = Settings { draft: draft(), ..Settings::default() };
+        let begins_with = |settings: &Settings| settings.config().map(|config| config.firmware.variables);
+        assert_eq!((settings.kept(), begins_with(&settings)), (None, Ok(vec![1, 2])));
+        settings.draft.keep = Keep::Now;
+        assert!(begins_with(&settings).unwrap_err().contains("not read yet"));
+        settings.variables = Some(read(&["A", "B"], &[1, 2, 3]));
+        assert_eq!((settings.kept().unwrap().len(), begins_with(&settings)), (2, Ok(vec![1, 2, 3])));
+        settings.variables = Some(read(&["A", "B", "C"], &[1, 2, 3, 4]));
+        assert_eq!((settings.kept().unwrap().len(), begins_with(&settings)), (3, Ok(vec![1, 2, 3, 4])));
+        settings.draft.keep = Keep::PowerOn;
+        assert_eq!((settings.kept().unwrap().len(), begins_with(&settings)), (1, Ok(vec![1, 2])));
+        settings.draft.keep = Keep::None;
+        assert_eq!((settings.kept().unwrap().len(), begins_with(&settings)), (0, Ok(vec![])));
     }
 }

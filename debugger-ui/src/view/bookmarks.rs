@@ -3,10 +3,11 @@
 use super::Cx;
 use crate::command::Command;
 use crate::model::timeline::position_words;
+use crate::ui::edit_line;
 use crate::ui::theme::{mono, words};
 use crate::ui::tree::{self, Act, Spec};
 use crate::ui::words::Words;
-use egui::{Align2, Key, Rect, RichText, Role, TextEdit, Ui, WidgetInfo, pos2, vec2};
+use egui::{Align2, Key, Rect, RichText, Ui, pos2, vec2};
 
 /// What the panel remembers.
 #[derive(Debug, Default)]
@@ -56,9 +57,9 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
         ui.painter().text(pos2(rect.left() + 120.0, middle), Align2::RIGHT_CENTER, &step, mono(12.5), t.weak);
         if let Some((_, text)) = state.edit.as_mut().filter(|(id, _)| *id == mark.id) {
             let place = Rect::from_min_size(pos2(rect.left() + 132.0, rect.top() + 1.0), vec2(320.0, 20.0));
-            if let Some(text) = field(ui, place, text, &mark.name, &mut state.opened) {
-                named = Some((mark.id, text));
-            }
+            let name = format!("New name of {}", mark.name);
+            let ended = edit_line::show(ui, place, (&name, words(14.0)), text, &mut state.opened);
+            named = ended.map(|ended| (mark.id, ended));
         } else {
             let colour = if mark.void.is_some() { t.weak } else { t.text };
             let at = pos2(rect.left() + 136.0, middle);
@@ -83,8 +84,10 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
             (state.edit, state.opened) = (Some((id, name)), true);
         }
     }
-    if let Some((id, name)) = named {
-        cx.commands.extend(name.map(|name| Command::RenameBookmark(id, name)));
+    if let Some((id, ended)) = named {
+        if let edit_line::Ended::Entered(name) = ended {
+            cx.push(Command::RenameBookmark(id, name));
+        }
         (state.edit, state.list.focus) = (None, true);
     }
     if let Some((at, Act::Open)) = outcome.act
@@ -95,22 +98,4 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
     if keys {
         cx.focused = Some(Words::new("Bookmark", "Enter goes to it, F2 gives it a name, Delete removes it."));
     }
-}
-
-/// The field over a name. Some(Some): that name; Some(None): leave it.
-fn field(ui: &mut Ui, rect: Rect, text: &mut String, old: &str, opened: &mut bool) -> Option<Option<String>> {
-    let response = ui.put(rect, TextEdit::singleline(text).cursor_at_end(true).margin(vec2(4.0, 1.0)));
-    response.widget_info(|| {
-        let mut info = WidgetInfo::labeled(Role::TextInput, true, format!("New name of {old}"));
-        info.current_text_value = Some(text.clone());
-        info
-    });
-    if std::mem::take(opened) {
-        response.request_focus();
-        return None;
-    }
-    if !response.lost_focus() {
-        return None;
-    }
-    Some(ui.input(|input| input.key_pressed(Key::Enter)).then(|| text.clone()))
 }

@@ -113,6 +113,7 @@ fn read_what_is_open(cx: &mut Cx<'_>, open: Option<Tab>) {
         (Tab::Memory, Reading::Memory, model.memory.shown),
         (Tab::Descriptors, Reading::Descriptors, model.descriptors.shown),
         (Tab::Tlb, Reading::Tlb, model.tlb.shown),
+        (Tab::Machine, Reading::Firmware, model.settings.shown),
     ] {
         if shown != (open == Some(tab)) {
             cx.push(Command::ShowReading(reading, !shown));
@@ -169,7 +170,12 @@ fn tabs(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
                 "go-glossary",
                 "Every term, mode, bit and vector in a sentence or two, found by what you type.",
             ),
-            (Tab::Machine, "Machine".to_owned(), "settings", "CPUs, memory, schedule and options, with Restart."),
+            (
+                Tab::Machine,
+                "Machine".to_owned(),
+                "settings",
+                "CPUs, memory, schedule, firmware and options, with Restart.",
+            ),
             (Tab::Settings, "Settings".to_owned(), "preferences", "Theme, text size, motion, syntax and keys."),
         ];
         for (tab, label, id, words) in tabs {

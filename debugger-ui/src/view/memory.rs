@@ -5,6 +5,7 @@ use super::Cx;
 use crate::command::Command;
 use crate::model::memory::{self, Cell, Memory, ROW, Row, Space};
 use crate::model::why::{Of, Target};
+use crate::ui::edit_line;
 use crate::ui::hex;
 use crate::ui::line;
 use crate::ui::theme::{mono, words};
@@ -95,14 +96,14 @@ fn list(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
         {
             let x = layout.byte(edited.wrapping_sub(row.address));
             let field = Rect::from_min_size(pos2(x - 4.0, rect.top()), vec2(150.0, HEIGHT));
-            if let Some(text) = field_at(ui, field, *edited, text, &mut state.opened) {
-                written = Some((*edited, text));
-            }
+            let name = format!("New bytes at {}", LinearAddr(*edited));
+            let ended = edit_line::show(ui, field, (&name, mono(SIZE)), text, &mut state.opened);
+            written = ended.map(|ended| (*edited, ended));
         }
         words
     });
-    if let Some((at, text)) = written {
-        if let Some(text) = text {
+    if let Some((at, ended)) = written {
+        if let edit_line::Ended::Entered(text) = ended {
             cx.push(Command::WriteMemory(at, text));
         }
         state.edit = None;
@@ -275,25 +276,6 @@ fn search(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State, take_focus: bool) {
     if !state.found.is_empty() {
         ui.label(RichText::new(&state.found).color(cx.t.weak));
     }
-}
-
-/// The field over a byte. Some(Some): write that; Some(None): leave all as it was.
-fn field_at(ui: &mut Ui, rect: Rect, at: u64, text: &mut String, opened: &mut bool) -> Option<Option<String>> {
-    let field = TextEdit::singleline(text).font(mono(SIZE)).cursor_at_end(true).margin(vec2(4.0, 1.0));
-    let response = ui.put(rect, field);
-    response.widget_info(|| {
-        let mut info = WidgetInfo::labeled(Role::TextInput, true, format!("New bytes at {}", LinearAddr(at)));
-        info.current_text_value = Some(text.clone());
-        info
-    });
-    if std::mem::take(opened) {
-        response.request_focus();
-        return None;
-    }
-    if !response.lost_focus() {
-        return None;
-    }
-    Some(ui.input(|input| input.key_pressed(Key::Enter)).then(|| text.clone()))
 }
 
 /// Digits of an address: 8, or 16 where it is longer.

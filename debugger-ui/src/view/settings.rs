@@ -2,12 +2,12 @@
 
 use super::Cx;
 use crate::command::Command;
-use crate::model::settings::Draft;
+use crate::model::settings::{Draft, Keep};
 use crate::ui::words::Words;
 use egui::{Grid, RichText, TextEdit, Ui};
 
 /// Name, sentence, hint and width of each field.
-const FIELDS: [(&str, &str, &str, f32); 7] = [
+const FIELDS: [(&str, &str, &str, f32); 8] = [
     ("CPUs", "How many processors, 1 to 255.", "2", 60.0),
     ("APIC IDs", "One for each CPU, with commas. Empty: 0, 1, 2, …", "0,1", 160.0),
     ("Memory", "RAM, with K, M or G.", "128M", 90.0),
@@ -22,6 +22,12 @@ const FIELDS: [(&str, &str, &str, f32); 7] = [
         "CPU quirks",
         "Processors that are not as usual: efer-lma-gp, xd-disable, slow-init, x2apic-on, no-nx. Empty: as usual.",
         "slow-init",
+        200.0,
+    ),
+    (
+        "Firmware quirks",
+        "An EFI firmware that is not as usual: physical-pointers, touch-page-zero, no-hand-over. Empty: as usual.",
+        "no-hand-over",
         200.0,
     ),
     ("Options", "Words for the kernel, such as bringup=parallel or cpu_init_udelay=10.", "bringup=serial", 330.0),
@@ -45,6 +51,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
                 ui.add_space(20.0);
             }
         });
+        variables(ui, cx, &mut draft);
         ui.horizontal(|ui| {
             let can = cx.model.connection.ready() && cx.model.connection.offers.vendor;
             let label = if draft == running { "Restart" } else { "Restart with these settings" };
@@ -75,6 +82,57 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
     });
 }
 
+/// What the choices of [`Keep`] are called, and what they mean.
+const KEEP: [(Keep, &str, &str); 3] = [
+    (Keep::PowerOn, "as at power-on", "The next machine begins with the variables with which this one began."),
+    (Keep::Now, "as now", "The next machine begins with the variables that this one has when you restart."),
+    (Keep::None, "none", "The next machine begins like a new computer: its firmware has no variables."),
+];
+
+/// Which of the firmware's variables the next machine keeps, and their names.
+fn variables(ui: &mut Ui, cx: &mut Cx<'_>, draft: &mut Draft) {
+    let settings = &cx.model.settings;
+    ui.horizontal_wrapped(|ui| {
+        ui.label("EFI variables");
+        for (keep, name, says) in KEEP {
+            let response = ui.radio(draft.keep == keep, name);
+            response.widget_info(|| {
+                egui::WidgetInfo::selected(
+                    egui::Role::RadioButton,
+                    true,
+                    draft.keep == keep,
+                    format!("EFI variables {name}"),
+                )
+            });
+            if response.clicked() {
+                draft.keep = keep;
+            }
+            cx.explain(response, || Words::new(format!("EFI variables: {name}"), says));
+        }
+        let names = match settings.kept() {
+            None => "(not read yet)".to_owned(),
+            Some([]) => "(there are none)".to_owned(),
+            Some(kept) => kept.iter().map(|variable| variable.name.as_str()).collect::<Vec<_>>().join(", "),
+        };
+        let response = ui.add(
+            egui::Label::new(RichText::new(names).color(cx.t.weak)).sense(egui::Sense::focusable_noninteractive()),
+        );
+        cx.explain(response, || {
+            let line = |variable: &protocol::firmware::Variable| {
+                let protocol::firmware::Variable { name, vendor, attributes, bytes } = variable;
+                format!("{name}: {bytes} bytes, attributes {attributes:x}h, vendor {vendor}")
+            };
+            let lines: Vec<String> = settings.kept().unwrap_or_default().iter().map(line).collect();
+            let says = if lines.is_empty() {
+                "None: `efi var NAME VALUE` in the console makes one.".to_owned()
+            } else {
+                lines.join("\n")
+            };
+            Words::new("The firmware's variables", says)
+        });
+    });
+}
+
 fn text_of(draft: &mut Draft, at: usize) -> &mut String {
     match at {
         0 => &mut draft.cpus,
@@ -83,6 +141,7 @@ fn text_of(draft: &mut Draft, at: usize) -> &mut String {
         3 => &mut draft.quantum,
         4 => &mut draft.seed,
         5 => &mut draft.cpu_quirks,
+        6 => &mut draft.firmware_quirks,
         _ => &mut draft.options,
     }
 }
@@ -101,12 +160,13 @@ fn field(ui: &mut Ui, cx: &mut Cx<'_>, at: usize, text: &mut String) -> bool {
 #[cfg(test)]
 mod tests {
     use super::FIELDS;
-    use protocol::request::CpuQuirk;
+    use protocol::request::{CpuQuirk, FirmwareQuirk};
 
     /// Goal: who looks at the field learns every word that it takes; method: each quirk's word in its sentence.
     #[test]
     fn all_quirks_are_named() {
-        let (_, says, ..) = FIELDS.iter().find(|(name, ..)| *name == "CPU quirks").expect("there is such a field");
-        assert!(CpuQuirk::ALL.iter().all(|quirk| says.contains(quirk.word())), "{says}");
+        let says = |of: &str| FIELDS.iter().find(|(name, ..)| *name == of).expect("there is such a field").1;
+        assert!(CpuQuirk::ALL.iter().all(|quirk| says("CPU quirks").contains(quirk.word())));
+        assert!(FirmwareQuirk::ALL.iter().all(|quirk| says("Firmware quirks").contains(quirk.word())));
     }
 }

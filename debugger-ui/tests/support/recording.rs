@@ -9,6 +9,7 @@ use debugger_ui::model::outbox::{Order, Purpose};
 use protocol::breakpoint::{Breakpoint, Condition};
 use protocol::cpu::{CS, CpuState, SegmentReg, TableReg};
 use protocol::event::{ControlRegister, Delivery, Event, EventKind, Ignored, TableRegister};
+use protocol::firmware::{Variable, Variables};
 use protocol::page_table::{
     EntryKind, EntryRun, PagingKind, PagingMode, Rights, Table, TlbEntry, Tree, WalkEnd, WalkStep, WalkTrace,
 };
@@ -77,6 +78,16 @@ impl Recording {
                 Answer::Memory { bytes, unreadable: None }
             }
             (_, Request::Tlb { .. }) => Answer::Tlb(vec![stale_entry()]),
+            (_, Request::FirmwareVariables) => Answer::FirmwareVariables(Variables {
+                at_power_on: Vec::new(),
+                now: vec![Variable {
+                    name: "Lang".into(),
+                    vendor: "8be4df61-93ca-11d2-aa0d-00e098032b8c".into(),
+                    attributes: 7,
+                    bytes: 3,
+                }],
+                contents: vec![1, 2, 3],
+            }),
             (Purpose::TlbWalk, Request::Walk { root, linear }) => {
                 let end = WalkEnd::NotPresent { level: 4 };
                 Answer::Walk(WalkTrace { end, tlb: Some(stale_entry()), stale: true, ..walk(*root, *linear) })

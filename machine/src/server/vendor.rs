@@ -8,6 +8,7 @@ use super::driver::{Driver, take_serial};
 use super::mail::ClientId;
 use super::pace::Pace;
 use super::platform::Stopwatch;
+use crate::firmware::variables::variables;
 use crate::inspect;
 use crate::timeline::Timeline;
 use protocol::page_table::Tree;
@@ -119,6 +120,10 @@ impl Driver {
                 return read(timeline, &reading).unwrap_or_else(|| Err(invalid("this server does not answer that")));
             }
             Request::Cause { of } => Answer::Cause(self.target.timeline.cause(&of, self.pace.steps() * CAUSE_PIECES)?),
+            Request::FirmwareVariables => {
+                let machine = self.target.timeline.machine();
+                Answer::FirmwareVariables(variables(machine, &self.config.firmware.variables))
+            }
             Request::Image { linear, len } => {
                 within("bytes", len, MAX_MEMORY)?;
                 let (bytes, unreadable) = self.target.image.linked(linear.0, len as usize);

@@ -17,7 +17,7 @@ use crate::exception;
 use crate::inspect;
 use crate::inspect::register::Register;
 use crate::machine::run::Nobody;
-use crate::machine::{Limits, Machine, Observer, Ran};
+use crate::machine::{Limits, Machine, Observer, Ran, Stop};
 use protocol::event::EventKind;
 use protocol::request::{Cause, CauseOf, Refusal};
 use protocol::{CpuId, Event, LinearAddr, PhysAddr, Position};
@@ -369,7 +369,13 @@ impl Timeline {
     fn tell(&mut self, probe: &Probe, change: Change) -> Cause {
         let (old, new) = (change.old as u64, change.new as u64);
         if let Some(input) = change.input {
+            // Where a CPU had shut down, going on is a reset that the chipset makes: nobody asked for it.
+            let shut_down = change.position > 0 && {
+                self.step_to(change.position);
+                matches!(self.machine.ended(), Some(Stop::TripleFault { .. }))
+            };
             let what = match self.journal.entries().get(input).map(|entry| &entry.input) {
+                Some(Input::Reset) if shut_down => "the reset that followed the shutdown",
                 Some(Input::Reset) => "a reset by the user",
                 Some(Input::Serial(_)) => "serial input",
                 Some(Input::Nmi(_)) => "an NMI from the user",

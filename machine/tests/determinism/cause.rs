@@ -144,6 +144,23 @@ fn words() {
     assert!(found.linear.is_some() && found.new == 0x7000);
 }
 
+/// Goal: nobody is said to have asked for the reset that follows a shutdown. Method: a register with a value from before a triple
+/// fault, after the machine ran on from it.
+#[test]
+fn reset_after_shutdown() {
+    // lidt cs:[7C10h] (limit 0), ud2
+    let mut code = vec![0x2e, 0x0f, 0x01, 0x1e, 0x10, 0x7c, 0x0f, 0x0b];
+    code.resize(0x20, 0);
+    let mut timeline = crate::timeline_of(guest::with_code(&code));
+    timeline.edit(&Edit::Register { cpu: CpuId(0), name: "rbx".into(), value: 5 }).unwrap();
+    let stop = StopReason::TripleFault { cpu: CpuId(0) };
+    assert_eq!(advance(&mut timeline, &forward(Until::Breakpoint)), stop);
+    assert_eq!(advance(&mut timeline, &forward(Until::Breakpoint)), stop, "the same again, after a reset");
+    let found = cause(&mut timeline, &register(0, "rbx")).unwrap();
+    assert_eq!((found.position, found.old, found.new), (Position(2), 5, 0));
+    assert_eq!(found.what, "the reset that followed the shutdown");
+}
+
 /// Goal: what cannot be asked is refused, and a search that would take too long says how far it came; method: bad names
 /// and places, and a budget of one stretch.
 #[test]

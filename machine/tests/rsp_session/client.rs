@@ -2,6 +2,7 @@
 
 use machine::bus::Bus;
 use machine::cpu::{Cpu, segment};
+use machine::device::nvram::Nvram;
 use machine::machine::Machine;
 use machine::schedule::Schedule;
 use machine::server::guest_image::GuestImage;
@@ -29,6 +30,7 @@ impl GuestImage for TestGuest {
         }
         let mut bus = Bus::new(config.memory_bytes);
         bus.ram.write_slice(LOOP, &[0x40, 0xa3, 0x00, 0x20, 0xeb, 0xfa]);
+        bus.devices.nvram = Nvram::new(&config.firmware.variables);
         let mut cpus: Vec<Cpu> = (0..config.cpus).map(|id| Cpu::power_on(CpuId(id), id.into(), id == 0)).collect();
         let cs = &mut cpus[0].segments[segment::CS];
         (cs.selector, cs.base) = (0x100, 0x1000);

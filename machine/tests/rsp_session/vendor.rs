@@ -1,6 +1,8 @@
 //! What our own programs say: vendor requests, and several clients at once.
 
 use crate::client::{COUNTER, Client, config, server};
+use firmware::store;
+use protocol::firmware::{Variable, Variables};
 use protocol::request::{
     Advance, Answer, CauseOf, Direction, Edit, MachineConfig, Place, Refusal, Request, StopReason, Stopped, Until,
     Wanted,
@@ -293,4 +295,32 @@ fn extremes() {
         let answer = client.request(&request);
         assert!(!matches!(answer, Answer::Refused(Refusal::Crashed(_))), "{request:?}: {answer:?}");
     }
+}
+
+/// Goal: the firmware's variables are told by name, and a machine can begin with what another one has. Method: none; one, in the
+/// firmware's own store, at power-on; a restart with what was told.
+#[test]
+fn firmware_variables() {
+    let server = server();
+    let mut client = Client::connect(&server);
+    let variables = |client: &mut Client| match client.request(&Request::FirmwareVariables) {
+        Answer::FirmwareVariables(variables) => variables,
+        answer => panic!("{answer:?}"),
+    };
+    assert_eq!(variables(&mut client), Variables::default());
+    let mut memory = vec![0xff; 4096];
+    store::format_if_foreign(&mut memory);
+    store::set(&mut memory, (&[7; 16], b"A\0\0\0"), 7, b"value").unwrap();
+    let mut config = config();
+    config.firmware.variables = memory;
+    client.request(&Request::Restart { config: config.clone() });
+    let told = variables(&mut client);
+    let one =
+        Variable { name: "A".into(), vendor: "07070707-0707-0707-0707-070707070707".into(), attributes: 7, bytes: 5 };
+    assert_eq!((told.at_power_on, &told.now), (vec![one.clone()], &vec![one]));
+    assert!(told.contents.len() < 100, "what was never written is left out");
+    config.firmware.variables.clone_from(&told.contents);
+    client.request(&Request::Restart { config });
+    let again = variables(&mut client);
+    assert_eq!((again.now, again.contents), (told.now, told.contents));
 }

@@ -1,4 +1,4 @@
-//! Carries out what concerns the memory, descriptor and TLB panels, bookmarks, and the question why.
+//! Carries out what concerns the memory, descriptor, TLB and machine panels, bookmarks, and the question why.
 
 use super::super::{Command, Reading};
 use crate::model::memory::{self, Space};
@@ -14,6 +14,7 @@ pub(super) fn show(model: &mut Model, reading: Reading, shown: bool) {
         Reading::Memory => model.memory.shown = shown,
         Reading::Descriptors => model.descriptors.shown = shown,
         Reading::Tlb => model.tlb.shown = shown,
+        Reading::Firmware => model.settings.shown = shown,
     }
     if !shown {
         return;
@@ -29,6 +30,7 @@ pub(super) fn show(model: &mut Model, reading: Reading, shown: bool) {
             model.tlb.forget();
             follow_up::tlb(model);
         }
+        Reading::Firmware => follow_up::firmware(model),
     }
 }
 

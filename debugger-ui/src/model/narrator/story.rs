@@ -194,12 +194,13 @@ fn still(model: &Model) -> (Tone, String) {
     let cpus = model.cpus.states.len();
     let time = time_words(model.timeline.clock_ns);
     let step = position_words(model.timeline.position);
+    let next = match model.cpus.selected() {
+        Some(cpu) => why_not(cpu).unwrap_or_else(|| format!("s steps {}.", cpu.cpu)),
+        None => String::new(),
+    };
     (
         Tone::Plain,
-        format!(
-            "Stopped at step {step}, {time} after power-on, with {cpus} CPUs. s steps CPU {}.",
-            model.cpus.selected.0
-        ),
+        format!("Stopped at step {step}, {time} after power-on, with {cpus} CPUs. {next}").trim_end().to_owned(),
     )
 }
 
