@@ -85,6 +85,12 @@ impl Server {
         Ok(())
     }
 
+    /// Lets the machine run on by itself.
+    pub fn let_go(&mut self) -> Result<()> {
+        ensure!(self.client.ask("D")? == "OK", "the server does not let its machine go");
+        Ok(())
+    }
+
     fn select(&mut self, cpu: usize) -> Result<()> {
         ensure!(self.client.ask(&format!("Hg{:x}", cpu + 1))? == "OK", "there is no CPU {cpu}");
         Ok(())

@@ -39,6 +39,8 @@ const BOOTS: &[Boot] = &[
     Boot { arguments: &["--cpu-quirk", "no-nx"], ..boot(4, "bringup=serial") },
     boot(64, "bringup=serial"),
     boot(64, "bringup=parallel"),
+    boot(255, "bringup=serial"),
+    boot(255, "bringup=parallel x2apic=on"),
     boot(4, "trampoline=0x8000"),
     boot(4, "cpu_init_udelay=10000"),
     Boot { arguments: &["--apic-ids", "0,4,9,200"], ..boot(4, "bringup=parallel") },

@@ -1,25 +1,43 @@
 //! The kernel on the second machine, QEMU with the OVMF firmware: it must print what it prints on the embedded one.
 //!
-//! Lines are compared in order, from the kernel's first to its prompt, once what must differ is masked ([`MASKS`]).
-//! `same_state` compares registers and `tables` page tables at labels on the way.
+//! Lines are compared in order, from the kernel's first to its prompt, once what must differ is masked ([`MASKS`]). For each
+//! value of `efi=` and `bringup=` `same_state` compares registers and `tables` page tables at labels on the way, in the same
+//! boot, and `efi` asks the firmware for its services at its end.
 
 mod efi;
 mod loader;
 mod same_state;
 mod screen;
+mod shell;
 mod tables;
 
 use super::Report;
 use crate::qemu::{self, Hardware, tail};
 use crate::{cmd, project};
 use anyhow::{Context, Result, bail, ensure};
+use shell::Shell;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-const CPUS: u16 = 4;
-/// The kernel's options, one boot each.
-const OPTIONS: [&str; 4] = ["bringup=serial", "bringup=parallel", "efi=trampoline", "efi=old_map"];
+/// How many CPUs, the kernel's options, and a line for the shell with what its answer must be; one boot each.
+const BOOTS: [(u16, &str, Option<Asked>); 3] =
+    [(1, "", None), (4, "bringup=serial", Some(STRESS)), (16, "bringup=parallel", None)];
+/// A line, and whether an answer is right.
+type Asked = (&'static str, fn(&str) -> bool);
+/// All CPUs unmap and map pages while the others read them.
+const STRESS: Asked = ("stress 50", |answer| answer.contains("rounds each: ") && answer.contains(" checks, 0 stale"));
+/// The kernel's options, one boot of two CPUs each: every value of `efi=` and of `bringup=`. Without its lock the real-mode stack
+/// is one AP's alone.
+const VARIANTS: [&str; 6] = [
+    "bringup=serial efi=own",
+    "bringup=parallel efi=own",
+    "bringup=parallel-nolock efi=own",
+    "bringup=serial efi=trampoline",
+    "bringup=parallel efi=old_map",
+    "bringup=parallel efi=noruntime",
+];
+const VARIANT_CPUS: u16 = 2;
 /// The kernel's first words, after whatever a firmware had to say.
 const FIRST: &str = "Firstlight kernel ";
 /// What it prints when everything is done.
@@ -59,23 +77,46 @@ const MASKS: &[Mask] = &[
 pub fn run(report: &mut Report) -> Result<()> {
     let folder = project::target().join("qemu-tests");
     std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    for options in OPTIONS {
-        let result = same_lines(options, &folder);
-        report.case(&format!("the same lines on QEMU with OVMF: {CPUS} CPUs, {options}"), result);
+    for (cpus, options, asked) in BOOTS {
+        let name = format!("the same lines on QEMU with OVMF: {cpus} CPUs {options}");
+        report.case(&name, same_lines(cpus, options, asked, &folder));
+    }
+    for options in VARIANTS {
+        report.case(&format!("the same lines, registers and page tables: {options}"), same_state(options, &folder));
     }
     report.case("random programs, compared with QEMU after each instruction", crate::fuzz_cpu::sample());
-    report.case("the same registers and page tables at the same labels on QEMU", same_state::run(&folder));
     report.case("the disk boots as a USB stick, with the options on it", from_stick(&folder));
     screen::run(report, &folder);
     loader::run(report, &folder);
-    efi::run(report, &folder);
     Ok(())
 }
 
-fn same_lines(options: &str, folder: &Path) -> Result<()> {
-    let ours = lines(&on_machine(options, folder)?).context("on the embedded machine")?;
-    let boot = qemu::Boot { cpus: CPUS, kernel: Some(&project::kernel()), options, gdb: None, monitor: None, folder };
-    let theirs = lines(&wait_for(&boot, Hardware::default(), PROMPT)?).context("on QEMU")?;
+fn same_lines(cpus: u16, options: &str, asked: Option<Asked>, folder: &Path) -> Result<()> {
+    let boot = qemu::Boot { cpus, kernel: Some(&project::kernel()), options, gdb: None, monitor: None, folder };
+    let mut shell = Shell::start(&boot)?;
+    compare_lines(&mut shell, cpus, options, folder)?;
+    asked.map_or(Ok(()), |(line, right)| shell.ask(line, right))
+}
+
+fn same_state(options: &str, folder: &Path) -> Result<()> {
+    let address = qemu::free_address()?;
+    let kernel = project::kernel();
+    let (gdb, cpus) = (Some(address.as_str()), VARIANT_CPUS);
+    let boot = qemu::Boot { cpus, kernel: Some(&kernel), options, gdb, monitor: None, folder };
+    let mut shell = Shell::start(&boot)?;
+    same_state::compare(options, cpus, &address)?;
+    compare_lines(&mut shell, cpus, options, folder)?;
+    if options.contains("efi=noruntime") {
+        return shell.ask("efi time", |answer| answer.contains("there are no EFI runtime services"));
+    }
+    efi::services(&mut shell, options.contains("efi=own"))
+}
+
+/// What QEMU prints up to its prompt is what the embedded machine prints.
+fn compare_lines(shell: &mut Shell<'_>, cpus: u16, options: &str, folder: &Path) -> Result<()> {
+    let ours = lines(&on_machine(cpus, options, folder)?).context("on the embedded machine")?;
+    shell.prompt().context("on QEMU")?;
+    let theirs = lines(&shell.text()?).context("on QEMU")?;
     compare(&ours, &theirs).with_context(|| {
         let masks = MASKS.iter().map(|mask| format!("{:?} ({})", mask.after, mask.why));
         format!("compared but for what follows {}", masks.collect::<Vec<_>>().join(", "))
@@ -83,12 +124,12 @@ fn same_lines(options: &str, folder: &Path) -> Result<()> {
 }
 
 /// What the kernel prints on the embedded machine, up to where all CPUs wait for ever.
-fn on_machine(options: &str, folder: &Path) -> Result<String> {
+fn on_machine(cpus: u16, options: &str, folder: &Path) -> Result<String> {
     /// firstlight-machine: nothing can happen any more.
     const ALL_WAIT: i32 = 8;
     let serial = folder.join("machine.txt");
     let mut machine = Command::new(project::program("firstlight-machine", false));
-    machine.arg("--kernel").arg(project::kernel()).args(["--cpus", &CPUS.to_string(), "--options", options]);
+    machine.arg("--kernel").arg(project::kernel()).args(["--cpus", &cpus.to_string(), "--options", options]);
     machine.arg("--serial").arg(format!("file:{}", serial.display())).args(["--max-steps", "2000000000"]);
     let output = machine.stdin(Stdio::null()).output().map_err(|error| cmd::explain(&machine, error))?;
     let said = String::from_utf8_lossy(&output.stderr);

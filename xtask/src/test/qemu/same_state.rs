@@ -8,9 +8,8 @@ use super::tables;
 use crate::cmd::Background;
 use crate::guest::{BLOB_BASE, symbols::Linked};
 use crate::rsp::server::Server;
-use crate::{gdb, project, qemu};
+use crate::{gdb, project};
 use anyhow::{Context, Result, ensure};
-use std::path::Path;
 use std::time::Duration;
 
 /// From power-on to the kernel's entry QEMU takes seconds, most of them the firmware's.
@@ -37,6 +36,9 @@ const AFTER_LOAD_CR3: &str = "after ss_load_cr3";
 /// Where CPU 0 is stopped.
 const ENTRY: &str = "boot_entry";
 const OWN_TABLES: &str = "start_kernel_on_own_tables";
+/// Before and after the firmware's SetVirtualAddressMap, the first call.
+const CALLS_FIRMWARE: &str = "efi_call_service";
+const FIRMWARE_CAME_BACK: &str = "efi_restore_cr3";
 /// The write that sends an IPI: the blob is in its place then.
 const SENDS_IPI: &str = "icr_write_low";
 
@@ -65,6 +67,7 @@ const fn everywhere(register: &'static str, bits: u64, why: &'static str) -> Mas
 const ALL: u64 = u64::MAX;
 /// CF, PF, AF, ZF, SF, OF.
 const STATUS_FLAGS: u64 = 0x8d5;
+const AF: u64 = 1 << 4;
 /// Our bit for a null selector.
 const UNUSABLE: u64 = 1 << 16;
 const NULL: &str = "QEMU has no bit that says so: a null segment has rights 0";
@@ -75,6 +78,8 @@ const REGISTER_MASKS: &[Mask] = &[
     at(ENTRY, "cr3", ALL, "the loader's tables, in whatever frames were free"),
     at(ENTRY, "gdtr_base", ALL, "the loader's GDT, likewise"),
     at(ENTRY, "eflags", STATUS_FLAGS, "left from what the loader computed last"),
+    at(CALLS_FIRMWARE, "eflags", AF, "AND leaves it undefined (SDM 2A, \"AND\")"),
+    at(FIRMWARE_CAME_BACK, "eflags", STATUS_FLAGS, "left from what the firmware computed last"),
     everywhere("ss_attr", UNUSABLE, NULL),
     everywhere("ds_attr", UNUSABLE, NULL),
     everywhere("es_attr", UNUSABLE, NULL),
@@ -86,27 +91,17 @@ const REGISTER_MASKS: &[Mask] = &[
     at("tr_enter_32", "cs_attr", CODE, TYPE_AFTER_INIT),
 ];
 
-pub fn run(folder: &Path) -> Result<()> {
-    const CPUS: u16 = 2;
-    let options = "bringup=serial";
-    let address = qemu::free_address()?;
-    let boot = qemu::Boot {
-        cpus: CPUS,
-        kernel: Some(&project::kernel()),
-        options,
-        gdb: Some(&address),
-        monitor: None,
-        folder,
-    };
-    let _qemu = boot.start()?;
-    let arguments = ["--cpus", &CPUS.to_string(), "--options", options].map(String::from);
-    let (machine, machine_address) = gdb::start_machine(&arguments, false)?;
+/// The embedded machine and, at this address, a QEMU that has not started yet go through the labels with these options of the
+/// kernel's, and have to say the same. QEMU goes on by itself afterwards.
+pub fn compare(options: &str, cpus: u16, qemu: &str) -> Result<()> {
+    let arguments = ["--cpus", &cpus.to_string(), "--options", options].map(String::from);
+    let (machine, address) = gdb::start_machine(&arguments, false)?;
     let _machine = Background(machine);
-
     let kernel = Linked::read(&project::kernel(), 64)?;
     let blob = Linked::read(&project::blob(), 16)?;
-    let ours = Tour::new(&machine_address, &kernel, &blob)?.walk().context("on the embedded machine")?;
-    let theirs = Tour::new(&address, &kernel, &blob)?.walk().context("on QEMU")?;
+    let firmware = Firmware::of(options);
+    let ours = Tour::new(&address, &kernel, &blob, firmware)?.walk().context("on the embedded machine")?;
+    let theirs = Tour::new(qemu, &kernel, &blob, firmware)?.walk().context("on QEMU")?;
     let different = differences(&ours, &theirs);
     ensure!(different.is_empty(), "{}", {
         let masks = REGISTER_MASKS.iter().map(|mask| {
@@ -120,6 +115,27 @@ pub fn run(folder: &Path) -> Result<()> {
     ensure!(ours.len() > LABELS.len() * REGISTERS.len(), "only {} lines were compared", ours.len());
     println!("        {} registers, ranges and shared slots are the same", ours.len());
     Ok(())
+}
+
+/// In which tables the firmware is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Firmware {
+    /// In `efi_pgd`, which is its own.
+    Own,
+    /// In the kernel's, `trampoline_pgd` and `init_top_pgt`.
+    Kernels,
+    /// It is not mapped, and not called.
+    Nowhere,
+}
+
+impl Firmware {
+    fn of(options: &str) -> Self {
+        match options.split(' ').find_map(|word| word.strip_prefix("efi=")) {
+            None | Some("own") => Self::Own,
+            Some("noruntime") => Self::Nowhere,
+            Some(_) => Self::Kernels,
+        }
+    }
 }
 
 /// The lines that only one side has, in their order.
@@ -141,6 +157,7 @@ struct Tour<'a> {
     server: Server,
     kernel: &'a Linked,
     blob: &'a Linked,
+    firmware: Firmware,
     /// Where the kernel has put things, as far as it has.
     places: Places,
     said: Vec<String>,
@@ -157,9 +174,9 @@ struct Places {
 }
 
 impl<'a> Tour<'a> {
-    fn new(address: &str, kernel: &'a Linked, blob: &'a Linked) -> Result<Self> {
+    fn new(address: &str, kernel: &'a Linked, blob: &'a Linked, firmware: Firmware) -> Result<Self> {
         let server = Server::connect(address)?;
-        Ok(Self { server, kernel, blob, places: Places::default(), said: Vec::new() })
+        Ok(Self { server, kernel, blob, firmware, places: Places::default(), said: Vec::new() })
     }
 
     fn walk(mut self) -> Result<Vec<String>> {
@@ -173,6 +190,14 @@ impl<'a> Tour<'a> {
         self.run_to(0, own_tables, OWN_TABLES)?;
         self.look_around()?;
         self.tell(0, OWN_TABLES)?;
+        if self.firmware != Firmware::Nowhere {
+            for label in [CALLS_FIRMWARE, FIRMWARE_CAME_BACK] {
+                let address = self.kernel_address(label)?;
+                self.run_to(0, address, label)?;
+                self.look_around()?;
+                self.tell(0, label)?;
+            }
+        }
         let sends_ipi = self.kernel_address(SENDS_IPI)?;
         self.run_to(0, sends_ipi, SENDS_IPI)?;
         self.look_around()?;
@@ -187,6 +212,7 @@ impl<'a> Tour<'a> {
             self.tell(AP, label)?;
         }
         self.tables()?;
+        self.server.let_go()?;
         Ok(self.said)
     }
 
@@ -219,8 +245,8 @@ impl<'a> Tour<'a> {
         let server = &mut self.server;
         self.places.blob = read(server, BLOB_BASE, 0)?;
         self.places.roots.clear();
-        for (name, variable) in [("trampoline_pgd", "trampoline_pgd_paddr"), ("init_top_pgt", "init_top_pgt_paddr")] {
-            self.places.roots.extend(read(server, variable, 0)?.map(|root| (name, root)));
+        for name in ["trampoline_pgd", "init_top_pgt", "efi_pgd"] {
+            self.places.roots.extend(read(server, &format!("{name}_paddr"), 0)?.map(|root| (name, root)));
         }
         self.places.cpus.clear();
         for cpu in 0..=AP as u64 {
@@ -252,16 +278,23 @@ impl<'a> Tour<'a> {
 
     fn tables(&mut self) -> Result<()> {
         let blob = self.places.blob.context("the blob has no place")?;
-        let layout = tables::Layout { blob, blob_size: self.blob.end.next_multiple_of(0x1000) };
+        let blob_size = self.blob.end.next_multiple_of(0x1000);
         let mut trees = Vec::new();
         for (name, root) in self.places.roots.clone() {
             let tree =
                 tables::read(root, |page| self.server.page(page)).with_context(|| format!("the tree of {name}"))?;
+            let has_firmware = name == "efi_pgd" || self.firmware == Firmware::Kernels;
+            let layout = tables::Layout { blob, blob_size, has_firmware };
             self.said.extend(layout.words(&tree).into_iter().map(|line| format!("{name}: {line}")));
             trees.push(tree);
         }
-        ensure!(trees.len() == 2, "the kernel has made {} of its two roots", trees.len());
-        self.said.push(format!("shared PML4 slots: {}", tables::shared(&trees[0], &trees[1])));
+        let expected = if self.firmware == Firmware::Own { 3 } else { 2 };
+        ensure!(trees.len() == expected, "the kernel has made {} roots, not {expected}", trees.len());
+        self.said
+            .push(format!("PML4 slots of trampoline_pgd and init_top_pgt: {}", tables::shared(&trees[0], &trees[1])));
+        if let Some(efi) = trees.get(2) {
+            self.said.push(format!("PML4 slots of efi_pgd and init_top_pgt: {}", tables::shared(efi, &trees[1])));
+        }
         Ok(())
     }
 }

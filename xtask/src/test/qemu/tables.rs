@@ -11,6 +11,11 @@ const DIRECT_MAP_BYTES: u64 = 1 << 39;
 /// The kernel's image; above it devices.
 const IMAGE_BASE: u64 = 0xffff_ffff_8000_0000;
 const IMAGE_BYTES: u64 = 1 << 30;
+/// The firmware's windows: kernel/src/mm/efi_pgd.rs, and the devices of `efi=old_map`, kernel/src/memlayout.rs.
+const EFI_WINDOW: std::ops::Range<u64> = 0xffff_ffef_0000_0000..0xffff_ffff_0000_0000;
+const DEVICES: std::ops::Range<u64> = 0xffff_c900_0000_0000..0xffff_c980_0000_0000;
+/// Rights of memory that is nobody's but the kernel's.
+const KERNELS: &str = "RW- G";
 /// More tables than the kernel makes on a PC with little memory.
 const MOST_TABLES: usize = 512;
 
@@ -29,6 +34,10 @@ pub const MASKS: &[Mask] = &[
     Mask { what: "page sizes", why: "1 GiB pages where the processor has them; holes and the blob split large pages" },
     Mask { what: "A and D", why: "what was used so far" },
     Mask { what: "physical pages of tables", why: "the kernel's frames come from the free memory that there is" },
+    Mask {
+        what: "the firmware's regions, where they are mapped",
+        why: "each firmware has its own: how many, where, which rights",
+    },
 ];
 
 /// Pages that follow each other with the same rights.
@@ -143,6 +152,8 @@ pub struct Layout {
     pub blob: u64,
     /// Whole pages.
     pub blob_size: u64,
+    /// The firmware's regions are in these tables.
+    pub has_firmware: bool,
 }
 
 impl Layout {
@@ -151,6 +162,7 @@ impl Layout {
         let mut lines = Vec::new();
         let mut elsewhere: [BTreeSet<String>; 2] = Default::default();
         let mut image: Vec<Range> = Vec::new();
+        let mut firmware: BTreeSet<&str> = BTreeSet::new();
         for range in &tree.ranges {
             let (name, base, all) = if range.linear < DIRECT_MAP_BYTES {
                 ("low memory", 0, &mut elsewhere[0])
@@ -165,6 +177,12 @@ impl Layout {
                     _ => image.push(range.clone()),
                 }
                 continue;
+            } else if self.has_firmware && EFI_WINDOW.contains(&range.linear) {
+                firmware.insert("the EFI window");
+                continue;
+            } else if self.has_firmware && DEVICES.contains(&range.linear) {
+                firmware.insert("the devices' addresses");
+                continue;
             } else {
                 lines.push(format!("{:016x} +{:x} -> {:x} {}", range.linear, range.bytes, range.phys, range.rights));
                 continue;
@@ -177,7 +195,9 @@ impl Layout {
             if from < to {
                 lines.push(format!("{name}: blob+{:x} +{:x} {}", from - self.blob, to - from, range.rights));
             }
-            if start < self.blob || end > self.blob + self.blob_size {
+            if self.has_firmware && range.rights != KERNELS {
+                firmware.insert(name);
+            } else if start < self.blob || end > self.blob + self.blob_size {
                 all.insert(range.rights.clone());
             }
         }
@@ -190,6 +210,7 @@ impl Layout {
         lines.extend(
             image.iter().map(|range| format!("image: {:016x} +{:x} {}", range.linear, range.bytes, range.rights)),
         );
+        lines.extend(firmware.iter().map(|place| format!("the firmware is in {place}")));
         lines
     }
 }
@@ -227,7 +248,7 @@ mod tests {
         put(0x8000, 0, 0x9_9000 | P_RW | 1 << 8);
         let page = |at: u64| memory.get(&at).cloned().ok_or_else(|| anyhow::anyhow!("no table at {at:x}"));
         let (init, trampoline) = (read(0x1000, page).unwrap(), read(0x2000, page).unwrap());
-        let layout = Layout { blob: 0x9_a000, blob_size: 0x3000 };
+        let layout = Layout { blob: 0x9_a000, blob_size: 0x3000, has_firmware: false };
         let expected = [
             "low memory: blob+0 +1000 RW- G",
             "low memory: blob+1000 +1000 R-X G",
