@@ -30,18 +30,24 @@ pub enum Mistake {
     NoNxe,
     /// `pgd-alignment`
     PgdAlignment,
+    /// `restart-no-flush`
+    RestartNoFlush,
     /// `restart-no-kernel-map`
     RestartNoKernelMap,
     /// `nx-unsupported`
     NxUnsupported,
     /// `restart-pcide`
     RestartPcide,
+    /// `trampoline-high`
+    TrampolineHigh,
+    /// `trampoline-unaligned`
+    TrampolineUnaligned,
     /// `x2apic-mismatch`
     X2apicMismatch,
 }
 
 impl Mistake {
-    const ALL: [(&str, Self); 14] = [
+    const ALL: [(&str, Self); 17] = [
         ("cr4-pcide", Self::Cr4Pcide),
         ("efer-lma", Self::EferLma),
         ("efi-map-order", Self::EfiMapOrder),
@@ -53,8 +59,11 @@ impl Mistake {
         ("no-nxe", Self::NoNxe),
         ("pgd-alignment", Self::PgdAlignment),
         ("nx-unsupported", Self::NxUnsupported),
+        ("restart-no-flush", Self::RestartNoFlush),
         ("restart-no-kernel-map", Self::RestartNoKernelMap),
         ("restart-pcide", Self::RestartPcide),
+        ("trampoline-high", Self::TrampolineHigh),
+        ("trampoline-unaligned", Self::TrampolineUnaligned),
         ("x2apic-mismatch", Self::X2apicMismatch),
     ];
 
@@ -252,6 +261,29 @@ pub const TABLE: &[Row] = &[
         mended: "where the kernel is in x2APIC mode, the AP switches to it first and reads the ID from its MSR",
     },
     Row {
+        options: "mistake=trampoline-high",
+        machine: "",
+        typed: "",
+        source: "arch/x86/realmode/init.c, reserve_real_mode(): the blob is sought below 1 MiB; where firmware left nothing there, \
+                 no other CPU starts (Dell XPS 13 9350)",
+        mistake: "the real-mode code is placed where memory is free, above 1 MiB",
+        symptom: "a SIPI has 8 bits for the page: the upper ones are lost, and the AP starts at another place, below 1 MiB. Memory \
+                  ends on a MiB, as usual, so that is the firmware's, F0000h to FFFFFh: here the AP runs from F6000h on into \
+                  the reset vector at FFFF0h, and the machine restarts over and over",
+        mended: "the place is sought below 1 MiB; where there is none, the kernel says so and runs on one CPU",
+    },
+    Row {
+        options: "mistake=trampoline-unaligned",
+        machine: "",
+        typed: "",
+        source: "arch/x86/realmode/init.c, reserve_real_mode(): the place is aligned to PAGE_SIZE",
+        mistake: "the real-mode code is placed on a border of segments (16 bytes), half a page below one of pages",
+        symptom: "the AP starts at the beginning of the page, before trampoline_start. By luck there are zeros up to there, which do \
+                  nothing (ADD [BX+SI], AL with AL = 0); but CR3 has no bits for the place of trampoline_pgd within its page \
+                  either, so the fetch behind tr_set_pg is a #PF, not present",
+        mended: "the place is a page",
+    },
+    Row {
         options: "mistake=nx-unsupported",
         machine: "--cpu-quirk no-nx (early 64-bit Xeons)",
         typed: "",
@@ -272,6 +304,18 @@ pub const TABLE: &[Row] = &[
                   the CPU shuts down. Linux lived with it as long as the TLB kept the global entries of the tables before; \
                   the flush behind MOV CR3 makes it show every time",
         mended: "every slot from the direct map's on is copied",
+    },
+    Row {
+        options: "mistake=restart-no-kernel-map,restart-no-flush",
+        machine: "one whose MOV CR3 keeps global entries (not QEMU's TCG)",
+        typed: "restart real",
+        source: "71d5049b0538 (5.17): a flush of the global entries behind the switch to trampoline_pgd, so that the use of memory \
+                 that is not mapped there is caught every time",
+        mistake: "trampoline_pgd has neither direct map nor stack, and nothing is flushed behind MOV CR3",
+        symptom: "none: it restarts. The far pointer and the GDT's descriptor are read by global TLB entries that the tables before \
+                  left. Where there are none (kaiser=on, which has no global pages), or with the flush, it is the #PF at \
+                  mrr_far_jump",
+        mended: "CR4.PGE is cleared behind MOV CR3: what is not mapped shows at once",
     },
     Row {
         options: "pcid=on mistake=restart-pcide",

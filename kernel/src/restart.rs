@@ -5,7 +5,6 @@ use crate::arch::lapic::Destination;
 use crate::arch::{cpu, port};
 use crate::memlayout::phys_to_virt;
 use crate::mistake::Mistake;
-use crate::mm::roots;
 use crate::smp::{acpi_tables::ResetRegister, cpus, ipi, realmode};
 use crate::{efi, println, time};
 use spin::Once;
@@ -120,7 +119,7 @@ fn keyboard_controller() {
 unsafe extern "C" {
     /// In `asm/restart.S`.
     #[link_name = "machine_real_restart"]
-    fn leave_64_bit_mode(far_pointer: u64, trampoline_pgd: u64, cr4_mask: u64) -> !;
+    fn leave_64_bit_mode(far_pointer: u64, trampoline_pgd: u64, cr4_mask: u64, flush_mask: u64) -> !;
 }
 
 /// CMOS: the byte that tells a BIOS what a reset is for; bit 7 of the index keeps NMIs off.
@@ -133,12 +132,14 @@ fn machine_real_restart(real_mode: &realmode::RealMode) -> ! {
     port::write(0x71, 0);
     // SAFETY: this word belongs to the BIOS data area, which the kernel leaves to firmware; the direct map covers it.
     unsafe { phys_to_virt(PhysAddr::new(RESET_FLAG)).as_mut_ptr::<u16>().write_volatile(0) };
-    let root = roots::by_name("trampoline_pgd").expect("the blob has its place");
     println!("restart: CR3 = trampoline_pgd, then compatibility mode, real mode, F000:FFF0");
-    let mistake = real_mode.mistakes.has(Mistake::RestartPcide);
-    let cr4_mask = if mistake { u64::MAX } else { !Cr4Flags::PCID.bits() };
+    let unless = |mistake, flag: Cr4Flags| if real_mode.mistakes.has(mistake) { u64::MAX } else { !flag.bits() };
+    let cr4_mask = unless(Mistake::RestartPcide, Cr4Flags::PCID);
+    let flush_mask = unless(Mistake::RestartNoFlush, Cr4Flags::PAGE_GLOBAL);
+    // As in Linux it comes from the blob's header, which thereby is in the TLB: the far pointer lies beside it.
+    let root = u64::from(real_mode.trampoline_pgd_in_header());
     // SAFETY: the pointer leads to machine_real_restart_asm, which slot 0 of trampoline_pgd maps executable; the kernel's
     // half of that table is init_top_pgt's, so that this code and the pointer stay mapped, unless a mistake is on that leaves
     // it out to show what comes of it. Nothing returns.
-    unsafe { leave_64_bit_mode(real_mode.restart_pointer().as_u64(), root.as_u64(), cr4_mask) }
+    unsafe { leave_64_bit_mode(real_mode.restart_pointer().as_u64(), root, cr4_mask, flush_mask) }
 }

@@ -21,4 +21,4 @@ pub mod header;
 pub mod reloc;
 
 pub use header::{END_SIGNATURE, RealModeHeader, TrampolineHeader};
-pub use reloc::{RelocError, relocate};
+pub use reloc::{RelocError, relocate, relocate_anywhere};

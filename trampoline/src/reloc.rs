@@ -49,6 +49,15 @@ pub fn relocate(blob: &mut [u8], base: u32, segments: &[u32], linears: &[u32]) -
     if !base.is_multiple_of(4096) || u64::from(base) + size as u64 > ONE_MIB {
         return Err(RelocError::Base { base, size });
     }
+    relocate_anywhere(blob, base, segments, linears)
+}
+
+/// The same for a base at which no processor can start: of a segment that has more than 16 bits the lower ones are kept.
+///
+/// # Errors
+/// [`RelocError::Offset`] if an offset is out of range; the blob is then unchanged.
+pub fn relocate_anywhere(blob: &mut [u8], base: u32, segments: &[u32], linears: &[u32]) -> Result<(), RelocError> {
+    let size = blob.len();
     let fits = |offset: u32, width: usize| (offset as usize).checked_add(width).is_some_and(|end| end <= size);
     let bad = segments.iter().find(|&&o| !fits(o, 2)).or_else(|| linears.iter().find(|&&o| !fits(o, 4)));
     if let Some(&offset) = bad {
@@ -56,7 +65,7 @@ pub fn relocate(blob: &mut [u8], base: u32, segments: &[u32], linears: &[u32]) -
     }
     for &offset in segments {
         let at = offset as usize;
-        // The cast keeps all bits: base is below 1 MiB, so base >> 4 is at most FFFFh.
+        // The cast keeps all bits of a base below 1 MiB: base >> 4 is at most FFFFh then.
         blob[at..at + 2].copy_from_slice(&((base >> 4) as u16).to_le_bytes());
     }
     for &offset in linears {

@@ -75,8 +75,12 @@ impl core::fmt::Display for RealModeError {
 
 impl core::error::Error for RealModeError {}
 
+/// As far as the blob's own words of 32 bits reach.
+const FOUR_GIB: u64 = 1 << 32;
+
 /// Chooses the blob's place: the page that the options name if it is usable, else the highest below 1 MiB. The frame
-/// allocator takes nothing from there.
+/// allocator takes nothing from there. By mistake it is the highest that there is, where the allocator comes last; or on a
+/// border of segments, which need 16 bytes, and not of pages.
 ///
 /// # Errors
 /// [`RealModeError::NoLowMemory`]
@@ -89,7 +93,13 @@ pub fn reserve_real_mode(blob: &Blob, regions: &[Region], options: &Options) -> 
         println!("realmode: {size:#x} bytes at {page:#x} are not usable memory; looking for another place");
     }
     let none = RealModeError::NoLowMemory(blob.bytes.len());
+    if options.mistakes.has(Mistake::TrampolineHigh) {
+        return find_below(regions, size, FOUR_GIB).map(PhysAddr::new).ok_or(none);
+    }
     let page = find_below(regions, size, LOW_MEMORY_END).ok_or(none)?;
+    if options.mistakes.has(Mistake::TrampolineUnaligned) {
+        return Ok(PhysAddr::new(page - FRAME_SIZE / 2));
+    }
     // With page-table isolation a root is the lower of two pages. Linux aligns the blob and, in it, trampoline_pgd.
     let pgd = RealModeHeader::from_bytes(blob.bytes).map_or(0, |header| u64::from(header.trampoline_pgd));
     let upper = (page + pgd) & FRAME_SIZE != 0;
@@ -119,10 +129,17 @@ pub fn placed() -> Option<RealMode> {
 }
 
 impl RealMode {
-    /// The SIPI vector that starts at `trampoline_start`.
+    /// The SIPI vector that starts at `trampoline_start`: the number of its page, which below 1 MiB has 8 bits. Of an address
+    /// that is no page below 1 MiB, which takes a mistake, it names another place.
     pub fn sipi_vector(&self) -> u8 {
-        // The page lies below 1 MiB, so its number has 8 bits.
         (self.header.trampoline_start >> 12) as u8
+    }
+
+    /// What the header in memory says of trampoline_pgd: its physical address, read through the direct map.
+    pub fn trampoline_pgd_in_header(&self) -> u32 {
+        let linear = phys_to_virt(self.base + offset_of!(RealModeHeader, trampoline_pgd) as u64);
+        // SAFETY: `setup_real_mode` put the header there, of whose aligned words this is one, and nobody writes it any more.
+        unsafe { linear.as_ptr::<u32>().read_volatile() }
     }
 
     /// Linear address of the far pointer to the way back, in the direct map.
@@ -146,7 +163,12 @@ pub fn setup_real_mode(blob: &Blob, base: PhysAddr, start: u64, options: &Option
     // SAFETY: reserve_real_mode chose usable memory of this size that nobody else uses; the direct map covers it.
     let copy = unsafe { core::slice::from_raw_parts_mut(phys_to_virt(base).as_mut_ptr::<u8>(), blob.bytes.len()) };
     copy.copy_from_slice(blob.bytes);
-    trampoline::relocate(copy, base.as_u64() as u32, blob.segments, blob.linears).map_err(RealModeError::Relocation)?;
+    let place = base.as_u64() as u32;
+    if options.mistakes.has(Mistake::TrampolineHigh) || options.mistakes.has(Mistake::TrampolineUnaligned) {
+        trampoline::relocate_anywhere(copy, place, blob.segments, blob.linears).map_err(RealModeError::Relocation)?;
+    } else {
+        trampoline::relocate(copy, place, blob.segments, blob.linears).map_err(RealModeError::Relocation)?;
+    }
     let header = RealModeHeader::from_bytes(copy).ok_or(RealModeError::Incomplete)?;
 
     if options.bringup == Bringup::ParallelNolock {

@@ -35,3 +35,16 @@ fn refuses_offsets_outside_the_blob() {
     assert_eq!(relocate(&mut blob, 0x1000, &[u32::MAX], &[]), Err(RelocError::Offset { offset: u32::MAX, size: 16 }));
     assert_eq!(blob, [0; 16]);
 }
+
+/// Goal: where real mode cannot go, what has more bits than its word is cut. Method: a base above 1 MiB, one within a page.
+#[test]
+fn anywhere_keeps_the_bits_that_fit() {
+    for (base, segment, linear) in [(0x3ef_b000, 0xfb00_u16, 0x3ef_c034_u32), (0x9_b800, 0x9b80, 0x9_c834)] {
+        let mut blob = [0_u8; 16];
+        blob[8..12].copy_from_slice(&0x1034_u32.to_le_bytes());
+        assert_eq!(relocate_anywhere(&mut blob, base, &[2], &[8]), Ok(()));
+        assert_eq!((&blob[2..4], &blob[8..12]), (&segment.to_le_bytes()[..], &linear.to_le_bytes()[..]));
+    }
+    let error = RelocError::Offset { offset: 15, size: 16 };
+    assert_eq!(relocate_anywhere(&mut [0_u8; 16], 0x3ef_b000, &[15], &[]), Err(error));
+}

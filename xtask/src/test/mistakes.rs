@@ -11,7 +11,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Exit status of the machine: a CPU shut down; nothing can happen any more.
+/// Exit status of the machine: --max-steps were made; a CPU shut down; nothing can happen any more.
+const STEPS_MADE: i32 = 4;
 const TRIPLE_FAULT: i32 = 6;
 const ALL_WAIT: i32 = 8;
 /// QEMU boots in four seconds; a busy computer may take some times as long.
@@ -32,6 +33,14 @@ enum Symptom {
     /// After `restart real`: CPU 0's first fault, its vector and the label before it, in the kernel or in the blob; and no
     /// restart.
     NoRestart(u64, &'static str),
+    /// After `restart real`: it restarts all the same. Without global pages it is [`Self::NoRestart`].
+    Hidden(u64, &'static str),
+    /// The SIPI's vector is what 8 bits hold of the page where trampoline_start is, and that page is firmware's: the AP comes to
+    /// the reset vector, again and again.
+    Elsewhere,
+    /// An AP starts half a page before trampoline_start; its first fault, with this vector and error code, is at this label of
+    /// the blob and shuts it down.
+    Unaligned(u64, &'static str, &'static str),
     /// After `efi nmi`: the NMI's handler loads CR3 with another page than the table that is in use, and the CPU shuts down.
     NmiOnWrongTables,
     /// The firmware is in the kernel's tables: the kernel says so.
@@ -191,6 +200,28 @@ const CASES: &[Case] = &[
         symptom: Symptom::NoRestart(14, "mrr_far_jump"),
     },
     Case {
+        options: "mistake=restart-no-kernel-map,restart-no-flush",
+        well: "",
+        cpus: 2,
+        arguments: &[],
+        symptom: Symptom::Hidden(14, "mrr_far_jump"),
+    },
+    Case {
+        options: "mistake=trampoline-high",
+        well: "",
+        cpus: 2,
+        // Enough for two boots.
+        arguments: &["--max-steps", "3000000"],
+        symptom: Symptom::Elsewhere,
+    },
+    Case {
+        options: "mistake=trampoline-unaligned",
+        well: "",
+        cpus: 2,
+        arguments: &[],
+        symptom: Symptom::Unaligned(14, "0x10", "tr_enter_64"),
+    },
+    Case {
         options: "pcid=on mistake=restart-pcide",
         well: "pcid=on",
         cpus: 2,
@@ -231,7 +262,10 @@ fn boot(case: &Case, options: &str, folder: &Path) -> Result<(Option<i32>, Vec<V
     let (events, serial) = (folder.join("events.jsonl"), folder.join("serial.txt"));
     let mut machine = Command::new(project::program("firstlight-machine", false));
     machine.arg("--kernel").arg(project::kernel()).args(["--cpus", &case.cpus.to_string()]).args(case.arguments);
-    machine.args(["--options", &format!("cpu_timeout_ms=20 {options}"), "--max-steps", "500000000"]);
+    machine.args(["--options", &format!("cpu_timeout_ms=20 {options}")]);
+    if !case.arguments.contains(&"--max-steps") {
+        machine.args(["--max-steps", "500000000"]);
+    }
     machine.arg("--events").arg(&events).arg("--serial").arg(format!("file:{}", serial.display()));
     let output = machine.stdin(Stdio::null()).output().map_err(|error| cmd::explain(&machine, error))?;
     let events = events::read(&events)?;
@@ -240,7 +274,13 @@ fn boot(case: &Case, options: &str, folder: &Path) -> Result<(Option<i32>, Vec<V
 
 fn shows(case: &Case, blob: &Linked, folder: &Path) -> Result<()> {
     match case.symptom {
-        Symptom::NoRestart(vector, label) => return no_restart(case, (vector, label), blob, folder),
+        Symptom::NoRestart(vector, label) => return no_restart(case.options, (vector, label), blob, folder),
+        Symptom::Hidden(vector, label) => {
+            restarts(case.options, folder).context("it should be hidden")?;
+            let options = format!("kaiser=on {}", case.options);
+            return no_restart(&options, (vector, label), blob, folder).context("without global pages");
+        }
+        Symptom::Elsewhere | Symptom::Unaligned(..) => return misplaced(case, blob, folder),
         Symptom::Efi(typed, error, at, address) => return efi_fault(case, typed, error, (at, address), folder),
         Symptom::Leak => return leak(case.options, true, folder),
         Symptom::NmiOnWrongTables => return wrong_tables(case.options, blob, folder),
@@ -292,8 +332,35 @@ fn halted_in_real_mode(events: &[Value], cpu: u16) -> bool {
     last("mode").is_some_and(|mode| mode == "real") && last("activity").is_some_and(|activity| activity == "halted")
 }
 
-fn no_restart(case: &Case, (vector, label): (u64, &str), blob: &Linked, folder: &Path) -> Result<()> {
-    let (console, events) = shell::type_to(case.options, "restart real\r", folder)?;
+/// The blob is where no SIPI can send an AP: how the APs start all the same, and how far they come.
+fn misplaced(case: &Case, blob: &Linked, folder: &Path) -> Result<()> {
+    let (status, events, console) = boot(case, case.options, folder)?;
+    let base = console.split("KiB at ").nth(1).and_then(|rest| rest.split('-').next());
+    let base =
+        base.and_then(|base| u64::from_str_radix(base, 16).ok()).context("the kernel did not tell of a place")?;
+    let trampoline_start = base + blob.address_of("trampoline_start")?;
+    let started_at = events::started_at(&events, 1)?;
+    let differ = || format!("trampoline_start is at {trampoline_start:#x}, CPU 1 started at {started_at:#x}");
+    let fault = of_cpu(&events, 1).find(|event| event["kind"] == "fault");
+    if let Symptom::Unaligned(vector, error, label) = case.symptom {
+        ensure!(trampoline_start - started_at == 0x800, "{}", differ());
+        ensure!(status == Some(TRIPLE_FAULT), "no CPU shut down: exit status {status:?}");
+        let fault = fault.context("there was no fault")?;
+        let as_told = fault["vector"] == vector && fault["error"] == error;
+        ensure!(as_told && hex(&fault["at"]) == Some(base + blob.address_of(label)?), "another fault: {fault}");
+        return Ok(());
+    }
+    ensure!(trampoline_start >= 1 << 20 && started_at == trampoline_start & 0xf_f000, "{}", differ());
+    ensure!(status == Some(STEPS_MADE), "exit status {status:?}; the console:\n{console}");
+    let of = |kind: &'static str| of_cpu(&events, 1).filter(move |event| event["kind"] == kind);
+    ensure!(of("mode").all(|event| event["to"] == "real"), "CPU 1 left real mode");
+    let (starts, resets) = (of("mode").count(), of("reset").count());
+    ensure!(resets > 1 && starts >= resets, "CPU 1 started {starts} times and restarted the machine {resets} times");
+    Ok(())
+}
+
+fn no_restart(options: &str, (vector, label): (u64, &str), blob: &Linked, folder: &Path) -> Result<()> {
+    let (console, events) = shell::type_to(options, "restart real\r", folder)?;
     let fault = of_kind(&events, "fault").next();
     let fault = fault.with_context(|| format!("there was no fault; the console:\n{console}"))?;
     ensure!(fault["cpu"] == 0 && fault["vector"] == vector, "another fault: {fault}");
@@ -303,6 +370,13 @@ fn no_restart(case: &Case, (vector, label): (u64, &str), blob: &Linked, folder: 
         None => ensure!(place(&events, fault, blob)? == label, "the fault was not behind {label}: {fault}"),
     }
     ensure!(of_kind(&events, "reset").next().is_none(), "it restarted all the same");
+    Ok(())
+}
+
+fn restarts(options: &str, folder: &Path) -> Result<()> {
+    let (console, _) = shell::type_to(options, "restart real\r", folder)?;
+    let boots = console.matches("2 of 2 CPUs online").count();
+    ensure!(boots == 2, "it came up {boots} times; the console:\n{console}");
     Ok(())
 }
 
@@ -378,11 +452,8 @@ fn is_well(case: &Case, folder: &Path) -> Result<()> {
         Symptom::NmiOnWrongTables => return nmi_during_a_call(case.well, folder),
         _ => {}
     }
-    if matches!(case.symptom, Symptom::NoRestart(..)) {
-        let (console, _) = shell::type_to(case.well, "restart real\r", folder)?;
-        let boots = console.matches("2 of 2 CPUs online").count();
-        ensure!(boots == 2, "it came up {boots} times; the console:\n{console}");
-        return Ok(());
+    if matches!(case.symptom, Symptom::NoRestart(..) | Symptom::Hidden(..)) {
+        return restarts(case.well, folder);
     }
     let (status, events, console) = boot(case, case.well, folder)?;
     let online = format!("smp: {0} of {0} CPUs online", case.cpus);
