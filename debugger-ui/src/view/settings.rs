@@ -4,7 +4,8 @@ use super::Cx;
 use crate::command::Command;
 use crate::model::settings::{Draft, Keep};
 use crate::ui::words::Words;
-use egui::{Grid, RichText, TextEdit, Ui};
+use egui::{Grid, Label, RichText, Role, Sense, TextEdit, Ui, WidgetInfo};
+use protocol::firmware::Variable;
 
 /// Name, sentence, hint and width of each field.
 const FIELDS: [(&str, &str, &str, f32); 8] = [
@@ -38,7 +39,7 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
     let settings = &cx.model.settings;
     let running = cx.model.connection.hello.as_ref().map(|hello| Draft::of(&hello.config)).unwrap_or_default();
     let mut draft = settings.draft.clone();
-    let mut enter = false;
+    let (mut enter, mut beside) = (false, false);
     egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         ui.horizontal_top(|ui| {
             for half in [0..4, 4..FIELDS.len()] {
@@ -50,8 +51,14 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
                 });
                 ui.add_space(20.0);
             }
+            if ui.available_width() >= ASIDE {
+                ui.vertical(|ui| variables(ui, cx, &mut draft));
+                beside = true;
+            }
         });
-        variables(ui, cx, &mut draft);
+        if !beside {
+            ui.horizontal_wrapped(|ui| variables(ui, cx, &mut draft));
+        }
         ui.horizontal(|ui| {
             let can = cx.model.connection.ready() && cx.model.connection.offers.vendor;
             let label = if draft == running { "Restart" } else { "Restart with these settings" };
@@ -82,6 +89,9 @@ pub fn show(ui: &mut Ui, cx: &mut Cx<'_>) {
     });
 }
 
+/// From this room on, in points, the variables stand beside the fields.
+const ASIDE: f32 = 240.0;
+
 /// What the choices of [`Keep`] are called, and what they mean.
 const KEEP: [(Keep, &str, &str); 3] = [
     (Keep::PowerOn, "as at power-on", "The next machine begins with the variables with which this one began."),
@@ -92,44 +102,33 @@ const KEEP: [(Keep, &str, &str); 3] = [
 /// Which of the firmware's variables the next machine keeps, and their names.
 fn variables(ui: &mut Ui, cx: &mut Cx<'_>, draft: &mut Draft) {
     let settings = &cx.model.settings;
-    ui.horizontal_wrapped(|ui| {
-        ui.label("EFI variables");
-        for (keep, name, says) in KEEP {
-            let response = ui.radio(draft.keep == keep, name);
-            response.widget_info(|| {
-                egui::WidgetInfo::selected(
-                    egui::Role::RadioButton,
-                    true,
-                    draft.keep == keep,
-                    format!("EFI variables {name}"),
-                )
-            });
-            if response.clicked() {
-                draft.keep = keep;
-            }
-            cx.explain(response, || Words::new(format!("EFI variables: {name}"), says));
+    ui.label("EFI variables");
+    for (keep, name, says) in KEEP {
+        let response = ui.radio(draft.keep == keep, name);
+        let label = format!("EFI variables {name}");
+        response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, draft.keep == keep, &label));
+        if response.clicked() {
+            draft.keep = keep;
         }
-        let names = match settings.kept() {
-            None => "(not read yet)".to_owned(),
-            Some([]) => "(there are none)".to_owned(),
-            Some(kept) => kept.iter().map(|variable| variable.name.as_str()).collect::<Vec<_>>().join(", "),
+        cx.explain(response, || Words::new(&label, says));
+    }
+    let names = match settings.kept() {
+        None => "(not read yet)".to_owned(),
+        Some([]) => "(there are none)".to_owned(),
+        Some(kept) => kept.iter().map(|variable| variable.name.as_str()).collect::<Vec<_>>().join(", "),
+    };
+    let label = Label::new(RichText::new(names).color(cx.t.weak)).truncate().sense(Sense::focusable_noninteractive());
+    let response = ui.add(label);
+    ui.ctx().accesskit_node_builder(response.id, |node| node.set_label("The firmware's variables"));
+    cx.explain(response, || {
+        let line = |variable: &Variable| {
+            let Variable { name, vendor, attributes, bytes } = variable;
+            format!("{name}: {bytes} bytes, attributes {attributes:x}h, vendor {vendor}")
         };
-        let response = ui.add(
-            egui::Label::new(RichText::new(names).color(cx.t.weak)).sense(egui::Sense::focusable_noninteractive()),
-        );
-        cx.explain(response, || {
-            let line = |variable: &protocol::firmware::Variable| {
-                let protocol::firmware::Variable { name, vendor, attributes, bytes } = variable;
-                format!("{name}: {bytes} bytes, attributes {attributes:x}h, vendor {vendor}")
-            };
-            let lines: Vec<String> = settings.kept().unwrap_or_default().iter().map(line).collect();
-            let says = if lines.is_empty() {
-                "None: `efi var NAME VALUE` in the console makes one.".to_owned()
-            } else {
-                lines.join("\n")
-            };
-            Words::new("The firmware's variables", says)
-        });
+        let lines: Vec<String> = settings.kept().unwrap_or_default().iter().map(line).collect();
+        let none = "There are none. In the kernel's shell, efi var NAME VALUE makes one.";
+        let says = if lines.is_empty() { none.to_owned() } else { lines.join("\n") };
+        Words::new("The firmware's variables", says)
     });
 }
 
