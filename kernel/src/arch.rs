@@ -3,6 +3,7 @@
 
 pub mod cpu;
 pub mod cpuid;
+pub mod flush;
 pub mod gdt;
 pub mod i8042;
 pub mod idt;

@@ -145,8 +145,7 @@ extern "C" fn start_kernel_on_own_tables() -> ! {
         println!("mistakes that are on:{}", options.mistakes);
     }
     if options.pcid {
-        let has = cpu::enable_pcid();
-        println!("mm: {}", if has { "CR4.PCIDE is on" } else { "pcid=on: this processor has no PCIDs" });
+        println!("mm: {}", cpu::enable_pcid());
     }
     lapic::enable();
     screen::stage(Stage::Clock);

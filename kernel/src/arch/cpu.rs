@@ -1,7 +1,7 @@
 //! Control registers at boot, waiting and stopping.
 #![allow(unsafe_code)]
 
-use super::cpuid;
+use super::{cpuid, flush};
 use crate::mistake::{Mistake, Mistakes};
 use core::sync::atomic::{AtomicBool, Ordering};
 use x86_64::instructions::{hlt, interrupts};
@@ -40,13 +40,18 @@ pub fn init_boot_cpu() {
 static PCIDE: AtomicBool = AtomicBool::new(false);
 
 /// Switches process-context identifiers on, for this CPU now and for each AP as soon as it executes Rust. The kernel has one
-/// address space and uses identifier 0 for it. False: the processor has none.
-pub fn enable_pcid() -> bool {
-    if cpuid::has_pcid() {
-        PCIDE.store(true, Ordering::Release);
-        set_pcide();
+/// address space and uses identifier 0 for it. Returns a sentence for the log.
+pub fn enable_pcid() -> &'static str {
+    if !cpuid::has_pcid() {
+        return "pcid=on: this processor has no PCIDs";
     }
-    cpuid::has_pcid()
+    PCIDE.store(true, Ordering::Release);
+    set_pcide();
+    if !cpuid::has_invpcid() {
+        return "CR4.PCIDE is on; without INVPCID there is one PCID, 0";
+    }
+    flush::use_invpcid();
+    "CR4.PCIDE is on; INVPCID drops translations, and the firmware's tables have PCID 1"
 }
 
 /// Sets CR4.PCIDE where the CPUs run with it: here, and not in the trampoline, since only long mode allows it.
@@ -72,11 +77,6 @@ pub fn trampoline_state(mistakes: Mistakes) -> (u64, u32) {
     }
     // The bits of CR4 that are defined above bit 31 are not used here.
     (efer, cr4 as u32)
-}
-
-/// Drops a page from this CPU's TLB, also if it is global.
-pub fn invlpg(linear: u64) {
-    x86_64::instructions::tlb::flush(x86_64::VirtAddr::new_truncate(linear));
 }
 
 /// Stops this CPU for good.

@@ -5,13 +5,14 @@
 //! SetVirtualAddressMap alone, which is called at its physical address, the user's half of the tables becomes an identity map.
 #![allow(unsafe_code)]
 
+use crate::arch::flush;
 use crate::efi::virt::VirtError;
 use crate::memlayout::{IOREMAP_BASE, page_offset, phys_to_virt};
 use crate::mistake::{Mistake, Mistakes};
 use crate::mm::direct_map::DirectMap;
 use crate::mm::frame::FRAME_SIZE;
 use crate::mm::page_table::{TableMemory, walk};
-use crate::mm::{efi_pgd, kernel_pgd, trampoline_pgd};
+use crate::mm::{efi_pgd, trampoline_pgd};
 use uefi_raw::table::boot::{MemoryDescriptor, MemoryType};
 use x86_64::{PhysAddr, structures::paging::PageTableFlags as Flags};
 
@@ -56,7 +57,7 @@ impl Prologue {
                 memory.write_entry(root, slot, entry & !Flags::NO_EXECUTE.bits());
             }
         }
-        kernel_pgd::flush_all();
+        flush::all();
         Self { root, saved }
     }
 
@@ -65,7 +66,7 @@ impl Prologue {
         for (slot, saved) in self.saved.into_iter().enumerate() {
             DirectMap.write_entry(self.root, slot, saved);
         }
-        kernel_pgd::flush_all();
+        flush::all();
     }
 }
 

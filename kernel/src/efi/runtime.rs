@@ -2,10 +2,10 @@
 #![allow(unsafe_code)]
 
 use super::Runtime;
-use crate::arch::{lapic, percpu};
+use crate::arch::{flush, lapic, percpu};
 use crate::memlayout::phys_to_virt;
 use crate::mm::direct_map::DirectMap;
-use crate::mm::{efi_pgd, kernel_pgd, roots};
+use crate::mm::{efi_pgd, roots};
 use crate::options::EfiTables;
 use crate::println;
 use core::mem::offset_of;
@@ -23,9 +23,12 @@ struct Call {
     cr3: u64,
     function: u64,
     arguments: [u64; 5],
+    /// Bits for CR3 on the way back, besides those that it had.
+    keep: u64,
 }
 
 const _: () = assert!(offset_of!(Call, function) == 8 && offset_of!(Call, arguments) == 16);
+const _: () = assert!(offset_of!(Call, keep) == 56);
 
 unsafe extern "C" {
     /// In `asm/efi.S`.
@@ -46,12 +49,13 @@ pub(super) unsafe fn call(root: PhysAddr, tables: EfiTables, function: u64, argu
         let init_top_pgt = roots::by_name("init_top_pgt").expect("the kernel runs on it");
         efi_pgd::sync_low_kernel_mappings(&mut DirectMap, init_top_pgt, root);
     }
+    let (cr3, keep) = if tables == EfiTables::Own { flush::efi_cr3(root.as_u64()) } else { (root.as_u64(), 0) };
     let before = rflags::read();
     // SAFETY: the caller vouches for it; the stack and this code are in the kernel's half, which both tables have.
-    let status = unsafe { efi_call(&Call { cr3: root.as_u64(), function, arguments }) };
+    let status = unsafe { efi_call(&Call { cr3, function, arguments, keep }) };
     if tables != EfiTables::Own {
         // These tables have global entries at linear = physical, which MOV CR3 leaves in the TLB.
-        kernel_pgd::flush_all();
+        flush::all();
     }
     let changed = (before ^ rflags::read()) & (RFlags::INTERRUPT_FLAG | RFlags::DIRECTION_FLAG);
     if !changed.is_empty() {

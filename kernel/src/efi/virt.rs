@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use super::{Efi, Runtime, old_map, runtime};
+use crate::arch::flush;
 use crate::boot;
 use crate::efi::memmap::{self, Memmap};
 use crate::memlayout::phys_to_virt;
@@ -87,7 +88,7 @@ pub fn enter_virtual_mode(efi: &Efi, options: &Options) -> Result<Runtime, VirtE
     if options.efi != EfiTables::OldMap {
         map_for_the_call(root, &new_map, mistakes)?;
     }
-    kernel_pgd::flush_all();
+    drop_stale(options.efi);
     println!("efi: calls run on {}; runtime regions mapped: {count}", tables_name(options.efi));
     set_virtual_address_map(efi, options, root, &new_map)?;
     let runtime = Runtime {
@@ -100,8 +101,13 @@ pub fn enter_virtual_mode(efi: &Efi, options: &Options) -> Result<Runtime, VirtE
     if options.efi == EfiTables::Trampoline && mistakes.has(Mistake::EfiUnmap) {
         unmap_new_map(root, &new_map)?;
     }
-    kernel_pgd::flush_all();
+    drop_stale(options.efi);
     Ok(runtime)
+}
+
+/// The tables for the calls have changed.
+fn drop_stale(tables: EfiTables) {
+    if tables == EfiTables::Own { flush::efi() } else { flush::all() }
 }
 
 const fn tables_name(tables: EfiTables) -> &'static str {

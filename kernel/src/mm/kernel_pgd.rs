@@ -168,22 +168,6 @@ pub unsafe fn switch_to(root: PhysAddr, stack_top: u64, go_on: extern "C" fn() -
     }
 }
 
-/// Drops every translation from this CPU's TLB, global ones included, as Linux's `__flush_tlb_all()`.
-pub fn flush_all() {
-    let before = Cr4::read();
-    let (root, flags) = Cr3::read();
-    // SAFETY: toggling PGE changes what the TLB keeps and nothing else; where it is off MOV CR3 drops everything, and the value
-    // is the one that is there.
-    unsafe {
-        Cr4::write(before - Cr4Flags::PAGE_GLOBAL);
-        if before.contains(Cr4Flags::PAGE_GLOBAL) {
-            Cr4::write(before);
-        } else {
-            Cr3::write(root, flags);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     extern crate std;

@@ -5,9 +5,9 @@ use crate::memlayout::{LOW_MEMORY_END, page_offset, phys_to_virt};
 use crate::mistake::{Mistake, Mistakes};
 use crate::mm::frame::{FRAME_SIZE, Region, find_below, is_usable};
 use crate::mm::page_table::MapError;
-use crate::mm::{direct_map::DirectMap, kernel_pgd, roots, trampoline_pgd};
+use crate::mm::{direct_map::DirectMap, roots, trampoline_pgd};
 use crate::options::{Bringup, Options};
-use crate::{arch::cpu, println};
+use crate::{arch::cpu, arch::flush, println};
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use spin::Once;
@@ -191,7 +191,7 @@ pub fn setup_real_mode(blob: &Blob, base: PhysAddr, start: u64, options: &Option
     roots::trampoline_pgd_paddr.store(pgd.as_u64(), Ordering::Release);
     trampoline_pgd::set_real_mode_permissions(&mut DirectMap, root, base, blob.bytes.len() as u64, &header)
         .map_err(RealModeError::Permissions)?;
-    kernel_pgd::flush_all();
+    flush::all();
     real_mode_base.store(base.as_u64(), Ordering::Release);
     PLACED.call_once(|| real_mode);
     println!(

@@ -6,7 +6,7 @@
 
 use super::cpus::{self, CpuMask, ONLINE};
 use crate::arch::lapic::{self, Message};
-use crate::arch::{cpu, percpu};
+use crate::arch::{flush, percpu};
 use core::hint::spin_loop;
 use core::sync::atomic::{AtomicU64, Ordering};
 use spin::Mutex;
@@ -50,7 +50,7 @@ pub fn shoot_down(linear: u64, pages: u64) {
 
 /// Drops a range from this CPU's TLB alone.
 pub fn drop_range(linear: u64, pages: u64) {
-    (0..pages).for_each(|page| cpu::invlpg(linear + page * 4096));
+    (0..pages).for_each(|page| flush::page(linear + page * 4096));
 }
 
 /// Does what this CPU is asked for, if it is. Called by the interrupt, and by who waits.
