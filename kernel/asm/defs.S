@@ -10,6 +10,7 @@
 .set APIC_BASE_EXTD, 1 << 10        # x2APIC mode
 .set MSR_X2APIC_ID, 0x802           # all 32 bits
 .set MSR_X2APIC_ICR, 0x830          # a write here sends
+.set TSS_BUSY, 9                    # upper half of a TSS descriptor: bit number
 .set CPUID_EXT_EDX_NX, 20           # leaf 80000001h, EDX: bit number of NX
 
 .set LOCAL_APIC_ID, 0x20            # bits 31:24

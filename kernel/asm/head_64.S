@@ -25,11 +25,13 @@ ss_flush_global:
 ss_set_pge:
     mov cr4, rax                    # the kernel's own may be kept now
 
-# Who am I? One at a time, I am the one that the boot CPU is waiting for.
+# Who am I? One at a time, I am the one that the boot CPU is waiting for, if it waits for anybody.
     mov ecx, dword ptr [rip + smpboot_control] # Linux's name
     test ecx, ecx                   # bit 31: many may be on their way
     js ss_who_am_i                  # then only the processor itself knows
     mov rbx, qword ptr [rip + initial_gs] # else the boot CPU has written it: my PerCpu block,
+    test rbx, rbx                   # does it wait for nobody?
+    jz ss_unknown_cpu               # then somebody else has started me
 ss_load_initial_stack:
     mov rsp, qword ptr [rip + initial_stack] # and my own stack
     jmp ss_have_stack               # nothing to look up
@@ -88,6 +90,7 @@ ss_load_gdt:
     shr rdx, 32                     # to EDX
 ss_load_gs:
     wrmsr                           # GS base = my block
+    btr dword ptr [rbx + PERCPU_TSS_DESCRIPTOR + 4], TSS_BUSY # LTR refuses what was loaded before
     mov eax, TSS_SELECTOR           # the stacks for NMI, #DF, #DB, #MC
 ss_load_tr:
     ltr ax                          # my TSS
@@ -125,8 +128,9 @@ ss_call:
     call qword ptr [rip + initial_code] # Rust, on my own stack: start_secondary
     ud2                             # it does not return
 
-# ss_unknown_cpu: a processor that the MADT does not list was started. It must not keep the others waiting.
-#   Jumps here:  ss_find_cpu.    State: as there; no stack
+# ss_unknown_cpu: a processor that the MADT does not list was started, or one that the boot CPU does not wait for. It must not
+# keep the others waiting.
+#   Jumps here:  ss_find_cpu, or where there is no initial_gs.    State: as there; no stack
 ss_unknown_cpu:
     mov rax, qword ptr [rip + trampoline_lock] # through the direct map
     mov dword ptr [rax], 0          # the real-mode stack is free

@@ -1,6 +1,7 @@
 //! What the loader hands over, copied to where it stays: the loader's own memory is not mapped in `init_top_pgt`.
 #![allow(unsafe_code)]
 
+use crate::arch::cpuid;
 use crate::memlayout::DIRECT_MAP_BASE;
 use crate::mm::frame::{Region, RegionKind};
 use bootloader_api::{
@@ -30,6 +31,10 @@ pub struct Boot {
     region_count: usize,
     /// Regions that did not fit.
     pub regions_lost: usize,
+    /// Regions that reach beyond where physical addresses end.
+    pub beyond: usize,
+    /// Stretches that one region calls free and another in use.
+    pub contradictions: usize,
     options: [u8; MAX_OPTIONS],
     options_len: usize,
     /// Length of the options text as handed over.
@@ -43,6 +48,8 @@ static STORAGE: Mutex<Boot> = Mutex::new(Boot {
     regions: [Region { start: 0, end: 0, kind: RegionKind::Loader }; MAX_REGIONS],
     region_count: 0,
     regions_lost: 0,
+    beyond: 0,
+    contradictions: 0,
     options: [0; MAX_OPTIONS],
     options_len: 0,
     options_given: 0,
@@ -67,6 +74,40 @@ impl Boot {
         self.regions.copy_within(place..self.region_count, place + 1);
         self.regions[place] = region;
         self.region_count += 1;
+    }
+
+    /// Adds what lies below `end` of a region that is not empty.
+    fn add_below(&mut self, region: Region, end: u64) {
+        let cut = Region { end: region.end.min(end), ..region };
+        self.beyond += usize::from(region.end > end);
+        if cut.start < cut.end {
+            self.add(cut);
+        }
+    }
+
+    /// Takes what is in use out of what is free. Who says that memory is in use is believed.
+    fn settle(&mut self) {
+        let mut index = 0;
+        while index < self.region_count {
+            let region = self.regions[index];
+            let overlaps = |other: &&Region| {
+                other.kind != RegionKind::Usable && other.start < region.end && region.start < other.end
+            };
+            let used = self.regions().iter().find(overlaps).copied();
+            let Some(used) = used.filter(|_| region.kind == RegionKind::Usable) else {
+                index += 1;
+                continue;
+            };
+            self.contradictions += 1;
+            // Out, and what is left of it back in: in front, and behind.
+            self.regions.copy_within(index + 1..self.region_count, index);
+            self.region_count -= 1;
+            for (start, end) in [(region.start, used.start), (used.end, region.end)] {
+                if start < end {
+                    self.add(Region { start, end, ..region });
+                }
+            }
+        }
     }
 
     /// The options text up to its first byte that is not UTF-8.
@@ -103,9 +144,11 @@ pub fn copy(handed_over: &BootInfo) -> &'static Boot {
         if let Some(framebuffer) = handed_over.framebuffer.as_ref() {
             crate::screen::init(framebuffer);
         }
+        let end = cpuid::physical_end();
         for region in handed_over.memory_regions.iter() {
-            boot.add(region_of(region));
+            boot.add_below(region_of(region), end);
         }
+        boot.settle();
         if let Some(linear) = handed_over.ramdisk_addr.into_option() {
             boot.options_given = handed_over.ramdisk_len;
             boot.options_len = handed_over.ramdisk_len.min(MAX_OPTIONS as u64) as usize;
@@ -152,6 +195,54 @@ mod tests {
         }
         assert!(boot.regions().is_sorted_by_key(|region| region.start));
         assert_eq!((boot.regions().len(), boot.regions_lost), (MAX_REGIONS, 1));
+    }
+
+    fn empty() -> Boot {
+        let regions = [Region { start: 0, end: 0, kind: RegionKind::Loader }; MAX_REGIONS];
+        let options = [0; MAX_OPTIONS];
+        let (regions_lost, beyond, contradictions) = (0, 0, 0);
+        let (region_count, options_len, options_given, rsdp) = (0, 0, 0, None);
+        Boot { regions, region_count, regions_lost, beyond, contradictions, options, options_len, options_given, rsdp }
+    }
+
+    /// Goal: regions that are empty or beyond the processor's addresses are left out, and counted where something is lost.
+    /// Method: one of each, and one that reaches across the end.
+    #[test]
+    fn regions_end_with_the_addresses() {
+        let mut boot = empty();
+        let mut add = |start, end| boot.add_below(Region { start, end, kind: RegionKind::Usable }, 1 << 40);
+        add(0x1000, 0x1000);
+        add(0x2000, 0x4000);
+        add((1 << 40) - 0x1000, 1 << 41);
+        add(1 << 41, 1 << 42);
+        add(1 << 52, !4095);
+        let kept = [(0x2000, 0x4000), ((1 << 40) - 0x1000, 1 << 40)];
+        assert!(boot.regions().iter().map(|region| (region.start, region.end)).eq(kept));
+        assert_eq!(boot.beyond, 3);
+    }
+
+    /// Goal: no memory is free that somebody uses. Method: regions in use at the start, in the middle, at the end of free ones,
+    /// and over a whole one; free ones that overlap each other.
+    #[test]
+    fn what_is_in_use_is_not_free() {
+        let mut boot = empty();
+        let free = [(0, 0x10), (0x20, 0x30), (0x28, 0x40), (0x50, 0x60)];
+        for (start, end) in free {
+            boot.add(Region { start: start << 12, end: end << 12, kind: RegionKind::Usable });
+        }
+        for (start, end) in [(0, 2), (5, 6), (0xf, 0x12), (0x4f, 0x61)] {
+            boot.add(Region { start: start << 12, end: end << 12, kind: RegionKind::Loader });
+        }
+        boot.settle();
+        let free = boot.regions().iter().filter(|region| region.kind == RegionKind::Usable);
+        assert!(free.map(|region| (region.start >> 12, region.end >> 12)).eq([
+            (2, 5),
+            (6, 0xf),
+            (0x20, 0x30),
+            (0x28, 0x40)
+        ]));
+        assert_eq!((boot.contradictions, boot.regions_lost), (4, 0));
+        assert!(boot.regions().is_sorted_by_key(|region| region.start));
     }
 
     /// Goal: usable memory never grows, other memory never shrinks. Method: regions that are not whole pages.

@@ -26,6 +26,7 @@ mod blob {
 global_asm!(
     ".set PERCPU_STACK_TOP, {stack_top}",
     ".set PERCPU_GDTR, {gdtr}",
+    ".set PERCPU_TSS_DESCRIPTOR, {tss_descriptor}",
     ".set MAX_CPUS, {max_cpus}",
     ".set LOCAL_APIC_LINEAR, {local_apic}",
     ".set KERNEL_CS, {kernel_cs}",
@@ -33,6 +34,7 @@ global_asm!(
     ".set CR0_STATE, {cr0_state}",
     stack_top = const percpu::STACK_TOP_OFFSET,
     gdtr = const percpu::GDTR_OFFSET,
+    tss_descriptor = const percpu::TSS_DESCRIPTOR_OFFSET,
     max_cpus = const memlayout::MAX_CPUS,
     local_apic = const memlayout::LOCAL_APIC_LINEAR,
     kernel_cs = const gdt::KERNEL_CS,
@@ -98,7 +100,7 @@ fn start_kernel(boot_info: &'static mut BootInfo) -> ! {
     let boot = boot::copy(boot_info);
     let options = read_options(boot);
     trap::set_kaiser(options.kaiser);
-    let madt = acpi_tables::read_madt(boot.rsdp).unwrap_or_else(|error| {
+    let mut madt = acpi_tables::read_madt(boot.rsdp).unwrap_or_else(|error| {
         println!("acpi: {error}; the boot CPU is all that is used");
         Madt::default()
     });
@@ -111,6 +113,9 @@ fn start_kernel(boot_info: &'static mut BootInfo) -> ! {
             madt.twice
         );
     }
+    madt.mend_places(boot.regions(), cpuid::physical_end(), |what, at| {
+        println!("acpi: the MADT has {what} at {at:x}, where they cannot be; that is not used");
+    });
     restart::remember(acpi_tables::read_reset_register(boot.rsdp));
     direct_map::init(boot.regions());
     idt::init();
@@ -176,6 +181,19 @@ fn read_options(boot: &boot::Boot) -> Options {
     }
     if boot.regions_lost > 0 {
         println!("mm: the memory map has {} regions too many; they are not used", boot.regions_lost);
+    }
+    if boot.beyond > 0 {
+        println!(
+            "mm: {} regions of the memory map reach beyond {:x}, where this processor's addresses end; that is not used",
+            boot.beyond,
+            cpuid::physical_end()
+        );
+    }
+    if boot.contradictions > 0 {
+        println!(
+            "mm: the memory map calls memory free in {} places and says that it is in use there; it is not taken",
+            boot.contradictions
+        );
     }
     let (said, text) = efi::hand_over::split(boot.options());
     let options = options::parse(text, |word, why| {

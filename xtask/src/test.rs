@@ -4,6 +4,7 @@ mod boot;
 mod events;
 mod gdb_scripts;
 mod host;
+mod hostile;
 mod mistakes;
 mod qemu;
 mod shell;
@@ -22,7 +23,7 @@ use std::time::Instant;
 ///
 /// The parts, in the order in which they run: fmt (rustfmt), tidy (what no compiler checks: headers, file lengths,
 /// unsafe, dependencies), clippy and doc (no warnings), host (unit and integration tests), boot (the kernel on the
-/// machine, with many configurations, and what its shell does), mistakes (each of docs/MISTAKES.md shows its symptom), qemu (the same lines on QEMU with a UEFI firmware), gdb (a real gdb, scripted), lessons (each one
+/// machine, with many configurations, and what its shell does), hostile (what it makes of nonsense in its tables and of processors that do not come), mistakes (each of docs/MISTAKES.md shows its symptom), qemu (the same lines on QEMU with a UEFI firmware), gdb (a real gdb, scripted), lessons (each one
 /// played by its script with 20 seeds), window (the program under an X server without a
 /// screen, driven by its keys, with screenshots in target/screenshots/).
 #[derive(clap::Args, Debug)]
@@ -47,6 +48,8 @@ enum Part {
     Host,
     /// The kernel on the machine.
     Boot,
+    /// Nonsense in its tables, and processors that do not come.
+    Hostile,
     /// Mistakes of the past, switched on.
     Mistakes,
     /// The kernel on QEMU with a UEFI firmware.
@@ -59,13 +62,14 @@ enum Part {
     Window,
 }
 
-const ALL: [Part; 11] = [
+const ALL: [Part; 12] = [
     Part::Fmt,
     Part::Tidy,
     Part::Clippy,
     Part::Doc,
     Part::Host,
     Part::Boot,
+    Part::Hostile,
     Part::Mistakes,
     Part::Qemu,
     Part::Gdb,
@@ -79,7 +83,7 @@ impl Part {
         use setup::Group::{Build, Test, Window};
         match self {
             Self::Fmt | Self::Tidy => &[],
-            Self::Clippy | Self::Doc | Self::Boot | Self::Lessons => &[Build],
+            Self::Clippy | Self::Doc | Self::Boot | Self::Hostile | Self::Lessons => &[Build],
             // The pictures of the window's panels are drawn with what draws the window.
             Self::Host => &[Build, Window],
             Self::Mistakes | Self::Qemu | Self::Gdb => &[Build, Test],
@@ -96,6 +100,7 @@ impl Part {
             Self::Clippy
                 | Self::Host
                 | Self::Boot
+                | Self::Hostile
                 | Self::Mistakes
                 | Self::Qemu
                 | Self::Gdb
@@ -112,6 +117,10 @@ impl Part {
             Self::Doc => host::doc(report),
             Self::Host => host::tests(report),
             Self::Boot => boot::run(report).and_then(|()| shell::run(report)),
+            Self::Hostile => {
+                hostile::run(report);
+                Ok(())
+            }
             Self::Mistakes => mistakes::run(report),
             Self::Qemu => qemu::run(report),
             Self::Gdb => gdb_scripts::run(report),
@@ -202,7 +211,10 @@ fn prepare(parts: &[Part], groups: &[setup::Group]) -> Result<()> {
     // Both at once where the window is wanted: cargo would build the machine again for another set of features.
     if parts.contains(&Part::Window) {
         build::host(&["machine", "debugger-ui"], false)?;
-    } else if parts.iter().any(|part| matches!(part, Part::Boot | Part::Qemu | Part::Gdb | Part::Lessons)) {
+    } else if parts
+        .iter()
+        .any(|part| matches!(part, Part::Boot | Part::Hostile | Part::Qemu | Part::Gdb | Part::Lessons))
+    {
         build::host(&["machine"], false)?;
     }
     Ok(())

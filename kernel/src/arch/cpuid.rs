@@ -48,3 +48,11 @@ pub fn has_invpcid() -> bool {
 pub fn has_pcid() -> bool {
     __cpuid(1).ecx >> 17 & 1 != 0
 }
+
+/// Where physical addresses end: by MAXPHYADDR (leaf 80000008h, EAX bits 7:0), 2^36 where no leaf says it, and by what a direct
+/// map has room for, 64 TiB (Linux: `MAXMEM`).
+pub fn physical_end() -> u64 {
+    const DIRECT_MAP_BITS: u32 = 46;
+    let told = if __cpuid(0x8000_0000).eax >= 0x8000_0008 { __cpuid(0x8000_0008).eax & 0xff } else { 36 };
+    1 << told.clamp(32, DIRECT_MAP_BITS)
+}

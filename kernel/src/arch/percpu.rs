@@ -40,17 +40,16 @@ pub struct PerCpu {
 }
 
 impl PerCpu {
-    /// Makes the block ready for a start of its CPU, which does not run: LTR refuses a TSS that is busy, and that of a CPU
-    /// that ran before is.
+    /// Makes the block ready for a start of its CPU, which does not run.
     pub fn prepare_start(&self) {
-        const BUSY: u64 = 1 << 41;
         self.leaving.store(false, Ordering::Release);
-        self.gdt[gdt::TSS_SELECTOR as usize / 8].fetch_and(!BUSY, Ordering::AcqRel);
     }
 }
 
 /// Offsets that the assembly uses.
 pub const STACK_TOP_OFFSET: usize = offset_of!(PerCpu, stack_top);
+/// See [`STACK_TOP_OFFSET`].
+pub const TSS_DESCRIPTOR_OFFSET: usize = offset_of!(PerCpu, gdt) + gdt::TSS_SELECTOR as usize;
 /// See [`STACK_TOP_OFFSET`].
 pub const GDTR_OFFSET: usize = offset_of!(PerCpu, gdtr);
 

@@ -7,15 +7,12 @@ use uefi_raw::table::boot::{MemoryAttribute, MemoryDescriptor, MemoryType};
 /// The largest map that is read, in bytes.
 pub const MAX_MEMMAP: u64 = 1 << 20;
 
-/// Linear addresses have 47 bits below the kernel's half: what is mapped 1:1 must lie below.
-const PHYSICAL_END: u64 = 1 << 46;
-
 /// Why a descriptor's memory is not mapped for the firmware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unusable {
     /// It has no pages.
     Empty,
-    /// Its start is no multiple of 4 KiB, or its end lies beyond what can be mapped.
+    /// Its start is no multiple of 4 KiB, or its end lies beyond the processor's physical addresses.
     Range,
     /// The memory map that the loader gave counts (part of) it as free, or the kernel is in it.
     Overlaps,
@@ -25,7 +22,7 @@ impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "it has no pages",
-            Self::Range => "it does not begin on a page or ends beyond 64 TiB",
+            Self::Range => "it does not begin on a page, or ends beyond the processor's addresses",
             Self::Overlaps => "the kernel has memory there",
         })
     }
@@ -83,16 +80,17 @@ pub fn is_runtime(descriptor: &MemoryDescriptor) -> bool {
     descriptor.att.contains(MemoryAttribute::RUNTIME)
 }
 
-/// Whether the memory can be mapped for the firmware; `regions` is the kernel's memory map.
+/// Whether the memory can be mapped for the firmware; `regions` is the kernel's memory map, and physical addresses end with
+/// `physical_end`.
 ///
 /// # Errors
 /// [`Unusable`]
-pub fn check(descriptor: &MemoryDescriptor, regions: &[Region]) -> Result<(), Unusable> {
+pub fn check(descriptor: &MemoryDescriptor, regions: &[Region], physical_end: u64) -> Result<(), Unusable> {
     if descriptor.page_count == 0 {
         return Err(Unusable::Empty);
     }
     let start = descriptor.phys_start;
-    let end = end_of(descriptor).filter(|end| *end <= PHYSICAL_END && start.is_multiple_of(FRAME_SIZE));
+    let end = end_of(descriptor).filter(|end| *end <= physical_end && start.is_multiple_of(FRAME_SIZE));
     let end = end.ok_or(Unusable::Range)?;
     let ours = |region: &Region| matches!(region.kind, RegionKind::Usable | RegionKind::Loader);
     if regions.iter().any(|region| ours(region) && region.start < end && start < region.end) {
@@ -196,14 +194,15 @@ mod tests {
         let regions = [Region { start: 0x10_0000, end: 0x7f0_0000, kind: RegionKind::Usable }];
         let check = |start, pages| {
             let bytes = bytes(&[(5, start, pages, 0)], 40);
-            super::check(&Memmap::new(&bytes, 40).and_then(|map| map.iter().next()).expect("one"), &regions)
+            super::check(&Memmap::new(&bytes, 40).and_then(|map| map.iter().next()).expect("one"), &regions, 1 << 40)
         };
         assert_eq!(check(0x7f0_0000, 16), Ok(()));
         assert_eq!(check(0xffc0_0000, 16), Ok(()));
         assert_eq!(check(0x7f0_0000, 0), Err(Unusable::Empty));
         assert_eq!(check(0x7f0_0800, 1), Err(Unusable::Range));
         assert_eq!(check(0x7f0_0000, u64::MAX), Err(Unusable::Range));
-        assert_eq!(check(1 << 46, 1), Err(Unusable::Range));
+        assert_eq!(check((1 << 40) - 0x1000, 1), Ok(()));
+        assert_eq!(check(1 << 40, 1), Err(Unusable::Range));
         assert_eq!(check(0x7ef_f000, 2), Err(Unusable::Overlaps));
     }
 

@@ -53,15 +53,18 @@ pub(super) unsafe fn call(root: PhysAddr, tables: EfiTables, function: u64, argu
     let before = rflags::read();
     // SAFETY: the caller vouches for it; the stack and this code are in the kernel's half, which both tables have.
     let status = unsafe { efi_call(&Call { cr3, function, arguments, keep }) };
+    // First of all: compiled code copies memory upwards only while DF is 0.
+    let changed = (before ^ rflags::read()) & (RFlags::INTERRUPT_FLAG | RFlags::DIRECTION_FLAG);
+    if !changed.is_empty() {
+        // SAFETY: these are the flags as they were before the call.
+        unsafe { rflags::write(before) };
+    }
     if tables != EfiTables::Own {
         // These tables have global entries at linear = physical, which MOV CR3 leaves in the TLB.
         flush::all();
     }
-    let changed = (before ^ rflags::read()) & (RFlags::INTERRUPT_FLAG | RFlags::DIRECTION_FLAG);
     if !changed.is_empty() {
         println!("efi: the firmware changed {changed:?} of RFLAGS; put back");
-        // SAFETY: these are the flags as they were before the call.
-        unsafe { rflags::write(before) };
     }
     Status(status as usize)
 }

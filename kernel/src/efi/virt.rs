@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use super::{Efi, Runtime, old_map, runtime};
-use crate::arch::flush;
+use crate::arch::{cpuid, flush};
 use crate::boot;
 use crate::efi::memmap::{self, Memmap};
 use crate::memlayout::phys_to_virt;
@@ -127,7 +127,7 @@ fn map_regions(efi: &Efi, options: &Options, root: PhysAddr, new_map: &mut NewMa
         if !memmap::is_runtime(&descriptor) {
             return Ok(());
         }
-        if let Err(why) = memmap::check(&descriptor, boot::info().regions()) {
+        if let Err(why) = memmap::check(&descriptor, boot::info().regions(), cpuid::physical_end()) {
             println!("efi: runtime region at {:x} is not used: {why}", descriptor.phys_start);
             return Ok(());
         }

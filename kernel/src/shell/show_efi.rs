@@ -95,7 +95,11 @@ fn show_variables(runtime: &Runtime) -> Result<(), Status> {
         println!();
         count += 1;
     }
-    println!("{count} variables");
+    if count == MAX_VARIABLES {
+        println!("the firmware goes on naming variables; the first {MAX_VARIABLES} are shown");
+    } else {
+        println!("{count} variables");
+    }
     let room = runtime.room()?;
     println!("room for those that persist: {} of {} bytes, {} for one", room.remaining, room.maximum, room.one);
     Ok(())

@@ -6,6 +6,7 @@ use super::cpus::{CALLIN, CALLOUT, INITIALIZED, OFFLINE, ONLINE};
 use super::stress;
 use crate::arch::percpu::PerCpu;
 use crate::arch::{cpu, lapic, percpu, port};
+use crate::{console, println};
 use core::hint::spin_loop;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use x86_64::instructions::interrupts;
@@ -42,6 +43,11 @@ pub fn expect_one(cpu: &PerCpu) {
     smpboot_control.store(0, Ordering::Release);
 }
 
+/// No AP is on its way: one that comes all the same halts in `secondary_startup_64`.
+pub fn expect_nobody() {
+    initial_gs.store(0, Ordering::Release);
+}
+
 /// Any number of APs may come, in any order.
 pub fn expect_many() {
     smpboot_control.store(STARTUP_READ_APICID, Ordering::Release);
@@ -58,6 +64,9 @@ pub fn entry_point() -> u64 {
 extern "C" fn start_secondary() -> ! {
     cpu::set_pcide();
     let me = percpu::current().number;
+    if INITIALIZED.contains(me) {
+        came_again(percpu::current());
+    }
     INITIALIZED.set(me);
     while !CALLOUT.contains(me) {
         spin_loop();
@@ -67,6 +76,14 @@ extern "C" fn start_secondary() -> ! {
     ONLINE.set(me);
     port::announce_online();
     idle(percpu::current())
+}
+
+/// This CPU was started a second time, and not by the kernel, which forgets how far it was first. Whatever it was at is lost, and
+/// nobody may wait for it (Linux: `wait_for_master_cpu()`, "already initialized").
+fn came_again(me: &percpu::PerCpu) -> ! {
+    console::forget(me.number);
+    println!("CPU {}: started a second time, not by this kernel; it goes offline", me.number);
+    play_dead(me)
 }
 
 /// Waits for interrupts, without a periodic tick, until this CPU is asked to go offline.

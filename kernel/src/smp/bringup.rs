@@ -105,9 +105,19 @@ pub fn smp_init(real_mode: &RealMode, options: &Options) {
             for cpu in others().filter(|_| !options.sipi_broadcast) {
                 failed[cpu.number as usize] = wakeup_secondary_cpu_via_init(Destination::Apic(cpu.apic_id), send).err();
             }
+            let mut missing = false;
             for cpu in others() {
                 let result = failed[cpu.number as usize].map_or_else(|| let_on(cpu, timeout_us), Err);
                 report(cpu, send, start, result);
+                // One that came late would wait for ever to be let on. Not with the mistake, which leaves them where they are.
+                if result == Err(Failure::NotInitialized) && options.bringup == Bringup::Parallel {
+                    ipi::send_init(Destination::Apic(cpu.apic_id));
+                    missing = true;
+                }
+            }
+            if missing {
+                // All others have been on the real-mode stack, and left it.
+                realmode::open_lock();
             }
         }
     }
@@ -134,6 +144,7 @@ pub(super) fn start_one(cpu: &PerCpu, send: Send, timeout_us: u64) {
     ap_start::expect_one(cpu);
     let result =
         wakeup_secondary_cpu_via_init(Destination::Apic(cpu.apic_id), send).and_then(|()| let_on(cpu, timeout_us));
+    ap_start::expect_nobody();
     report(cpu, send, start, result);
     if result == Err(Failure::NotInitialized) {
         ipi::send_init(Destination::Apic(cpu.apic_id));

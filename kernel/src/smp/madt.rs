@@ -3,6 +3,7 @@
 //! length bytes, so the entries are read here, from a slice, where a bad length is an error.
 
 use crate::memlayout::MAX_CPUS;
+use crate::mm::frame::{FRAME_SIZE, Region, RegionKind};
 
 /// What the kernel takes from the MADT.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +105,24 @@ impl Madt {
     /// APIC IDs of the usable processors, in the table's order.
     pub fn apic_ids(&self) -> &[u8] {
         &self.apic_ids[..self.count]
+    }
+
+    /// Puts the controllers where they can be: the local APICs at their usual place, if the table has them where there is memory,
+    /// at no page or beyond `physical_end`; no I/O APIC at all, if that is so of it. Says what was wrong.
+    pub fn mend_places(&mut self, regions: &[Region], physical_end: u64, mut say: impl FnMut(&'static str, u64)) {
+        let memory = |at: u64| {
+            let holds = |region: &&Region| region.start <= at && at < region.end;
+            regions.iter().find(holds).is_some_and(|region| !matches!(region.kind, RegionKind::Reserved(_)))
+        };
+        let wrong = |at: u64| !at.is_multiple_of(FRAME_SIZE) || at >= physical_end || memory(at);
+        if wrong(self.local_apic) {
+            say("the local APICs", self.local_apic);
+            self.local_apic = Self::default().local_apic;
+        }
+        if let Some(io_apic) = self.io_apic.filter(|io_apic| wrong(io_apic.physical)) {
+            say("the I/O APIC", io_apic.physical);
+            self.io_apic = None;
+        }
     }
 
     /// Reads a whole MADT, header included. An entry that is impossible ends it; what came before is kept, if there is a

@@ -86,3 +86,21 @@ fn leaves_out_what_cannot_be() {
     let madt = Madt::parse(&table(0, &entries)).expect("a table");
     assert_eq!((madt.apic_ids().len(), madt.left_out, madt.twice), (255, 45, 1));
 }
+
+/// Goal: controllers that cannot be where the table says are named and not touched. Method: good places, then one of each kind.
+#[test]
+fn places_are_mended() {
+    let regions = [Region { start: 0x10_0000, end: 0x800_0000, kind: RegionKind::Usable }];
+    let check = |local_apic, physical| {
+        let io_apic = Some(IoApic { physical, gsi_base: 0 });
+        let mut madt = Madt { local_apic, io_apic, ..Madt::default() };
+        let mut said = Vec::new();
+        madt.mend_places(&regions, 1 << 40, |what, at| said.push((what, at)));
+        (madt.local_apic, madt.io_apic.map(|io_apic| io_apic.physical), said)
+    };
+    assert_eq!(check(0xfee1_0000, 0xfec0_0000), (0xfee1_0000, Some(0xfec0_0000), Vec::new()));
+    for wrong in [0xfee0_0010, 1 << 40, 0x20_0000] {
+        let said = Vec::from([("the local APICs", wrong), ("the I/O APIC", wrong)]);
+        assert_eq!(check(wrong, wrong), (0xfee0_0000, None, said), "{wrong:x}");
+    }
+}
