@@ -1,4 +1,5 @@
-# secondary_startup_64: an application processor's way from the trampoline to Rust. Linux: arch/x86/kernel/head_64.S.
+# secondary_startup_64: an application processor's way from the trampoline to Rust, and the boot processor's when it went there
+# for the sake of five levels. Linux: arch/x86/kernel/head_64.S.
 
 .section .text, "ax"
 .code64
@@ -9,19 +10,19 @@
 #   Stack:       the real-mode stack, still locked; it disappears with ss_load_cr3
 #   Paging:      on, CR3 = trampoline_pgd, which shares the kernel's half
 #   Interrupts:  off, the IDT is empty: a fault before ss_load_idt ends in shutdown
-#   Leaves by:   ss_call, to initial_code: start_secondary in src/smp/ap_start.rs
+#   Leaves by:   ss_call, to initial_code: start_secondary in src/smp/ap_start.rs, or the kernel's second half
 .globl secondary_startup_64
 secondary_startup_64:
     mov rax, qword ptr [rip + init_top_pgt_paddr] # any address: RAX has 64 bits
 .globl ss_load_cr3
 ss_load_cr3:
     mov cr3, rax                    # the kernel's tables: no identity map
-    mov rax, cr4                    # PGE is on, as on the boot CPU
-    and rax, ~CR4_PGE               # off: drops what MOV CR3 kept
+    mov rax, qword ptr [rip + mmu_cr4_features] # the boot CPU's CR4; Linux's name
+    mov rcx, rax                    # the same with PGE off:
+    and rcx, ~CR4_PGE               # drops what MOV CR3 kept
 .globl ss_flush_global
 ss_flush_global:
-    mov cr4, rax                    # the low map's global entries are gone
-    or rax, CR4_PGE                 # on again
+    mov cr4, rcx                    # the low map's global entries are gone; LA57 may not change here
 ss_set_pge:
     mov cr4, rax                    # the kernel's own may be kept now
 
@@ -125,7 +126,7 @@ ss_load_cr0:
     popfq                           # interrupts stay off
     xor ebp, ebp                    # a debugger's backtrace ends here
 ss_call:
-    call qword ptr [rip + initial_code] # Rust, on my own stack: start_secondary
+    call qword ptr [rip + initial_code] # Rust, on my own stack
     ud2                             # it does not return
 
 # ss_unknown_cpu: a processor that the MADT does not list was started, or one that the boot CPU does not wait for. It must not

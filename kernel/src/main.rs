@@ -8,13 +8,14 @@ use core::arch::global_asm;
 use core::mem::{offset_of, size_of};
 use kernel::arch::{cpu, cpuid, gdt, idt, lapic, percpu, port};
 use kernel::mistake::{Mistake, Mistakes};
-use kernel::mm::{direct_map, kernel_pgd, page_table};
+use kernel::mm::{direct_map, kernel_pgd, la57, page_table};
 use kernel::options::{self, Options};
 use kernel::screen::{self, Stage};
 use kernel::smp::{acpi_tables, ap_start, bringup, cpus, irq, madt::Madt, realmode, stop};
 use kernel::{boot, console, efi, memlayout, println, restart, shell, time, trap};
 use spin::Once;
 use trampoline::{RealModeHeader, TrampolineHeader};
+use x86_64::PhysAddr;
 
 /// The real-mode blob, from the build script.
 #[expect(dead_code, reason = "it names all symbols; few are needed here")]
@@ -45,6 +46,7 @@ global_asm!(include_str!("../asm/defs.S"), options(raw));
 global_asm!(include_str!("../asm/efi.S"), options(raw));
 global_asm!(include_str!("../asm/entry.S"), options(raw));
 global_asm!(include_str!("../asm/head_64.S"), options(raw));
+global_asm!(include_str!("../asm/la57.S"), options(raw));
 global_asm!(include_str!("../asm/lapic.S"), options(raw));
 global_asm!(include_str!("../asm/restart.S"), options(raw));
 global_asm!(include_str!("../asm/traps.S"), options(raw));
@@ -59,6 +61,7 @@ const _: () = {
     assert!(at::RMH_TRAMPOLINE_START == offset_of!(RealModeHeader, trampoline_start));
     assert!(at::RMH_TRAMPOLINE_HEADER == offset_of!(RealModeHeader, trampoline_header));
     assert!(at::RMH_TRAMPOLINE_PGD == offset_of!(RealModeHeader, trampoline_pgd));
+    assert!(at::RMH_TRAMPOLINE_START64 == offset_of!(RealModeHeader, trampoline_start64));
     assert!(at::RMH_MACHINE_REAL_RESTART_ASM == offset_of!(RealModeHeader, machine_real_restart_asm));
     assert!(at::RMH_MACHINE_REAL_RESTART_SEG == offset_of!(RealModeHeader, machine_real_restart_seg));
     assert!(at::RMH_END == RealModeHeader::SIZE);
@@ -134,8 +137,15 @@ fn start_kernel(boot_info: &'static mut BootInfo) -> ! {
         local_apic: (!lapic::is_x2apic()).then_some(madt.local_apic),
         io_apic: madt.io_apic.map(|io_apic| io_apic.physical),
     };
+    let below_1_mib = place_for_la57(&options);
+    cpu::choose_cr4(below_1_mib.is_some(), !options.kaiser);
     let init_top_pgt = kernel_pgd::build(boot.regions(), devices, options.kaiser);
-    FOUND.call_once(|| Found { options, madt });
+    let Found { options, .. } = FOUND.call_once(|| Found { options, madt });
+    if let Some(base) = below_1_mib {
+        let real_mode = realmode::setup_real_mode(&BLOB, base, ap_start::entry_point(), options);
+        let real_mode = real_mode.unwrap_or_else(|error| panic!("la57=on: {error}"));
+        la57::switch_to(&real_mode, boot_cpu, start_kernel_on_own_tables)
+    }
     // SAFETY: the tables were just built; the stack is the boot CPU's own, in the direct map, and unused so far.
     unsafe { kernel_pgd::switch_to(init_top_pgt, boot_cpu.stack_top(), start_kernel_on_own_tables) }
 }
@@ -144,8 +154,15 @@ fn start_kernel(boot_info: &'static mut BootInfo) -> ! {
 extern "C" fn start_kernel_on_own_tables() -> ! {
     let Found { options, madt } = FOUND.get().expect("the first half stored it");
     let boot_cpu = percpu::current();
+    ap_start::boot_cpu_came();
     screen::move_to_own_tables();
     println!("mm: init_top_pgt loaded: kernel, direct map, no identity map");
+    if cpu::has_five_levels() {
+        println!("mm: CR4.LA57 is on: page tables have five levels");
+    }
+    if options.mistakes.has(Mistake::Cr4Constant) {
+        cpu::choose_constant_cr4();
+    }
     if options.mistakes != Mistakes::default() {
         println!("mistakes that are on:{}", options.mistakes);
     }
@@ -163,8 +180,15 @@ extern "C" fn start_kernel_on_own_tables() -> ! {
     }
     port::announce_online();
     screen::stage(Stage::RealMode);
-    let real_mode = realmode::reserve_real_mode(&BLOB, boot::info().regions(), options)
-        .and_then(|base| realmode::setup_real_mode(&BLOB, base, ap_start::entry_point(), options));
+    let real_mode = match realmode::placed() {
+        // The boot CPU came through it to five levels; now its own state is what the others get.
+        Some(real_mode) => {
+            real_mode.fill_header(ap_start::entry_point());
+            Ok(real_mode)
+        }
+        None => realmode::reserve_real_mode(&BLOB, boot::info().regions(), options)
+            .and_then(|base| realmode::setup_real_mode(&BLOB, base, ap_start::entry_point(), options)),
+    };
     efi::enter_virtual_mode(options);
     screen::stage(Stage::Processors);
     match real_mode {
@@ -173,6 +197,27 @@ extern "C" fn start_kernel_on_own_tables() -> ! {
     }
     screen::stage(Stage::Ready);
     shell::run()
+}
+
+/// With la57=on: the place of the real-mode blob, through which the boot CPU gets to five levels. None: there are four.
+fn place_for_la57(options: &Options) -> Option<PhysAddr> {
+    if !options.la57 {
+        return None;
+    }
+    if !cpuid::has_la57() {
+        println!("mm: la57=on: this processor has no 5-level paging");
+        return None;
+    }
+    match realmode::reserve_real_mode(&BLOB, boot::info().regions(), options) {
+        Ok(base) => {
+            direct_map::use_five_levels();
+            Some(base)
+        }
+        Err(error) => {
+            println!("mm: la57=on: page tables keep four levels: {error}");
+            None
+        }
+    }
 }
 
 fn read_options(boot: &boot::Boot) -> Options {

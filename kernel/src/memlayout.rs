@@ -11,8 +11,9 @@
 //!            ffff_ffff_ff5f_c000   local APIC (every CPU sees its own)                           RW NX uncached
 //! ```
 //!
-//! `page_offset_gib=N` moves the direct map up within its slot. The lower half is empty in `init_top_pgt`: there is no identity map. The firmware's memory is in `efi_pgd`
-//! ([`crate::mm::efi_pgd`]).
+//! The slots are those of a PML4: the root, or with `la57=on` what the PML5's slot 511 leads to, so that no address differs.
+//! `page_offset_gib=N` moves the direct map up within its slot. The lower half is empty in `init_top_pgt`: there is no identity
+//! map. The firmware's memory is in `efi_pgd` ([`crate::mm::efi_pgd`]).
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use x86_64::{PhysAddr, VirtAddr};
@@ -61,8 +62,8 @@ pub const LOW_MEMORY_END: u64 = 1 << 20;
 /// The most CPUs that xAPIC can name: APIC ID FFh is the broadcast.
 pub const MAX_CPUS: usize = 255;
 
-/// PML4 slot of a linear address.
-pub const fn pgd_index(linear: u64) -> usize {
+/// PML4 slot of a linear address. With five levels all of the above lies in the PML4 that the PML5's last slot leads to.
+pub const fn pml4_index(linear: u64) -> usize {
     (linear >> 39) as usize & 0x1ff
 }
 

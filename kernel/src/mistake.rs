@@ -10,6 +10,8 @@ use core::fmt;
 /// A mistake that `mistake=` knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mistake {
+    /// `cr4-constant`
+    Cr4Constant,
     /// `cr4-pcide`
     Cr4Pcide,
     /// `efer-lma`
@@ -47,7 +49,8 @@ pub enum Mistake {
 }
 
 impl Mistake {
-    const ALL: [(&str, Self); 17] = [
+    const ALL: [(&str, Self); 18] = [
+        ("cr4-constant", Self::Cr4Constant),
         ("cr4-pcide", Self::Cr4Pcide),
         ("efer-lma", Self::EferLma),
         ("efi-map-order", Self::EfiMapOrder),
@@ -209,6 +212,18 @@ pub const TABLE: &[Row] = &[
         mistake: "the boot CPU's CR4 goes into the trampoline header as it is, with PCIDE",
         symptom: "tr_load_cr4 in startup_32: #GP, since PCIDE may only be set in long mode; with an empty IDT the AP shuts down",
         mended: "the saved CR4 has no PCIDE; start_secondary sets it on each AP",
+    },
+    Row {
+        options: "la57=on mistake=cr4-constant",
+        machine: "a processor with 5-level paging",
+        typed: "",
+        source: "arch/x86/kernel/head_64.S: PAE and PGE as a constant until 4.14, when 5-level paging came; since 6.5 the bits \
+                 that may not change are kept",
+        mistake: "secondary_startup_64 loads CR4 with a constant, and what is not in it goes off on every AP: LA57 too, though \
+                  trampoline_pgd has five levels",
+        symptom: "ss_flush_global: #GP, since LA57 cannot change in long mode; the IDT is still empty, so the AP shuts down. \
+                  Without la57=on nobody notices",
+        mended: "the AP loads what the boot CPU runs with (mmu_cr4_features)",
     },
     Row {
         options: "mistake=efer-lma",

@@ -53,6 +53,8 @@ pub struct Options {
     pub kaiser: bool,
     /// `page_offset_gib=N`: the direct map begins so many GiB above its usual place, as KASLR moves it in Linux.
     pub page_offset_gib: u64,
+    /// `la57=on|off`: page tables of five levels, where the processor has them.
+    pub la57: bool,
     /// `x2apic=on|off`: the mode of the local APICs; as firmware left it if not given.
     pub x2apic: Option<bool>,
     /// `mistake=WORD[,WORD]`: mistakes of the past; docs/MISTAKES.md.
@@ -73,6 +75,7 @@ impl Default for Options {
             efi: EfiTables::Own,
             kaiser: false,
             page_offset_gib: 0,
+            la57: false,
             x2apic: None,
             mistakes: Mistakes::default(),
         }
@@ -82,7 +85,7 @@ impl Default for Options {
 /// The options in words, for the message about one that is not understood.
 pub const KNOWN: &str = "bringup=serial|parallel|parallel-nolock, trampoline=ADDRESS, cpu_init_udelay=N, cpu_timeout_ms=N, \
      sipi_count=1|2, sipi_udelay=N, sipi=each|broadcast, pcid=on|off, x2apic=on|off, efi=own|trampoline|old_map|noruntime, kaiser=on|off, \
-     page_offset_gib=N, mistake=WORD[,WORD] (docs/MISTAKES.md)";
+     page_offset_gib=N, la57=on|off, mistake=WORD[,WORD] (docs/MISTAKES.md)";
 
 /// Reads the options; `complain` is called with each word that is not understood and why. Such words change nothing.
 pub fn parse<'a>(text: &'a str, mut complain: impl FnMut(&'a str, &'static str)) -> Options {
@@ -159,6 +162,13 @@ fn apply(options: &mut Options, word: &str) -> Result<(), &'static str> {
                 return Err("the direct map can be moved by 256 GiB at most");
             }
             options.page_offset_gib = gib;
+        }
+        "la57" => {
+            options.la57 = match value {
+                "on" => true,
+                "off" => false,
+                _ => return Err("la57 is on or off"),
+            };
         }
         "x2apic" => {
             options.x2apic = match value {

@@ -15,7 +15,9 @@ rmh_trampoline_start:
 rmh_trampoline_header:
     .long pa_trampoline_header      # what the kernel fills in for the AP
 rmh_trampoline_pgd:
-    .long pa_trampoline_pgd         # the blob's own PML4
+    .long pa_trampoline_pgd         # the blob's own top-level table
+rmh_trampoline_start64:
+    .long pa_trampoline_start64     # the way in for a processor in 64-bit mode
 rmh_machine_real_restart_asm:
     .long pa_machine_real_restart_asm # the way back: with the next word,
 rmh_machine_real_restart_seg:

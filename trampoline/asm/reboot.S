@@ -39,6 +39,10 @@ rr_paging_off:
     mov ecx, offset MSR_EFER        # which MSR
 rr_clear_efer:
     wrmsr                           # no long mode any more
+    mov eax, cr4                    # keep the other bits
+    and eax, offset CR4_WITHOUT_LA57 # four levels, for whoever comes next
+rr_clear_la57:
+    mov cr4, eax                    # with paging off it may change
 rr_lidt:
     lidt [pa_rr_idt]                # the table of real mode: 256 vectors at 0
 rr_lgdt_16:

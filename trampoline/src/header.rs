@@ -18,8 +18,10 @@ pub struct RealModeHeader {
     pub trampoline_start: u32,
     /// The [`TrampolineHeader`].
     pub trampoline_header: u32,
-    /// The blob's PML4; page-aligned.
+    /// The blob's PML4, or PML5 where there are five levels; page-aligned.
     pub trampoline_pgd: u32,
+    /// Where a processor enters that is in 64-bit mode, on tables of another depth.
+    pub trampoline_start64: u32,
     /// Where the way back to real mode begins, in 32-bit code.
     pub machine_real_restart_asm: u32,
     /// The selector of that code; with the field before it the operand of a far jump.
@@ -39,6 +41,7 @@ impl RealModeHeader {
             trampoline_start: word(offset_of!(Self, trampoline_start))?,
             trampoline_header: word(offset_of!(Self, trampoline_header))?,
             trampoline_pgd: word(offset_of!(Self, trampoline_pgd))?,
+            trampoline_start64: word(offset_of!(Self, trampoline_start64))?,
             machine_real_restart_asm: word(offset_of!(Self, machine_real_restart_asm))?,
             machine_real_restart_seg: word(offset_of!(Self, machine_real_restart_seg))?,
         })
@@ -65,13 +68,13 @@ pub struct TrampolineHeader {
 mod tests {
     use super::*;
 
-    /// Goal: each field comes from its own place, and bytes that are too few are no header. Method: seven different words,
+    /// Goal: each field comes from its own place, and bytes that are too few are no header. Method: eight different words,
     /// then every truncation.
     #[test]
     fn reads_the_header_from_bytes() {
         let mut bytes = [0; RealModeHeader::SIZE];
         for (word, value) in
-            bytes.chunks_exact_mut(4).zip([0x9_b000_u32, 0x9_c000, 0x9_b001, 0x9_d000, 0x9_c001, 0x9_b002, 8])
+            bytes.chunks_exact_mut(4).zip([0x9_b000_u32, 0x9_c000, 0x9_b001, 0x9_d000, 0x9_c001, 0x9_b003, 0x9_b002, 8])
         {
             word.copy_from_slice(&value.to_le_bytes());
         }
@@ -81,6 +84,7 @@ mod tests {
             trampoline_start: 0x9_b001,
             trampoline_header: 0x9_d000,
             trampoline_pgd: 0x9_c001,
+            trampoline_start64: 0x9_b003,
             machine_real_restart_asm: 0x9_b002,
             machine_real_restart_seg: 8,
         };

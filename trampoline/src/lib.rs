@@ -6,6 +6,7 @@
 //!               verify_cpu         16-bit
 //!               startup_32         32-bit   -> paging, compatibility mode
 //!               startup_64         64-bit   -> secondary_startup_64 in the kernel       read-only, executable
+//!               trampoline_start64 64-bit   -> compatibility mode, startup_32: to tables of another depth
 //!         2000  trampoline_pgd     the root during the way up                           writable
 //!         3000  trampoline_header  what the kernel tells the AP
 //!               rm_stack, end_signature

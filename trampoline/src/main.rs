@@ -13,6 +13,7 @@ global_asm!(include_str!("../asm/trampoline_start.S"), options(raw));
 global_asm!(include_str!("../asm/verify_cpu.S"), options(raw));
 global_asm!(include_str!("../asm/startup_32.S"), options(raw));
 global_asm!(include_str!("../asm/startup_64.S"), options(raw));
+global_asm!(include_str!("../asm/trampoline_start64.S"), options(raw));
 global_asm!(include_str!("../asm/reboot.S"), options(raw));
 global_asm!(include_str!("../asm/data.S"), options(raw));
 

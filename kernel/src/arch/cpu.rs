@@ -3,7 +3,7 @@
 
 use super::{cpuid, flush};
 use crate::mistake::{Mistake, Mistakes};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use x86_64::instructions::{hlt, interrupts};
 use x86_64::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags, Efer, EferFlags};
 
@@ -20,7 +20,7 @@ pub const CR0_STATE: Cr0Flags = Cr0Flags::PAGING
 /// has one address space; [`enable_pcid`] switches it on again, if that is wanted.
 ///
 /// # Panics
-/// If the loader switched to 5-level paging, which this kernel's tables do not have.
+/// If the loader switched to 5-level paging: the contract is that it leaves four levels, from which `mm/la57.rs` goes on.
 pub fn init_boot_cpu() {
     assert!(!Cr4::read().contains(Cr4Flags::L5_PAGING), "the loader switched to 5-level paging (CR4.LA57)");
     // SAFETY: the loader entered in long mode, so PG, PE and LME stay as they are; WP only forbids writes to read-only
@@ -34,6 +34,37 @@ pub fn init_boot_cpu() {
         Cr0::write(CR0_STATE);
         Cr4::update(|cr4| cr4.remove(Cr4Flags::PCID));
     }
+}
+
+/// CR4 as all CPUs have it while the kernel runs, but for PCIDE, which is set later; read by `secondary_startup_64`. Linux's name.
+// SAFETY: no other symbol has this name.
+#[unsafe(export_name = "mmu_cr4_features")]
+static MMU_CR4_FEATURES: AtomicU64 = AtomicU64::new(0);
+
+/// See [`choose_cr4`].
+pub fn mmu_cr4_features() -> u64 {
+    MMU_CR4_FEATURES.load(Ordering::Acquire)
+}
+
+/// Chooses CR4 for all CPUs: what the boot CPU has, with global pages and five levels where they are wanted. Entries that
+/// survive MOV CR3 would be seen on the user's tables: with page-table isolation there are no global pages.
+pub fn choose_cr4(five_levels: bool, global_pages: bool) {
+    let mut cr4 = Cr4::read() - Cr4Flags::PCID;
+    cr4.set(Cr4Flags::PAGE_GLOBAL, global_pages);
+    cr4.set(Cr4Flags::L5_PAGING, five_levels);
+    MMU_CR4_FEATURES.store(cr4.bits(), Ordering::Release);
+}
+
+/// Whether this CPU runs on page tables of five levels.
+pub fn has_five_levels() -> bool {
+    Cr4::read().contains(Cr4Flags::L5_PAGING)
+}
+
+/// By mistake, and in Linux before 5-level paging: a constant for the APs.
+pub fn choose_constant_cr4() {
+    let constant =
+        Cr4Flags::PHYSICAL_ADDRESS_EXTENSION | Cr4Flags::PAGE_GLOBAL | Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE;
+    MMU_CR4_FEATURES.store(constant.bits(), Ordering::Release);
 }
 
 /// The CPUs run with CR4.PCIDE.
@@ -63,9 +94,11 @@ pub fn set_pcide() {
     }
 }
 
-/// Values for the trampoline header: EFER without LMA, CR4 without PCIDE; or as they are, by mistake.
+/// Values for the trampoline header: EFER without LMA, CR4 without PCIDE; or as they are, by mistake. LA57 is in it as soon as
+/// it is chosen: the boot CPU goes through the trampoline to get it.
 pub fn trampoline_state(mistakes: Mistakes) -> (u64, u32) {
     let (mut efer, mut cr4) = (Efer::read_raw(), Cr4::read_raw());
+    cr4 |= mmu_cr4_features() & Cr4Flags::L5_PAGING.bits();
     if !mistakes.has(Mistake::EferLma) {
         efer &= !EferFlags::LONG_MODE_ACTIVE.bits();
     }

@@ -56,3 +56,8 @@ pub fn physical_end() -> u64 {
     let told = if __cpuid(0x8000_0000).eax >= 0x8000_0008 { __cpuid(0x8000_0008).eax & 0xff } else { 36 };
     1 << told.clamp(32, DIRECT_MAP_BITS)
 }
+
+/// Whether there is 5-level paging (LA57: leaf 7, ECX bit 16).
+pub fn has_la57() -> bool {
+    __cpuid(0).eax >= 7 && __cpuid_count(7, 0).ecx >> 16 & 1 != 0
+}

@@ -2,8 +2,9 @@
 #![allow(unsafe_code)]
 
 use super::frame::{FRAME_SIZE, FrameAllocator};
-use super::page_table::{TableMemory, table_at};
-use crate::memlayout::{DIRECT_MAP_BASE, LOW_MEMORY_END, pgd_index, phys_to_virt, set_page_offset};
+use super::page_table::{Level, TableMemory, table_at};
+use crate::memlayout::{DIRECT_MAP_BASE, LOW_MEMORY_END, phys_to_virt, pml4_index, set_page_offset};
+use core::sync::atomic::{AtomicU8, Ordering};
 use spin::{Mutex, Once};
 use x86_64::registers::control::Cr3;
 use x86_64::{PhysAddr, VirtAddr};
@@ -25,7 +26,7 @@ pub fn move_up(gib: u64) {
         return;
     }
     let (root, _) = Cr3::read();
-    let table = table_at(&DirectMap, root.start_address(), pgd_index(DIRECT_MAP_BASE));
+    let table = table_at(&LoaderTables, root.start_address(), pml4_index(DIRECT_MAP_BASE));
     let table = table.expect("the loader maps physical memory there");
     for index in (0..512 - gib as usize).rev() {
         let entry = DirectMap.read_entry(table, index);
@@ -65,9 +66,21 @@ pub fn usage() -> (u64, u64) {
     })
 }
 
-/// Page tables in RAM.
+/// Levels of the kernel's tables.
+static LEVELS: AtomicU8 = AtomicU8::new(4);
+
+/// The kernel's tables get five levels. To be called before the first of them is made.
+pub fn use_five_levels() {
+    LEVELS.store(5, Ordering::Relaxed);
+}
+
+/// The kernel's page tables, in RAM.
 #[derive(Clone, Copy, Debug)]
 pub struct DirectMap;
+
+/// The loader's page tables, in RAM: four levels.
+#[derive(Clone, Copy, Debug)]
+pub struct LoaderTables;
 
 /// Linear address of an entry.
 fn entry_linear(table: PhysAddr, index: usize) -> VirtAddr {
@@ -89,5 +102,26 @@ impl TableMemory for DirectMap {
 
     fn allocate_table(&mut self) -> Option<PhysAddr> {
         try_allocate(1, FRAME_SIZE)
+    }
+    fn levels(&self) -> Level {
+        LEVELS.load(Ordering::Relaxed)
+    }
+}
+
+impl TableMemory for LoaderTables {
+    fn read_entry(&self, table: PhysAddr, index: usize) -> u64 {
+        DirectMap.read_entry(table, index)
+    }
+
+    fn write_entry(&mut self, table: PhysAddr, index: usize, entry: u64) {
+        DirectMap.write_entry(table, index, entry);
+    }
+
+    fn allocate_table(&mut self) -> Option<PhysAddr> {
+        DirectMap.allocate_table()
+    }
+
+    fn levels(&self) -> Level {
+        4
     }
 }

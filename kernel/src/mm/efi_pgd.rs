@@ -7,11 +7,14 @@
 //!   0-443, 508-511   copies: the kernel's image, the APICs
 //!   444-507          the EFI window, from EFI_VA_START down to EFI_VA_END: runtime regions again
 //! ```
+//!
+//! With five levels these are the slots of two PML4s, one in slot 0 of the root and one in slot 511.
 
 use super::page_table::{
-    MapError, PageSize, TABLE_FLAGS, TableMemory, index_of, map_page, map_range, protect_page, split, table_at, walk,
+    MapError, PageSize, TABLE_FLAGS, TableMemory, index_of, map_page, map_range, protect_page, split, table_at,
+    upper_pml4, walk,
 };
-use crate::memlayout::{DIRECT_MAP_BASE, pgd_index};
+use crate::memlayout::{DIRECT_MAP_BASE, pml4_index};
 use x86_64::{PhysAddr, structures::paging::PageTableFlags as Flags};
 
 /// Where the EFI window begins: -4 GiB. It grows down.
@@ -54,27 +57,30 @@ impl Window {
     }
 }
 
-/// Makes `root`, an empty table, the firmware's: gives it a table of its own for the slot that holds the EFI window.
+/// Makes `root`, an empty table, the firmware's: gives it a table of its own for each slot that leads to the EFI window.
 ///
 /// # Errors
 /// [`MapError::OutOfFrames`]
 pub fn init(memory: &mut impl TableMemory, root: PhysAddr) -> Result<(), MapError> {
-    let table = memory.allocate_table().ok_or(MapError::OutOfFrames)?;
-    memory.write_entry(root, pgd_index(EFI_VA_END), table.as_u64() | TABLE_FLAGS.bits());
+    let mut table = root;
+    for level in (4..=memory.levels()).rev() {
+        let next = memory.allocate_table().ok_or(MapError::OutOfFrames)?;
+        memory.write_entry(table, index_of(EFI_VA_END, level), next.as_u64() | TABLE_FLAGS.bits());
+        table = next;
+    }
     Ok(())
 }
 
 /// Copies the kernel's entries around the hole. They may have changed, so this comes before every call
 /// (Linux: `efi_sync_low_kernel_mappings()`).
 pub fn sync_low_kernel_mappings(memory: &mut impl TableMemory, init_top_pgt: PhysAddr, efi_pgd: PhysAddr) {
-    let window = pgd_index(EFI_VA_END);
-    for slot in pgd_index(DIRECT_MAP_BASE)..window {
-        let entry = memory.read_entry(init_top_pgt, slot);
-        memory.write_entry(efi_pgd, slot, entry);
+    let window = pml4_index(EFI_VA_END);
+    let (Some(from), Some(to)) = (upper_pml4(memory, init_top_pgt), upper_pml4(memory, efi_pgd)) else { return };
+    for slot in pml4_index(DIRECT_MAP_BASE)..window {
+        let entry = memory.read_entry(from, slot);
+        memory.write_entry(to, slot, entry);
     }
-    let (Some(from), Some(to)) = (table_at(memory, init_top_pgt, window), table_at(memory, efi_pgd, window)) else {
-        return;
-    };
+    let (Some(from), Some(to)) = (table_at(memory, from, window), table_at(memory, to, window)) else { return };
     for index in (0..index_of(EFI_VA_END, 3)).chain(index_of(EFI_VA_START, 3)..512) {
         let entry = memory.read_entry(from, index);
         memory.write_entry(to, index, entry);
@@ -132,8 +138,8 @@ pub fn protect_region(
 mod tests {
     extern crate std;
     use super::*;
-    use crate::mm::page_table::for_each_range;
-    use crate::mm::page_table::test_memory::new_root;
+    use crate::mm::page_table::test_memory::{new_root, new_root_of};
+    use crate::mm::page_table::{Level, for_each_range};
     use std::vec::Vec;
 
     /// Goal: regions keep their offset in 2 MiB; neighbours stay neighbours from last to first, and not the other way round.
@@ -160,10 +166,15 @@ mod tests {
     }
 
     /// Goal: efi_pgd has the kernel's mappings around the hole, also new ones, and the kernel has none of the firmware's.
-    /// Method: a kernel table with entries on both sides of the window, a region in both places, then another kernel page.
+    /// Method: a kernel table with entries on both sides of the window, a region in both places, then another kernel page; four
+    /// levels and five.
     #[test]
     fn the_kernel_is_copied_around_the_hole() {
-        let (mut memory, kernel) = new_root(64);
+        [4, 5].into_iter().for_each(copied_around_the_hole);
+    }
+
+    fn copied_around_the_hole(levels: Level) {
+        let (mut memory, kernel) = new_root_of(levels, 64);
         let rw = Flags::WRITABLE;
         let map = |memory: &mut _, linear, physical| {
             map_page(memory, kernel, linear, physical, PageSize::Size4K, rw).expect("maps");
@@ -200,7 +211,7 @@ mod tests {
         let data = Flags::WRITABLE | Flags::NO_EXECUTE | Flags::GLOBAL;
         map_range(&mut memory, kernel, (DIRECT_MAP_BASE, 0, 0x40_0000), PageSize::Size2M, data).expect("maps");
         let pgd = memory.allocate_table().expect("a table");
-        let entry = memory.read_entry(kernel, pgd_index(DIRECT_MAP_BASE));
+        let entry = memory.read_entry(kernel, pml4_index(DIRECT_MAP_BASE));
         memory.write_entry(pgd, 0, entry);
         map_region(&mut memory, pgd, (0x20_1000, 0x20_1000, 0x1000), Flags::WRITABLE).expect("maps");
         let mut executable = Vec::new();

@@ -1,14 +1,13 @@
 //! `init_top_pgt`: the kernel's own page tables. See `memlayout.rs` for the picture.
 #![allow(unsafe_code)]
 
-use super::direct_map::{self, DirectMap};
+use super::direct_map::{self, DirectMap, LoaderTables};
 use super::frame::{FRAME_SIZE, Region, RegionKind};
 use super::page_table::{MapError, PageSize, map_page, map_range, walk};
 use super::roots::init_top_pgt_paddr;
-use crate::arch::cpuid;
+use crate::arch::{cpu, cpuid};
 use crate::memlayout::{FRAMEBUFFER_LINEAR, IO_APIC_LINEAR, KERNEL_IMAGE_BASE, LOCAL_APIC_LINEAR, page_offset};
 use crate::screen;
-use crate::trap;
 use core::sync::atomic::Ordering;
 use x86_64::registers::control::{Cr3, Cr4, Cr4Flags};
 use x86_64::{PhysAddr, structures::paging::PageTableFlags as Flags};
@@ -65,7 +64,7 @@ fn try_build(memory: &mut DirectMap, root: PhysAddr, regions: &[Region], devices
     let (loader_root, _) = Cr3::read();
     for (name, start, end, flags) in image_parts() {
         for linear in (start..end).step_by(FRAME_SIZE as usize) {
-            let Ok((physical, ..)) = walk(memory, loader_root.start_address(), linear).result else {
+            let Ok((physical, ..)) = walk(&LoaderTables, loader_root.start_address(), linear).result else {
                 panic!("the loader did not map the kernel's {name} at {linear:016x}");
             };
             map_page(memory, root, linear, physical.as_u64(), PageSize::Size4K, flags)?;
@@ -91,8 +90,9 @@ fn map_framebuffer(memory: &mut DirectMap, root: PhysAddr, loader_root: PhysAddr
     let Some((linear, bytes)) = screen::memory() else { return Ok(()) };
     let first_page = linear & !(FRAME_SIZE - 1);
     let pages = (linear + bytes - first_page).div_ceil(FRAME_SIZE);
-    let physical =
-        |page: u64| walk(memory, loader_root, first_page + page * FRAME_SIZE).result.map(|found| found.0.as_u64());
+    let physical = |page: u64| {
+        walk(&LoaderTables, loader_root, first_page + page * FRAME_SIZE).result.map(|found| found.0.as_u64())
+    };
     let Ok(start) = physical(0) else { return Ok(()) };
     if (1..pages).any(|page| physical(page) != Ok(start + page * FRAME_SIZE)) {
         return Ok(());
@@ -146,9 +146,6 @@ impl Iterator for MergedRegions<'_> {
 pub unsafe fn switch_to(root: PhysAddr, stack_top: u64, go_on: extern "C" fn() -> !) -> ! {
     // SAFETY: clearing PGE only flushes the TLB.
     unsafe { Cr4::update(|cr4| cr4.remove(Cr4Flags::PAGE_GLOBAL)) };
-    // Entries that survive MOV CR3 would be seen on the user's tables: none with page-table isolation.
-    let global = if trap::is_kaiser() { Cr4Flags::empty() } else { Cr4Flags::PAGE_GLOBAL };
-    let with_global_pages = (Cr4::read() | global).bits();
     // SAFETY: 1. this code is in the image, which both tables map at the same place; 2. the caller vouches for the
     // stack; 3. nothing returns here, so that the old stack is not needed again.
     unsafe {
@@ -160,7 +157,7 @@ pub unsafe fn switch_to(root: PhysAddr, stack_top: u64, go_on: extern "C" fn() -
             "call {go_on}",
             "ud2",
             root = in(reg) root.as_u64(),
-            cr4 = in(reg) with_global_pages,
+            cr4 = in(reg) cpu::mmu_cr4_features(),
             stack = in(reg) stack_top,
             go_on = in(reg) go_on,
             options(noreturn)

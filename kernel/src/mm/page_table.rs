@@ -1,4 +1,4 @@
-//! Four-level page tables (SDM volume 3A, "4-Level Paging"): map, split, protect, walk. Pure over [`TableMemory`], so
+//! Page tables of four or five levels (SDM volume 3A, "4-Level Paging and 5-Level Paging"): map, split, protect, walk. Pure over [`TableMemory`], so
 //! that the same code runs on the direct map and on a host's test memory.
 
 mod map;
@@ -19,14 +19,17 @@ pub trait TableMemory {
     fn write_entry(&mut self, table: PhysAddr, index: usize, entry: u64);
     /// A new table, all entries zero; `None` when memory is used up.
     fn allocate_table(&mut self) -> Option<PhysAddr>;
+    /// The level of the roots, 4 or 5: with five levels (CR4.LA57) there is a PML5 above.
+    fn levels(&self) -> Level;
 }
 
-/// Level of a table: 4 = PML4, 3 = PDPT, 2 = PD, 1 = PT.
+/// Level of a table: 5 = PML5, 4 = PML4, 3 = PDPT, 2 = PD, 1 = PT.
 pub type Level = u8;
 
 /// The SDM's name of a table of this level.
 pub const fn level_name(level: Level) -> &'static str {
     match level {
+        5 => "PML5",
         4 => "PML4",
         3 => "PDPT",
         2 => "PD",
@@ -105,6 +108,17 @@ fn leaf_address(entry: u64, level: Level) -> PhysAddr {
 pub fn table_at(memory: &impl TableMemory, root: PhysAddr, slot: usize) -> Option<PhysAddr> {
     let entry = memory.read_entry(root, slot);
     flags_of(entry).contains(PageTableFlags::PRESENT).then(|| table_address(entry))
+}
+
+/// The PML4 of the kernel's half: the root itself, or with five levels what the last slot of the root leads to.
+pub fn upper_pml4(memory: &impl TableMemory, root: PhysAddr) -> Option<PhysAddr> {
+    if memory.levels() == 5 { table_at(memory, root, index_of(u64::MAX, 5)) } else { Some(root) }
+}
+
+/// The linear address with its bits above the highest that is translated made equal to that.
+pub const fn canonical(linear: u64, levels: Level) -> u64 {
+    let unused = 64 - (12 + 9 * levels as u32);
+    ((linear << unused) as i64 >> unused) as u64
 }
 
 fn table_address(entry: u64) -> PhysAddr {

@@ -1,21 +1,21 @@
-//! The page-table roots by name. The debugger's profile points at these statics.
+//! The page-table roots by name: PML4s, or PML5s with la57=on. The debugger's profile points at these statics.
 #![allow(unsafe_code)]
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use x86_64::PhysAddr;
 
-/// Physical address of the kernel's PML4; 0 while it is not made. `secondary_startup_64` loads CR3 from here: the
+/// Physical address of the kernel's root; 0 while it is not made. `secondary_startup_64` loads CR3 from here: the
 /// kernel's image may lie anywhere in memory, so that the address cannot be computed at link time as Linux does.
 // SAFETY: no other symbol has this name.
 #[unsafe(no_mangle)]
 pub static init_top_pgt_paddr: AtomicU64 = AtomicU64::new(0);
 
-/// Physical address of the blob's PML4; 0 while it is not made.
+/// Physical address of the blob's root; 0 while it is not made.
 // SAFETY: no other symbol has this name.
 #[unsafe(no_mangle)]
 pub static trampoline_pgd_paddr: AtomicU64 = AtomicU64::new(0);
 
-/// Physical address of the firmware's PML4; 0 while it is not made.
+/// Physical address of the firmware's root; 0 while it is not made.
 // SAFETY: no other symbol has this name.
 #[unsafe(no_mangle)]
 pub static efi_pgd_paddr: AtomicU64 = AtomicU64::new(0);

@@ -1,16 +1,16 @@
-//! `trampoline_pgd`: the blob's own PML4, and the rights of the blob's pages (Linux: `setup_real_mode()` and
+//! `trampoline_pgd`: the blob's own top-level table, and the rights of the blob's pages (Linux: `setup_real_mode()` and
 //! `set_real_mode_permissions()`). Pure over [`TableMemory`].
 
 use super::frame::FRAME_SIZE;
-use super::page_table::{MapError, TABLE_FLAGS, TableMemory, index_of, protect_page, split, table_at};
-use crate::memlayout::{pgd_index, phys_to_virt};
+use super::page_table::{MapError, TABLE_FLAGS, TableMemory, index_of, protect_page, split, table_at, upper_pml4};
+use crate::memlayout::{phys_to_virt, pml4_index};
 use crate::mistake::{Mistake, Mistakes};
 use trampoline::RealModeHeader;
 use x86_64::{PhysAddr, structures::paging::PageTableFlags};
 
-/// Fills the blob's PML4. Slot 0 becomes what the direct map's slot is, so that low memory appears at linear = physical
-/// through the same lower tables; the kernel's half is copied whole (Linux since 5.16), so that the kernel is reachable.
-/// By mistake, and in Linux before, it is slot 511 alone: the kernel's image, but no stack.
+/// Fills the blob's top-level table. Slot 0 becomes what the direct map's slot is, so that low memory appears at linear =
+/// physical through the same lower tables; the kernel's half is copied whole (Linux since 5.16), so that the kernel is reachable.
+/// By mistake, and in Linux before, it is slot 511 alone: of four levels the kernel's image, but no stack; of five levels all.
 ///
 /// # Errors
 /// [`MapError::OutOfFrames`], where slot 0 needs a table of its own ([`identity_entry`]).
@@ -21,10 +21,9 @@ pub fn fill(
     page_offset: u64,
     mistakes: Mistakes,
 ) -> Result<(), MapError> {
-    let direct_map_slot = pgd_index(page_offset);
     let entry = identity_entry(memory, init_top_pgt, page_offset, mistakes)?;
     memory.write_entry(trampoline_pgd, 0, entry);
-    let first = if mistakes.has(Mistake::RestartNoKernelMap) { 511 } else { direct_map_slot };
+    let first = if mistakes.has(Mistake::RestartNoKernelMap) { 511 } else { index_of(page_offset, memory.levels()) };
     for slot in first..512 {
         let entry = memory.read_entry(init_top_pgt, slot);
         memory.write_entry(trampoline_pgd, slot, entry);
@@ -34,7 +33,7 @@ pub fn fill(
 
 /// What slot 0 must be for physical memory to be at linear = physical: the direct map's own entry, where the direct map begins
 /// with a slot. Where it was moved, a table into which its entries are copied from there on (Linux: `init_trampoline()`); by
-/// mistake its own entry even then.
+/// mistake its own entry even then. With five levels there is a PML4 in between, whose slot 0 is that.
 ///
 /// # Errors
 /// [`MapError::OutOfFrames`]
@@ -44,13 +43,29 @@ pub fn identity_entry(
     page_offset: u64,
     mistakes: Mistakes,
 ) -> Result<u64, MapError> {
-    let slot = pgd_index(page_offset);
-    let own = memory.read_entry(init_top_pgt, slot);
+    let Some(pml4) = upper_pml4(memory, init_top_pgt) else { return Ok(0) };
+    let entry = pml4_identity_entry(memory, pml4, page_offset, mistakes)?;
+    if memory.levels() == 4 {
+        return Ok(entry);
+    }
+    let pml4 = memory.allocate_table().ok_or(MapError::OutOfFrames)?;
+    memory.write_entry(pml4, 0, entry);
+    Ok(pml4.as_u64() | TABLE_FLAGS.bits())
+}
+
+fn pml4_identity_entry(
+    memory: &mut impl TableMemory,
+    pml4: PhysAddr,
+    page_offset: u64,
+    mistakes: Mistakes,
+) -> Result<u64, MapError> {
+    let slot = pml4_index(page_offset);
+    let own = memory.read_entry(pml4, slot);
     let first = index_of(page_offset, 3);
     if first == 0 || mistakes.has(Mistake::IdentitySlot) {
         return Ok(own);
     }
-    let Some(from) = table_at(memory, init_top_pgt, slot) else { return Ok(own) };
+    let Some(from) = table_at(memory, pml4, slot) else { return Ok(own) };
     let to = memory.allocate_table().ok_or(MapError::OutOfFrames)?;
     for index in first..512 {
         let entry = memory.read_entry(from, index);
@@ -93,7 +108,7 @@ mod tests {
     extern crate std;
     use super::*;
     use crate::memlayout::DIRECT_MAP_BASE;
-    use crate::mm::page_table::test_memory::new_root;
+    use crate::mm::page_table::test_memory::{new_root, new_root_of};
     use crate::mm::page_table::{PageSize, for_each_range, map_range, walk};
     use std::{vec, vec::Vec};
 
@@ -114,6 +129,7 @@ mod tests {
             trampoline_start: 0x9_b000,
             trampoline_header: 0x9_d000,
             trampoline_pgd: 0x9_c000,
+            trampoline_start64: 0x9_b080,
             machine_real_restart_asm: 0x9_b100,
             machine_real_restart_seg: 8,
         };
@@ -153,6 +169,28 @@ mod tests {
         }
     }
 
+    /// Goal: with five levels low memory is at linear = physical and the kernel where it was, through its own tables. Method: both
+    /// places of the direct map, moved and not, and a page of the kernel's image, walked from the blob's root.
+    #[test]
+    fn five_levels_have_the_same_addresses() {
+        const IMAGE: u64 = 0xffff_ffff_8000_0000;
+        for page_offset in [DIRECT_MAP_BASE, DIRECT_MAP_BASE + (16 << 30)] {
+            let (mut memory, root) = new_root_of(5, 16);
+            map_range(&mut memory, root, (page_offset, 0, 2 << 30), PageSize::Size1G, DATA).expect("maps");
+            map_range(&mut memory, root, (IMAGE, 0x20_0000, 0x1000), PageSize::Size4K, DATA).expect("maps");
+            let pgd = memory.allocate_table().expect("a table");
+            fill(&mut memory, root, pgd, page_offset, Mistakes::default()).expect("fills");
+            for (linear, physical) in
+                [(0x4012_3456, 0x4012_3456), (page_offset + 0x9_b000, 0x9_b000), (IMAGE, 0x20_0000)]
+            {
+                let walk = walk(&memory, pgd, linear);
+                assert_eq!(walk.steps()[0].level, 5);
+                assert_eq!(walk.result.map(|(found, ..)| found.as_u64()), Ok(physical));
+            }
+            assert_eq!(memory.read_entry(pgd, 511), memory.read_entry(root, 511));
+        }
+    }
+
     /// Goal: a blob that the direct map does not cover is an error. Method: a direct map that ends before it.
     #[test]
     fn a_blob_outside_the_direct_map_is_refused() {
@@ -164,6 +202,7 @@ mod tests {
             trampoline_start: 0x9_b000,
             trampoline_header: 0x9_d000,
             trampoline_pgd: 0x9_c000,
+            trampoline_start64: 0x9_b080,
             machine_real_restart_asm: 0x9_b100,
             machine_real_restart_seg: 8,
         };

@@ -18,7 +18,7 @@ fn reads_every_option() {
     mistakes.add(Mistake::NoNxe);
     mistakes.add(Mistake::EferLma);
     check(
-        "  bringup=parallel\ttrampoline=0x9a000\n cpu_init_udelay=10000 cpu_timeout_ms=50 sipi_count=1 sipi_udelay=0 sipi=broadcast pcid=on x2apic=on efi=old_map kaiser=on page_offset_gib=16 \
+        "  bringup=parallel\ttrampoline=0x9a000\n cpu_init_udelay=10000 cpu_timeout_ms=50 sipi_count=1 sipi_udelay=0 sipi=broadcast pcid=on x2apic=on efi=old_map kaiser=on page_offset_gib=16 la57=on \
          mistake=no-nxe,efer-lma ",
         Options {
             bringup: Bringup::Parallel,
@@ -33,6 +33,7 @@ fn reads_every_option() {
             efi: EfiTables::OldMap,
             kaiser: true,
             page_offset_gib: 16,
+            la57: true,
             mistakes,
         },
         &[],
@@ -45,7 +46,7 @@ fn reads_every_option() {
 fn names_what_it_does_not_understand() {
     check(
         "quiet bringup=both trampoline=0x9a800 trampoline=0x100000 cpu_timeout_ms=-1 colour=red cpu_init_udelay=7 \
-         sipi_count=3 pcid=maybe efi=new kaiser=maybe page_offset_gib=257 mistake=no-nxe,nonsense",
+         sipi_count=3 pcid=maybe efi=new kaiser=maybe page_offset_gib=257 la57=maybe mistake=no-nxe,nonsense",
         Options { cpu_init_udelay: Some(7), ..Options::default() },
         &[
             "quiet",
@@ -59,6 +60,7 @@ fn names_what_it_does_not_understand() {
             "efi=new",
             "kaiser=maybe",
             "page_offset_gib=257",
+            "la57=maybe",
             "mistake=no-nxe,nonsense",
         ],
     );

@@ -5,7 +5,7 @@ use super::show_efi;
 use crate::boot;
 use crate::mm::direct_map::{self, DirectMap};
 use crate::mm::frame::{FRAME_SIZE, RegionKind};
-use crate::mm::page_table::{Missing, PageSize, Range, Rights, for_each_range, level_name, walk};
+use crate::mm::page_table::{Missing, PageSize, Range, Rights, TableMemory, for_each_range, level_name, walk};
 use crate::mm::roots;
 use crate::println;
 use crate::restart;
@@ -101,7 +101,10 @@ fn show_walk(name: &str, linear: u64) {
             println!("{linear:x} -> {:x}, in a page of {}, {}", physical.as_u64(), PageWord(size), RightsWords(rights));
         }
         Err(Missing::NotPresent) => println!("{linear:x} is not mapped: P is 0 in the last entry above"),
-        Err(Missing::NotCanonical) => println!("{linear:x} is not canonical: bits 63 to 47 must be all equal"),
+        Err(Missing::NotCanonical) => {
+            let highest = if DirectMap.levels() == 5 { 56 } else { 47 };
+            println!("{linear:x} is not canonical: bits 63 to {highest} must be all equal");
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::madt::{Madt, MadtError};
 use crate::memlayout::phys_to_virt;
-use crate::mm::direct_map::DirectMap;
+use crate::mm::direct_map::LoaderTables;
 use crate::mm::page_table::walk;
 use crate::println;
 use acpi::address::AddressSpace;
@@ -69,7 +69,7 @@ fn mapped(physical: usize, len: usize) -> Option<&'static [u8]> {
     let end = physical.checked_add(len).filter(|end| *end <= PHYSICAL_END && len <= MAX_TABLE)?;
     let linear = |physical: usize| phys_to_virt(PhysAddr::new(physical as u64));
     let (root, _) = Cr3::read();
-    let is_mapped = |page| walk(&DirectMap, root.start_address(), linear(page).as_u64()).result.is_ok();
+    let is_mapped = |page| walk(&LoaderTables, root.start_address(), linear(page).as_u64()).result.is_ok();
     if !(physical & !4095..end).step_by(4096).all(is_mapped) {
         return None;
     }

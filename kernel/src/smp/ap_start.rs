@@ -8,17 +8,18 @@ use crate::arch::percpu::PerCpu;
 use crate::arch::{cpu, lapic, percpu, port};
 use crate::{console, println};
 use core::hint::spin_loop;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use x86_64::instructions::interrupts;
 
 unsafe extern "C" {
     static secondary_startup_64: u8;
 }
 
-/// What `secondary_startup_64` calls at its end: a global of Linux's, since waking from sleep goes the same way there.
+/// What `secondary_startup_64` calls at its end: a global of Linux's, since the boot CPU and waking from sleep go the same way
+/// there.
 // SAFETY: no other symbol has this name.
 #[unsafe(no_mangle)]
-static initial_code: extern "C" fn() -> ! = start_secondary;
+static initial_code: AtomicPtr<()> = AtomicPtr::new(start_secondary as *mut ());
 
 /// The PerCpu block and the stack of the one AP that is being started: a single slot each, as in Linux before 6.5.
 // SAFETY: no other symbol has this name.
@@ -35,6 +36,20 @@ static initial_stack: AtomicU64 = AtomicU64::new(0);
 static smpboot_control: AtomicU32 = AtomicU32::new(STARTUP_READ_APICID);
 /// See [`smpboot_control`].
 const STARTUP_READ_APICID: u32 = 1 << 31;
+
+/// The boot CPU itself comes, and goes on at `go_on`; APs after it as usual.
+pub fn expect_boot_cpu(cpu: &PerCpu, go_on: extern "C" fn() -> !) {
+    // It has loaded TR before, and will again.
+    cpu.prepare_start();
+    expect_one(cpu);
+    initial_code.store(go_on as *mut (), Ordering::Release);
+}
+
+/// The boot CPU came: those who come now are APs.
+pub fn boot_cpu_came() {
+    initial_code.store(start_secondary as *mut (), Ordering::Release);
+    expect_many();
+}
 
 /// The next AP that comes is this one, and no other is on its way.
 pub fn expect_one(cpu: &PerCpu) {

@@ -115,6 +115,8 @@ pub fn reserve_real_mode(blob: &Blob, regions: &[Region], options: &Options) -> 
 pub struct RealMode {
     /// Its physical address.
     pub base: PhysAddr,
+    /// Its size in bytes, whole pages.
+    pub size: u64,
     /// Its relocated header.
     pub header: RealModeHeader,
     /// Mistakes that are on: the way back has some.
@@ -133,6 +135,17 @@ impl RealMode {
     /// that is no page below 1 MiB, which takes a mistake, it names another place.
     pub fn sipi_vector(&self) -> u8 {
         (self.header.trampoline_start >> 12) as u8
+    }
+
+    /// Tells those who come through the blob where they go, `start`, and with which EFER and CR4: this CPU's, or as a mistake
+    /// wants them.
+    pub fn fill_header(&self, start: u64) {
+        let (efer, cr4) = cpu::trampoline_state(self.mistakes);
+        let tr = phys_to_virt(PhysAddr::new(self.header.trampoline_header.into()));
+        // SAFETY: relocation made it the address of `trampoline_header` in the copy, whose layout main.rs checks at compile
+        // time; it is 8-byte aligned, and nobody is on its way through the blob.
+        unsafe { tr.as_mut_ptr::<TrampolineHeader>().write(TrampolineHeader { start, efer, cr4, flags: 0, lock: 0 }) };
+        trampoline_lock.store((tr + offset_of!(TrampolineHeader, lock) as u64).as_u64(), Ordering::Release);
     }
 
     /// What the header in memory says of trampoline_pgd: its physical address, read through the direct map.
@@ -176,14 +189,8 @@ pub fn setup_real_mode(blob: &Blob, base: PhysAddr, start: u64, options: &Option
         copy.get_mut(blob.take_lock.clone()).ok_or(RealModeError::Incomplete)?.fill(NOP);
     }
 
-    let (efer, cr4) = cpu::trampoline_state(options.mistakes);
-    let tr = phys_to_virt(PhysAddr::new(header.trampoline_header.into()));
-    // SAFETY: relocation made it the address of `trampoline_header` in the copy, whose layout main.rs checks at compile
-    // time; it is 8-byte aligned.
-    unsafe { tr.as_mut_ptr::<TrampolineHeader>().write(TrampolineHeader { start, efer, cr4, flags: 0, lock: 0 }) };
-    trampoline_lock.store((tr + offset_of!(TrampolineHeader, lock) as u64).as_u64(), Ordering::Release);
-
-    let real_mode = RealMode { base, header, mistakes: options.mistakes };
+    let real_mode = RealMode { base, size: blob.bytes.len() as u64, header, mistakes: options.mistakes };
+    real_mode.fill_header(start);
     let root = roots::by_name("init_top_pgt").expect("the kernel's tables are made first");
     let pgd = PhysAddr::new(header.trampoline_pgd.into());
     trampoline_pgd::fill(&mut DirectMap, root, pgd, page_offset(), options.mistakes)

@@ -151,6 +151,13 @@ const CASES: &[Case] = &[
         symptom: Symptom::Fault(13, "0x0", "tr_load_cr4"),
     },
     Case {
+        options: "la57=on mistake=cr4-constant",
+        well: "la57=on",
+        cpus: 2,
+        arguments: &[],
+        symptom: Symptom::KernelFault(1, 13, "0x0", Some("ss_flush_global")),
+    },
+    Case {
         options: "mistake=efer-lma",
         well: "",
         cpus: 2,

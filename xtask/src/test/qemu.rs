@@ -5,6 +5,7 @@
 //! boot, and `efi` asks the firmware for its services at its end.
 
 mod efi;
+mod la57;
 mod loader;
 mod same_state;
 mod screen;
@@ -88,6 +89,7 @@ pub fn run(report: &mut Report) -> Result<()> {
     report.case("the disk boots as a USB stick, with the options on it", from_stick(&folder));
     screen::run(report, &folder);
     loader::run(report, &folder);
+    la57::run(report, &folder);
     Ok(())
 }
 

@@ -32,6 +32,12 @@ pub fn run(report: &mut Report) -> Result<()> {
     for (method, by) in METHODS {
         report.case(&format!("restart {method}"), restarts(method, by, &blob, &folder));
     }
+    for options in ["la57=on", "la57=on pcid=on kaiser=on", "la57=on efi=trampoline", "la57=on efi=old_map"] {
+        report.case(
+            &format!("five levels: walks, EFI and the way back: {options}"),
+            five_levels(options, &blob, &folder),
+        );
+    }
     report.case("a CPU goes offline and comes back", goes_and_comes_back("cpu 1 off", "offline, halted", &folder));
     report.case("a CPU that was reset comes back", goes_and_comes_back("ipi 1 init", "reset by INIT", &folder));
     report.case("stress: the TLB shootdown", shoots_down("", &folder));
@@ -57,6 +63,30 @@ fn shoots_down(options: &str, folder: &Path) -> Result<()> {
     let (checks, stale) = counts("stress 100 alone\r")?;
     ensure!(stale > 0, "without shootdowns {checks} checks found nothing stale: the test finds nothing");
     Ok(())
+}
+
+/// Both ends of the kernel's and the blob's tables have a PML5, the firmware answers, pages come and go, and `restart real` passes
+/// every mode and leaves LA57 behind.
+fn five_levels(options: &str, blob: &Linked, folder: &Path) -> Result<()> {
+    const LA57: u64 = 1 << 12;
+    let lines = "translate init_top_pgt ffffffff80000000\rtranslate trampoline_pgd 9c000\r\
+                 translate init_top_pgt 100000000000000\refi time\rstress 20\rrestart real\r";
+    let (console, events) = type_to(options, lines, folder)?;
+    let walks = console.matches("PML5 at ").count();
+    let mapped = console.contains("9c000 -> 9c000, in a page of 4 KiB, r") && console.contains("bits 63 to 56");
+    ensure!(walks == 2 && mapped, "{walks} walks; the console:\n{console}");
+    ensure!(console.contains("2026-01-01") && console.contains(" 0 stale"), "the console:\n{console}");
+    let fault = of_kind(&events, "fault").next();
+    ensure!(fault.is_none(), "a fault: {}", fault.unwrap_or(&Value::Null));
+    let reset = of_kind(&events, "reset").next().context("there was no reset")?;
+    let online = console.matches("2 of 2 CPUs online").count();
+    ensure!(reset["by"] == "port CF9h" && online == 2, "it came up {online} times; the console:\n{console}");
+    let before = of_cpu(&events, 0).filter(|event| event["step"].as_u64() < reset["step"].as_u64());
+    let cr4 = before.filter(|event| event["kind"] == "cr" && event["register"] == "cr4").last();
+    let cr4 = cr4.and_then(|event| Some((hex(&event["old"])?, hex(&event["new"])?))).context("CR4 was not written")?;
+    ensure!(cr4.0 & LA57 != 0 && cr4.1 == cr4.0 & !LA57, "CR4 was last written from {:#x} to {:#x}", cr4.0, cr4.1);
+    // To five levels it went by way of 32 bits.
+    descent(&events, reset, blob, &["compat", "protected32", "compat", "long"])
 }
 
 /// CR3 says so during a call, the firmware answers, and a page that is remapped behind its back is not remembered.
@@ -95,7 +125,7 @@ fn restarts(method: &str, by: Option<&str>, blob: &Linked, folder: &Path) -> Res
     ensure!(reset["by"] == by, "it was reset by {}", reset["by"]);
     let online = console.matches("2 of 2 CPUs online").count();
     ensure!(boots == 2 && online == 2, "it booted {boots} times; the console:\n{console}");
-    if method == "real" { descent(&events, reset, blob) } else { Ok(()) }
+    if method == "real" { descent(&events, reset, blob, &[]) } else { Ok(()) }
 }
 
 /// CPU 1 is sent away and started again: the kernel's list tells of both, and it is woken a second time.
@@ -112,11 +142,12 @@ fn goes_and_comes_back(away: &str, state: &str, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// CPU 0 loads CR3 with `trampoline_pgd` and passes every mode in order before the reset.
-fn descent(events: &[Value], reset: &Value, blob: &Linked) -> Result<()> {
+/// CPU 0 loads CR3 with `trampoline_pgd` and passes every mode in order before the reset; before that, these.
+fn descent(events: &[Value], reset: &Value, blob: &Linked, before_it: &[&str]) -> Result<()> {
     let before = || of_cpu(events, 0).filter(|event| event["step"].as_u64() < reset["step"].as_u64());
     let modes: Vec<&str> = before().filter(|e| e["kind"] == "mode").filter_map(|e| e["to"].as_str()).collect();
-    ensure!(modes == ["compat", "protected32", "protected16", "real"], "its modes were {}", modes.join(", "));
+    let expected = [before_it, &["compat", "protected32", "protected16", "real"]].concat();
+    ensure!(modes == expected, "its modes were {}", modes.join(", "));
     let loads = before().filter(|event| event["kind"] == "cr" && event["register"] == "cr3");
     let cr3: Vec<u64> = loads.filter_map(|event| hex(&event["new"])).collect();
     let pgd = blob_address(events, blob, "trampoline_pgd")?;

@@ -84,7 +84,7 @@ pub fn map_page(
         return Err(MapError::Misaligned { linear, physical });
     }
     let mut table = root;
-    for level in (size.level() + 1..=4).rev() {
+    for level in (size.level() + 1..=memory.levels()).rev() {
         let index = index_of(linear, level);
         let entry = memory.read_entry(table, index);
         if !flags_of(entry).contains(PageTableFlags::PRESENT) {
@@ -138,7 +138,7 @@ pub fn map_range(
 /// [`MapError::NotMapped`] if nothing is mapped there, [`MapError::OutOfFrames`].
 pub fn split(memory: &mut impl TableMemory, root: PhysAddr, linear: u64) -> Result<(), MapError> {
     let mut table = root;
-    for level in [4, 3, 2] {
+    for level in (2..=memory.levels()).rev() {
         let index = index_of(linear, level);
         let entry = memory.read_entry(table, index);
         if !flags_of(entry).contains(PageTableFlags::PRESENT) {
@@ -174,7 +174,7 @@ pub fn protect_page(
     change: impl FnOnce(PageTableFlags) -> PageTableFlags,
 ) -> Result<(), MapError> {
     let mut table = root;
-    for level in [4, 3, 2] {
+    for level in (2..=memory.levels()).rev() {
         let entry = memory.read_entry(table, index_of(linear, level));
         if !flags_of(entry).contains(PageTableFlags::PRESENT) || is_leaf(entry, level) {
             return Err(MapError::NotMapped { linear, level });

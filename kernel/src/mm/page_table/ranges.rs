@@ -1,6 +1,8 @@
 //! Reading whole page tables: what is mapped, in ranges.
 
-use super::{Level, PageSize, Rights, TableMemory, entry_span, flags_of, is_leaf, leaf_address, table_address};
+use super::{
+    Level, PageSize, Rights, TableMemory, canonical, entry_span, flags_of, is_leaf, leaf_address, table_address,
+};
 use x86_64::{PhysAddr, structures::paging::PageTableFlags};
 
 /// A range of linear addresses that is mapped to consecutive physical memory, with the same rights and page size.
@@ -36,7 +38,7 @@ impl Range {
 pub fn for_each_range(memory: &impl TableMemory, root: PhysAddr, mut visit: impl FnMut(Range)) {
     let mut pending: Option<Range> = None;
     let all = Rights { writable: true, user: true, executable: true, global: false };
-    visit_table(memory, (root, 4), 0, all, &mut |page: Range| {
+    visit_table(memory, (root, memory.levels()), 0, all, &mut |page: Range| {
         if !pending.as_mut().is_some_and(|range| range.append(&page))
             && let Some(done) = pending.replace(page)
         {
@@ -62,8 +64,7 @@ fn visit_table(
             continue;
         }
         let linear = first_linear + index as u64 * entry_span(level);
-        // Bit 47 decides which half: bits 63:48 repeat it.
-        let linear = ((linear << 16) as i64 >> 16) as u64;
+        let linear = canonical(linear, memory.levels());
         let mut rights = Rights {
             writable: above.writable && flags.contains(PageTableFlags::WRITABLE),
             user: above.user && flags.contains(PageTableFlags::USER_ACCESSIBLE),

@@ -1,7 +1,7 @@
 //! Page tables in a vector, for tests.
 
 extern crate std;
-use super::TableMemory;
+use super::{Level, TableMemory};
 use std::{vec, vec::Vec};
 use x86_64::PhysAddr;
 
@@ -10,6 +10,7 @@ pub(crate) struct TestMemory {
     /// The tables.
     pub(crate) tables: Vec<[u64; 512]>,
     limit: usize,
+    levels: Level,
 }
 
 impl TableMemory for TestMemory {
@@ -25,11 +26,19 @@ impl TableMemory for TestMemory {
             PhysAddr::new(self.tables.len() as u64 * 4096)
         })
     }
+    fn levels(&self) -> Level {
+        self.levels
+    }
 }
 
-/// A memory with room for `limit` tables, and the first of them.
+/// A memory with room for `limit` tables of four levels, and the first of them.
 pub(crate) fn new_root(limit: usize) -> (TestMemory, PhysAddr) {
-    let mut memory = TestMemory { tables: vec![], limit };
+    new_root_of(4, limit)
+}
+
+/// The same for tables of so many levels.
+pub(crate) fn new_root_of(levels: Level, limit: usize) -> (TestMemory, PhysAddr) {
+    let mut memory = TestMemory { tables: vec![], limit, levels };
     let root = memory.allocate_table().expect("the first table");
     (memory, root)
 }

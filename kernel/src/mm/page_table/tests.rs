@@ -1,7 +1,7 @@
 //! Page tables in a small test memory.
 
 extern crate std;
-use super::test_memory::{TestMemory, new_root};
+use super::test_memory::{TestMemory, new_root, new_root_of};
 use super::*;
 use std::vec::Vec;
 
@@ -115,4 +115,30 @@ fn refuses_what_cannot_be_mapped() {
     assert_eq!(map(0x20_0000, 0, PageSize::Size2M), Err(MapError::AlreadyMapped { linear: 0x20_0000, level: 2 }));
     assert_eq!(map(0x20_1000, 0, PageSize::Size4K), Err(MapError::AlreadyMapped { linear: 0x20_1000, level: 2 }));
     assert_eq!(map(0x1000, 0, PageSize::Size4K), Err(MapError::OutOfFrames));
+}
+
+/// Goal: with five levels there is one table more, and one bit more in nine of an address. Method: a page in the kernel's half and
+/// one beyond what four levels reach: entries as numbers, walks, ranges, a split.
+#[test]
+fn five_levels() {
+    const HIGH: u64 = 0xff11_0000_0000_0000;
+    const IMAGE: u64 = 0xffff_ffff_8000_1000;
+    let (mut memory, root) = new_root_of(5, 16);
+    map_page(&mut memory, root, IMAGE, 0x1234_5000, PageSize::Size4K, RW_NX_G).expect("maps");
+    assert_eq!((memory.read_entry(root, 511), memory.read_entry(PhysAddr::new(0x2000), 511)), (0x2003, 0x3003));
+    assert_eq!(upper_pml4(&memory, root), Some(PhysAddr::new(0x2000)));
+    map_page(&mut memory, root, HIGH, 0x4000_0000, PageSize::Size1G, RX).expect("maps");
+    assert_ne!(memory.read_entry(root, 273), 0);
+    let steps = |linear| walk(&memory, root, linear).steps().iter().map(|step| step.level).collect::<Vec<_>>();
+    assert_eq!(steps(IMAGE), [5, 4, 3, 2, 1]);
+    assert_eq!(steps(HIGH), [5, 4, 3]);
+    assert_eq!(walk(&memory, root, 0x0100_0000_0000_0000).result, Err(Missing::NotCanonical));
+    assert_eq!(walk(&memory, root, 0x0000_8000_0000_0000).result, Err(Missing::NotPresent));
+    let mut ranges = Vec::new();
+    for_each_range(&memory, root, |range| ranges.push((range.linear, range.physical)));
+    assert_eq!(ranges, [(HIGH, 0x4000_0000), (IMAGE, 0x1234_5000)]);
+    split(&mut memory, root, HIGH + 0x1000).expect("splits");
+    protect_page(&mut memory, root, HIGH + 0x1000, |flags| flags - PageTableFlags::PRESENT).expect("protects");
+    assert_eq!(walk(&memory, root, HIGH + 0x1000).result, Err(Missing::NotPresent));
+    assert_eq!(walk(&memory, root, HIGH + 0x2000).result.map(|(physical, ..)| physical.as_u64()), Ok(0x4000_2000));
 }

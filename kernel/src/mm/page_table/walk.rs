@@ -1,12 +1,12 @@
 //! Reading page tables for one address: every step of the walk, and what the steps allow together.
 
-use super::{Level, PageSize, TableMemory, flags_of, index_of, is_leaf, leaf_address, table_address};
+use super::{Level, PageSize, TableMemory, canonical, flags_of, index_of, is_leaf, leaf_address, table_address};
 use x86_64::{PhysAddr, structures::paging::PageTableFlags};
 
 /// One step of a walk: an entry that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Level of the table, 4 to 1.
+    /// Level of the table, 5 to 1.
     pub level: Level,
     /// The table.
     pub table: PhysAddr,
@@ -32,7 +32,7 @@ pub struct Rights {
 /// Why a walk has no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// Bits 63:47 of the address are not all equal.
+    /// Bits 63:47 of the address are not all equal, with five levels bits 63:56.
     NotCanonical,
     /// The last entry's P is 0.
     NotPresent,
@@ -41,7 +41,7 @@ pub enum Missing {
 /// A walk: the entries read and where they lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Walk {
-    steps: [Step; 4],
+    steps: [Step; 5],
     count: usize,
     /// The physical address, page size and rights, or why there are none.
     pub result: Result<(PhysAddr, PageSize, Rights), Missing>,
@@ -57,14 +57,14 @@ impl Walk {
 /// Walks from `root` for `linear`, as the processor would.
 pub fn walk(memory: &impl TableMemory, root: PhysAddr, linear: u64) -> Walk {
     let unread = Step { level: 0, table: root, index: 0, entry: 0 };
-    let mut walk = Walk { steps: [unread; 4], count: 0, result: Err(Missing::NotPresent) };
-    if (linear as i64) << 16 >> 16 != linear as i64 {
+    let mut walk = Walk { steps: [unread; 5], count: 0, result: Err(Missing::NotPresent) };
+    if canonical(linear, memory.levels()) != linear {
         walk.result = Err(Missing::NotCanonical);
         return walk;
     }
     let mut rights = Rights { writable: true, user: true, executable: true, global: false };
     let mut table = root;
-    for level in (1..=4).rev() {
+    for level in (1..=memory.levels()).rev() {
         let index = index_of(linear, level);
         let entry = memory.read_entry(table, index);
         walk.steps[walk.count] = Step { level, table, index, entry };

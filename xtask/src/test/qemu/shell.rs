@@ -20,7 +20,12 @@ pub struct Shell<'a> {
 impl<'a> Shell<'a> {
     /// Starts QEMU. It stands at its first instruction where [`Boot::gdb`] says so.
     pub fn start(boot: &'a Boot<'a>) -> Result<Self> {
-        let mut qemu = boot.start_with(Hardware { typing: true, ..Hardware::default() })?;
+        Self::start_on(boot, Hardware::default())
+    }
+
+    /// The same on other hardware.
+    pub fn start_on(boot: &'a Boot<'a>, hardware: Hardware) -> Result<Self> {
+        let mut qemu = boot.start_with(Hardware { typing: true, ..hardware })?;
         let input = qemu.0.stdin.take().context("its input is a pipe")?;
         Ok(Self { boot, qemu, input, done: 0 })
     }
