@@ -8,6 +8,7 @@
 .set CR0_PE, 1 << 0                 # protection: selectors index the GDT
 .set CR0_WITHOUT_PG, 0x7fffffff      # all bits but PG
 .set CR0_STATE, 0x80050033          # PG AM WP NE ET MP PE: what the kernel runs with
+.set CR4_LA57, 1 << 12              # page tables of five levels
 .set CR4_WITHOUT_LA57, 0xffffefff    # all bits but LA57
 .set EFER_NXE, 1 << 11              # bit 63 of an entry means no-execute
 .set MSR_EFER, 0xc0000080           # SCE, LME, LMA, NXE

@@ -3,8 +3,8 @@
 .section .text, "ax"
 .code16
 
-# verify_cpu: EAX = 0 if the processor has CPUID, PAE, MSRs, CMPXCHG8B, PGE, FXSR, SSE, SSE2, long mode, and NX if the boot
-# CPU has it.
+# verify_cpu: EAX = 0 if the processor has CPUID, PAE, MSRs, CMPXCHG8B, PGE, FXSR, SSE, SSE2, long mode, NX if the boot CPU
+# has it, and 5-level paging if that is used.
 #   Called from: trampoline_start, a near call with a 32-bit IP on the stack
 #   Mode:        real mode, CS = DS = SS = the blob     Stack: rm_stack
 #   Paging:      off                                    Interrupts: off
@@ -12,6 +12,7 @@
 .set CPUID_1_EDX_NEED, (1<<5) | (1<<6) | (1<<8) | (1<<13) | (1<<24) | (1<<25) | (1<<26) # MSR PAE CX8 PGE FXSR SSE SSE2
 .set CPUID_EXT_EDX_LM, 1 << 29
 .set CPUID_EXT_EDX_NX, 1 << 20
+.set CPUID_7_ECX_LA57, 1 << 16
 verify_cpu:
     pushfd                          # old flags, to restore at the end
     pushfd                          # a copy to play with
@@ -58,6 +59,18 @@ verify_cpu:
 verify_cpu_enable_nx:
     wrmsr                           # NX is there again
 verify_cpu_ok:
+    test dword ptr [tr_cr4], CR4_LA57 # five levels?
+    jz verify_cpu_good              # no: nothing more to ask
+    xor eax, eax                    # how far do leaves go?
+    cpuid                           # EAX = the last one
+    cmp eax, 7                      # the one with LA57
+    jb verify_cpu_bad               # too old for that
+    mov eax, 7                      # structured extended features,
+    xor ecx, ecx                    # the first of their leaves
+    cpuid                           # ECX = LA57 and others
+    test ecx, CPUID_7_ECX_LA57      # tables of five levels?
+    jz verify_cpu_bad               # CR4 could not be loaded
+verify_cpu_good:
     xor eax, eax                    # 0: this processor will do
     ret                             # back into trampoline_start
 verify_cpu_bad:

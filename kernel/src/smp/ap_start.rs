@@ -39,8 +39,6 @@ const STARTUP_READ_APICID: u32 = 1 << 31;
 
 /// The boot CPU itself comes, and goes on at `go_on`; APs after it as usual.
 pub fn expect_boot_cpu(cpu: &PerCpu, go_on: extern "C" fn() -> !) {
-    // It has loaded TR before, and will again.
-    cpu.prepare_start();
     expect_one(cpu);
     initial_code.store(go_on as *mut (), Ordering::Release);
 }
