@@ -2,7 +2,7 @@
 //! does.
 
 use super::shell::Shell;
-use super::{TIME_OUT, compare_lines, efi};
+use super::{TIME_OUT, compare_lines, efi, same_state};
 use crate::guest::symbols::Linked;
 use crate::qemu::{self, Hardware, tail};
 use crate::rsp::server::Server;
@@ -14,14 +14,17 @@ use std::path::Path;
 const CPU: &str = "qemu64,+la57";
 /// The kernel's options, one boot each.
 const OPTIONS: [&str; 3] = ["la57=on", "la57=on bringup=parallel efi=trampoline", "la57=on efi=old_map"];
-const CPUS: u16 = 4;
+const CPUS: u16 = super::VARIANT_CPUS;
 
 const CR0_PE: u64 = 1 << 0;
 const CR4_LA57: u64 = 1 << 12;
 
 pub fn run(report: &mut Report, folder: &Path) {
     for options in OPTIONS {
-        report.case(&format!("five levels on QEMU: the same lines, walks, EFI: {options}"), boots(options, folder));
+        report.case(
+            &format!("five levels on QEMU: the same lines, registers and page tables: {options}"),
+            boots(options, folder),
+        );
     }
     report.case("five levels on QEMU: the way back to real mode", restarts(folder));
     report.case("five levels on QEMU: mistake=cr4-constant", shuts_down(folder));
@@ -37,9 +40,10 @@ fn start<'a>(boot: &'a qemu::Boot<'a>) -> Result<Shell<'a>> {
 }
 
 fn boots(options: &str, folder: &Path) -> Result<()> {
-    let kernel = project::kernel();
-    let boot = boot(options, &kernel, folder);
+    let (kernel, address) = (project::kernel(), qemu::free_address()?);
+    let boot = qemu::Boot { gdb: Some(&address), ..boot(options, &kernel, folder) };
     let mut shell = start(&boot)?;
+    same_state::compare(options, CPUS, &address)?;
     compare_lines(&mut shell, CPUS, options, folder)?;
     let five_levels = |answer: &str| answer.contains("PML5 at ") && answer.contains("entry 511: ");
     shell.ask("translate init_top_pgt ffffffff80000000", five_levels)?;
@@ -84,7 +88,7 @@ fn falls_back(folder: &Path) -> Result<()> {
     let boot = boot("la57=on", &kernel, folder);
     let mut shell = Shell::start(&boot)?;
     let text = shell.prompt()?;
-    let told = text.contains("la57=on: this processor has no 5-level paging") && text.contains("4 of 4 CPUs online");
+    let told = text.contains("la57=on: this processor has no 5-level paging") && text.contains("2 of 2 CPUs online");
     ensure!(told, "the console's last lines:\n{}", tail(&text));
     shell.ask("translate init_top_pgt ffffffff80000000", |answer| {
         !answer.contains("PML5") && answer.contains("PML4 at ")

@@ -42,6 +42,9 @@ const FIRMWARE_CAME_BACK: &str = "efi_restore_cr3";
 /// The write that sends an IPI: the blob is in its place then.
 const SENDS_IPI: &str = "icr_write_low";
 
+/// Page tables have five levels.
+const CR4_LA57: u64 = 1 << 12;
+
 /// What is compared.
 const REGISTERS: [&str; 5] = ["cr0", "cr3", "cr4", "efer", "eflags"];
 const SEGMENTS: [&str; 6] = ["cs", "ss", "ds", "es", "fs", "gs"];
@@ -279,10 +282,12 @@ impl<'a> Tour<'a> {
     fn tables(&mut self) -> Result<()> {
         let blob = self.places.blob.context("the blob has no place")?;
         let blob_size = self.blob.end.next_multiple_of(0x1000);
+        let cr4 = self.server.registers(0)?.get("cr4").copied().context("the server sends no cr4")?;
+        let levels = if cr4 & CR4_LA57 != 0 { 5 } else { 4 };
         let mut trees = Vec::new();
         for (name, root) in self.places.roots.clone() {
-            let tree =
-                tables::read(root, |page| self.server.page(page)).with_context(|| format!("the tree of {name}"))?;
+            let tree = tables::read(root, levels, |page| self.server.page(page))
+                .with_context(|| format!("the tree of {name}"))?;
             let has_firmware = name == "efi_pgd" || self.firmware == Firmware::Kernels;
             let layout = tables::Layout { blob, blob_size, has_firmware };
             self.said.extend(layout.words(&tree).into_iter().map(|line| format!("{name}: {line}")));
@@ -290,10 +295,9 @@ impl<'a> Tour<'a> {
         }
         let expected = if self.firmware == Firmware::Own { 3 } else { 2 };
         ensure!(trees.len() == expected, "the kernel has made {} roots, not {expected}", trees.len());
-        self.said
-            .push(format!("PML4 slots of trampoline_pgd and init_top_pgt: {}", tables::shared(&trees[0], &trees[1])));
+        self.said.push(format!("slots of trampoline_pgd and init_top_pgt: {}", tables::shared(&trees[0], &trees[1])));
         if let Some(efi) = trees.get(2) {
-            self.said.push(format!("PML4 slots of efi_pgd and init_top_pgt: {}", tables::shared(efi, &trees[1])));
+            self.said.push(format!("slots of efi_pgd and init_top_pgt: {}", tables::shared(efi, &trees[1])));
         }
         Ok(())
     }

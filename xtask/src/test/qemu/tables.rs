@@ -1,6 +1,6 @@
 //! Page tables read from physical memory, entry by entry, and told in words that hold on any machine.
 //!
-//! A walk of its own, 4 levels only: it shares no code with the machine's or the kernel's.
+//! A walk of its own, of four levels or five: it shares no code with the machine's or the kernel's.
 
 use anyhow::{Result, ensure};
 use std::collections::BTreeSet;
@@ -57,20 +57,20 @@ pub struct Tree {
     ranges: Vec<Range>,
 }
 
-/// Reads the tree below a root of 4-level paging; `page` reads a table.
-pub fn read(root: u64, mut page: impl FnMut(u64) -> Result<Vec<u64>>) -> Result<Tree> {
+/// Reads the tree below a root of 4- or 5-level paging; `page` reads a table.
+pub fn read(root: u64, levels: u32, mut page: impl FnMut(u64) -> Result<Vec<u64>>) -> Result<Tree> {
     let table = page(root)?;
     let mut ranges = Vec::new();
     let mut tables = 1;
     // Depth first, so that ranges ascend: (entries, level, linear base, rights so far, next index).
-    let mut path = vec![(table.clone(), 4u32, 0u64, Rights::ALL, 0usize)];
+    let mut path = vec![(table.clone(), levels, 0u64, Rights::ALL, 0usize)];
     while let Some((entries, level, base, upper, index)) = path.last_mut() {
         let Some(&entry) = entries.get(*index) else {
             path.pop();
             continue;
         };
         let shift = 3 + 9 * *level;
-        let linear = extend(*base | (*index as u64) << shift);
+        let linear = extend(*base | (*index as u64) << shift, levels);
         let (level, rights) = (*level, upper.with(entry));
         *index += 1;
         if entry & 1 == 0 {
@@ -115,8 +115,10 @@ impl Rights {
     }
 }
 
-fn extend(linear: u64) -> u64 {
-    ((linear << 16) as i64 >> 16) as u64
+/// The bits that are not translated repeat the highest that is.
+fn extend(linear: u64, levels: u32) -> u64 {
+    let unused = 64 - (12 + 9 * levels);
+    ((linear << unused) as i64 >> unused) as u64
 }
 
 fn push(ranges: &mut Vec<Range>, next: Range) {
@@ -132,7 +134,7 @@ fn push(ranges: &mut Vec<Range>, next: Range) {
     }
 }
 
-/// PML4 slots in which two roots point at the same lower table, and the low half's slots that show the direct map.
+/// Slots in which two roots point at the same lower table, and the low half's slots that show the direct map.
 pub fn shared(trampoline: &Tree, init: &Tree) -> String {
     let address = |entry: u64| entry & 0x000f_ffff_ffff_f001;
     let mut words: Vec<String> = (0..512)
@@ -246,8 +248,9 @@ mod tests {
         put(0x6000, 510, 0x7000 | P_RW);
         put(0x7000, 0, 0x8000 | 1);
         put(0x8000, 0, 0x9_9000 | P_RW | 1 << 8);
+        put(0x9000, 511, 0x1000 | P_RW);
         let page = |at: u64| memory.get(&at).cloned().ok_or_else(|| anyhow::anyhow!("no table at {at:x}"));
-        let (init, trampoline) = (read(0x1000, page).unwrap(), read(0x2000, page).unwrap());
+        let (init, trampoline) = (read(0x1000, 4, page).unwrap(), read(0x2000, 4, page).unwrap());
         let layout = Layout { blob: 0x9_a000, blob_size: 0x3000, has_firmware: false };
         let expected = [
             "low memory: blob+0 +1000 RW- G",
@@ -263,5 +266,7 @@ mod tests {
         assert_eq!(layout.words(&trampoline), expected);
         assert_eq!(layout.words(&init).len(), 5, "{:?}", layout.words(&init));
         assert_eq!(shared(&trampoline, &init), "273, 511, 0 with 273");
+        // A level more, above: no address changes.
+        assert_eq!(read(0x9000, 5, page).unwrap().ranges, init.ranges);
     }
 }
