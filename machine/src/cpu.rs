@@ -251,6 +251,10 @@ pub struct Msrs {
     pub tsc_aux: u64,
     /// Difference between this CPU's time-stamp counter and the machine's clock.
     pub tsc_offset: u64,
+    /// IA32_TSC_ADJUST: the sum of what software added to the time-stamp counter.
+    pub tsc_adjust: u64,
+    /// IA32_MCG_STATUS.
+    pub mcg_status: u64,
     /// IA32_SYSENTER_CS.
     pub sysenter_cs: u64,
     /// IA32_SYSENTER_ESP.

@@ -121,16 +121,20 @@ fn after_traced(cpu: &mut Cpu, insn: &Insn, flags: u64) -> Exec<()> {
     if !matches!(insn.op, Op::Iret | Op::Iretd | Op::Iretq) {
         cpu.rflags &= !RF;
     }
-    // INT n and its kin clear TF and go on untraced; SYSCALL's IA32_FMASK decides. MOV SS and POP SS hold #DB back.
-    let untraced = matches!(insn.op, Op::Int | Op::Int1 | Op::Int3 | Op::Into | Op::Syscall);
+    // INT n and its kin clear TF and go on untraced; SYSCALL and SYSRET look for themselves. MOV SS and POP SS hold #DB back.
+    let untraced = matches!(insn.op, Op::Int | Op::Int1 | Op::Int3 | Op::Into | Op::Syscall | Op::Sysret | Op::Sysretq);
     let shadowed = cpu.interrupt_shadow && insn.op != Op::Sti;
     if flags & TF == 0 || untraced || shadowed {
         return Ok(());
     }
+    Err(single_step(cpu))
+}
+
+/// The trap that follows an instruction which RFLAGS.TF traces.
+#[cold]
+fn single_step(cpu: &mut Cpu) -> Trap {
     cpu.dr[DR6] |= DR6_BS;
-    let fault =
-        Fault { is_trap: true, ..Fault::plain(vector::DEBUG, "RFLAGS.TF is set: a trap after each instruction") };
-    Err(fault.into())
+    Fault { is_trap: true, ..Fault::plain(vector::DEBUG, "RFLAGS.TF is set: a trap after each instruction") }.into()
 }
 
 /// Gives the name and bytes of an instruction that this machine lacks or the architecture does not define.

@@ -101,13 +101,15 @@ fn hash_msrs(hasher: &mut Hasher, msrs: &Msrs) {
         sfmask,
         tsc_aux,
         tsc_offset,
+        tsc_adjust,
+        mcg_status,
         sysenter_cs,
         sysenter_esp,
         sysenter_eip,
         misc_enable,
         pat,
     } = *msrs;
-    hasher.put_all(&[kernel_gs_base, star, lstar, cstar, sfmask, tsc_aux, tsc_offset]);
+    hasher.put_all(&[kernel_gs_base, star, lstar, cstar, sfmask, tsc_aux, tsc_offset, tsc_adjust, mcg_status]);
     hasher.put_all(&[sysenter_cs, sysenter_esp, sysenter_eip, misc_enable, pat]);
 }
 

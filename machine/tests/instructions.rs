@@ -14,6 +14,8 @@ mod debug;
 mod fetch;
 #[path = "instructions/lab.rs"]
 mod lab;
+#[path = "instructions/machine_msrs.rs"]
+mod machine_msrs;
 #[path = "instructions/model.rs"]
 mod model;
 #[path = "instructions/plain.rs"]

@@ -1,10 +1,12 @@
 //! The local APIC of one CPU: registers as memory shows them in xAPIC mode, priorities, the timer (SDM 3A, "Advanced
-//! Programmable Interrupt Controller"). [`x2apic`] has the registers as MSRs and the way from mode to mode.
+//! Programmable Interrupt Controller"). The timer itself is in `timer`, local pins in `lint`; [`x2apic`] has the registers as
+//! MSRs and the way from mode to mode.
 //!
 //! Register writes that concern others (ICR, EOI of a level interrupt) go to the outbox; [`crate::bus::routing`] brings
 //! what others send. [`crate::exception`] asks [`Lapic::request`] before each instruction.
 
 mod lint;
+mod timer;
 pub mod x2apic;
 
 use crate::bus::{Ipi, Outbox};
@@ -23,8 +25,6 @@ const DEFAULT_BASE: u64 = 0xfee0_0000;
 const SVR_ENABLE: u32 = 1 << 8;
 /// LVT: masked.
 const LVT_MASKED: u32 = 1 << 16;
-/// Timer mode, bits 18:17 of its LVT entry: periodic.
-const TIMER_PERIODIC: u32 = 1;
 /// Number of LVT entries that the version register announces, less one.
 const MAX_LVT: u32 = 5;
 /// Integrated APIC version.
@@ -42,6 +42,18 @@ const ESR_ILLEGAL_REGISTER: u32 = 1 << 7;
 mod lvt {
     pub const TIMER: usize = 0;
     pub const ERROR: usize = 5;
+    /// Bits that can be written. Delivery status and remote IRR are the APIC's.
+    pub const WRITABLE: [u32; 6] = [
+        // Timer: vector, mask, mode. Thermal sensor and performance counters: vector, delivery mode, mask.
+        0x0007_00ff,
+        0x0001_07ff,
+        0x0001_07ff,
+        // LINT0 and LINT1: polarity and trigger mode too.
+        0x0001_a7ff,
+        0x0001_a7ff,
+        // Error: vector, mask.
+        0x0001_00ff,
+    ];
 }
 
 /// A 256-bit vector map. Word 0 holds vectors 0 to 63.
@@ -88,8 +100,8 @@ pub struct Lapic {
     lvt: [u32; 6],
     divide: u32,
     initial_count: u32,
-    /// Clock at which the timer count began.
-    timer_start_ns: u64,
+    /// IA32_TSC_DEADLINE, 0: not armed.
+    tsc_deadline: u64,
     /// Clock at which the timer next expires, None: stopped.
     deadline_ns: Option<u64>,
     isr: VectorMap,
@@ -116,7 +128,7 @@ impl Lapic {
             lvt: [LVT_MASKED; 6],
             divide: 0,
             initial_count: 0,
-            timer_start_ns: 0,
+            tsc_deadline: 0,
             deadline_ns: None,
             isr: VectorMap::default(),
             irr: VectorMap::default(),
@@ -219,15 +231,9 @@ impl Lapic {
                 out.ipis.push(Ipi { from: cpu, icr: self.icr, x2apic: false });
             }
             0x310 => self.icr = self.icr & 0xffff_ffff | u64::from(value) << 32,
-            0x320..=0x370 => self.write_lvt(Self::lvt_index(offset), value, now_ns, out),
-            0x380 => {
-                self.initial_count = value;
-                self.start_timer(now_ns, out);
-            }
-            0x3e0 => {
-                self.divide = value & 0b1011;
-                self.start_timer(now_ns, out);
-            }
+            0x320..=0x370 => self.write_lvt(Self::lvt_index(offset), value, out),
+            0x380 => self.write_initial_count(value, now_ns, out),
+            0x3e0 => self.write_divide(value, now_ns, out),
             _ => self.esr_pending |= ESR_ILLEGAL_REGISTER,
         }
         self.update_request();
@@ -238,12 +244,12 @@ impl Lapic {
         ((offset - 0x320) >> 4) as usize
     }
 
-    fn write_lvt(&mut self, index: usize, value: u32, now_ns: u64, out: &mut Outbox) {
+    fn write_lvt(&mut self, index: usize, value: u32, out: &mut Outbox) {
         let forced = if self.svr & SVR_ENABLE == 0 { LVT_MASKED } else { 0 };
         out.lines_changed = true;
-        let old = std::mem::replace(&mut self.lvt[index], value & 0x0007_e7ff | forced);
-        if index == lvt::TIMER && (old ^ value) >> 17 & 3 != 0 {
-            self.start_timer(now_ns, out);
+        let old = std::mem::replace(&mut self.lvt[index], value & lvt::WRITABLE[index] | forced);
+        if index == lvt::TIMER {
+            self.timer_entry_changed(old, out);
         }
     }
 
@@ -320,45 +326,6 @@ impl Lapic {
         self.request = highest.filter(|_| self.base & BASE_ENABLE != 0);
     }
 
-    /// Nanoseconds of one timer tick: the bus runs at 1 GHz, divided by 1 to 128.
-    fn tick_ns(&self) -> u64 {
-        let code = self.divide & 3 | self.divide >> 1 & 4;
-        if code == 7 { 1 } else { 2 << code }
-    }
-
-    fn start_timer(&mut self, now_ns: u64, out: &mut Outbox) {
-        self.timer_start_ns = now_ns;
-        let span_ns = u64::from(self.initial_count) * self.tick_ns();
-        self.deadline_ns = (self.initial_count != 0).then_some(now_ns + span_ns);
-        out.timers_changed = true;
-    }
-
-    fn current_count(&self, now_ns: u64) -> u32 {
-        let Some(deadline) = self.deadline_ns else { return 0 };
-        deadline.saturating_sub(now_ns).div_ceil(self.tick_ns()) as u32
-    }
-
-    /// When the timer expires next, in nanoseconds of the machine's clock.
-    pub fn deadline_ns(&self) -> Option<u64> {
-        self.deadline_ns
-    }
-
-    /// Expires the timer if its time has come: requests its interrupt, and counts again if periodic.
-    pub fn tick(&mut self, now_ns: u64) {
-        let Some(deadline) = self.deadline_ns.filter(|&deadline| deadline <= now_ns) else { return };
-        let entry = self.lvt[lvt::TIMER];
-        self.deadline_ns = None;
-        if entry >> 17 & 3 == TIMER_PERIODIC {
-            let period_ns = u64::from(self.initial_count) * self.tick_ns();
-            let missed = (now_ns - deadline) / period_ns;
-            self.timer_start_ns = deadline + missed * period_ns;
-            self.deadline_ns = Some(self.timer_start_ns + period_ns);
-        }
-        if entry & LVT_MASKED == 0 {
-            self.accept(entry as u8, false);
-        }
-    }
-
     /// What a debugger shows.
     pub fn snapshot(&self, now_ns: u64) -> protocol::cpu::LapicState {
         protocol::cpu::LapicState {
@@ -384,7 +351,7 @@ impl Lapic {
         put(u64::from(self.esr) | u64::from(self.esr_pending) << 32);
         self.lvt.iter().for_each(|&entry| put(u64::from(entry)));
         put(u64::from(self.divide) | u64::from(self.initial_count) << 32);
-        put(self.timer_start_ns);
+        put(self.tsc_deadline);
         put(self.deadline_ns.unwrap_or(u64::MAX));
         for map in [&self.isr, &self.irr, &self.tmr] {
             map.0.iter().for_each(|&word| put(word));
@@ -396,7 +363,7 @@ impl Lapic {
 mod tests {
     use super::*;
 
-    fn enabled() -> Lapic {
+    pub(super) fn enabled() -> Lapic {
         let mut lapic = Lapic::new(0, true);
         lapic.write(CpuId(0), 0x0f0, 0x1ff, 0, &mut Outbox::default());
         lapic
@@ -422,22 +389,5 @@ mod tests {
         let mut lapic = Lapic::new(1, false);
         assert!(!lapic.accept(0x40, false));
         assert!(enabled().accept(0x40, false));
-    }
-
-    /// Goal: the timer expires once or again and again; method: count 1000 at divide by 2.
-    #[test]
-    fn timer() {
-        let mut lapic = enabled();
-        let mut out = Outbox::default();
-        lapic.write(CpuId(0), 0x320, 0x50, 0, &mut out);
-        lapic.write(CpuId(0), 0x380, 1000, 0, &mut out);
-        assert_eq!(lapic.deadline_ns(), Some(2000));
-        assert_eq!(lapic.read(0x390, 1000), 500);
-        lapic.tick(2000);
-        assert_eq!((lapic.request(), lapic.deadline_ns()), (Some(0x50), None));
-        lapic.write(CpuId(0), 0x320, 0x2_0050, 3000, &mut out);
-        assert_eq!(lapic.deadline_ns(), Some(5000));
-        lapic.tick(5000);
-        assert_eq!(lapic.deadline_ns(), Some(7000));
     }
 }

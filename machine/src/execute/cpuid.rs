@@ -37,6 +37,7 @@ mod leaf1_edx {
     pub const APIC: u32 = 1 << 9;
     pub const SEP: u32 = 1 << 11;
     pub const PGE: u32 = 1 << 13;
+    pub const MCA: u32 = 1 << 14;
     pub const CMOV: u32 = 1 << 15;
     pub const PAT: u32 = 1 << 16;
     pub const PSE36: u32 = 1 << 17;
@@ -57,6 +58,7 @@ mod leaf1_edx {
         | APIC
         | SEP
         | PGE
+        | MCA
         | CMOV
         | PAT
         | PSE36
@@ -79,16 +81,19 @@ mod leaf1_ecx {
     pub const X2APIC: u32 = 1 << 21;
     pub const MOVBE: u32 = 1 << 22;
     pub const POPCNT: u32 = 1 << 23;
+    pub const TSC_DEADLINE: u32 = 1 << 24;
     pub const XSAVE: u32 = 1 << 26;
     /// Follows CR4.OSXSAVE.
     pub const OSXSAVE: u32 = 1 << 27;
     /// What there is, OSXSAVE aside.
-    pub const ALL: u32 = SSE3 | MONITOR | SSSE3 | CX16 | PCID | SSE4_1 | SSE4_2 | X2APIC | MOVBE | POPCNT | XSAVE;
+    pub const ALL: u32 =
+        SSE3 | MONITOR | SSSE3 | CX16 | PCID | SSE4_1 | SSE4_2 | X2APIC | MOVBE | POPCNT | TSC_DEADLINE | XSAVE;
 }
 
 /// CPUID.(07H,0).
 mod leaf7 {
     pub const EBX_FSGSBASE: u32 = 1 << 0;
+    pub const EBX_TSC_ADJUST: u32 = 1 << 1;
     pub const EBX_BMI1: u32 = 1 << 3;
     pub const EBX_SMEP: u32 = 1 << 7;
     pub const EBX_BMI2: u32 = 1 << 8;
@@ -98,7 +103,8 @@ mod leaf7 {
     pub const ECX_UMIP: u32 = 1 << 2;
     pub const ECX_LA57: u32 = 1 << 16;
     /// What there is of EBX.
-    pub const EBX: u32 = EBX_FSGSBASE | EBX_BMI1 | EBX_SMEP | EBX_BMI2 | EBX_INVPCID | EBX_ADX | EBX_SMAP;
+    pub const EBX: u32 =
+        EBX_FSGSBASE | EBX_TSC_ADJUST | EBX_BMI1 | EBX_SMEP | EBX_BMI2 | EBX_INVPCID | EBX_ADX | EBX_SMAP;
 }
 
 /// CPUID.80000001H:EDX.

@@ -74,6 +74,12 @@ pub fn step(cpu: &mut Cpu, bus: &mut Bus) -> Exec<u32> {
         cpu.rflags |= RF;
     }
     match result {
+        // INT1 is a #DB already, which takes along what waited for it.
+        Ok(()) if insn.op == Op::Int1 => {
+            if hits != 0 {
+                told(cpu, hits);
+            }
+        }
         Ok(()) if cpu.interrupt_shadow && insn.op != Op::Sti => cpu.debug_held = hits | AFTER_SS,
         Ok(()) if hits != 0 => {
             told(cpu, hits);

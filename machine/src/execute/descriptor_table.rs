@@ -8,7 +8,7 @@ use super::far_xfer::is_real_or_v86;
 use super::segment_load::null_segment;
 use crate::bus::Bus;
 use crate::cpu::segment::{TableRegister, attr};
-use crate::cpu::{Cpu, cr4, efer};
+use crate::cpu::{Cpu, efer};
 use crate::fault::{Exec, Fault, Trap, vector};
 use crate::mmu::{self, walk};
 use protocol::event::{EventKind, TableRegister as Register};
@@ -59,7 +59,7 @@ fn load_table(cpu: &mut Cpu, bus: &mut Bus, name: &str, seg: usize, offset: u64,
         let base = u64::from(mmu::read_u32(cpu, bus, seg, at_base)?);
         if op_bytes == 2 { base & 0xff_ffff } else { base }
     };
-    if !walk::is_canonical(base, cpu.cr4 & cr4::LA57 != 0) {
+    if !walk::is_canonical_to_the_processor(base) {
         return Err(Fault::gp(0, format!("{name} of the base {}, which is not canonical", LinearAddr(base))).into());
     }
     Ok(TableRegister { base, limit })
@@ -95,6 +95,7 @@ pub fn lldt(cpu: &mut Cpu, bus: &mut Bus, selector: u16) -> Exec<()> {
         if !found.is_present() {
             return Err(descriptor::not_present(selector, 0));
         }
+        check_base(selector, &found)?;
         found.segment(selector)
     };
     let (base, limit) = (cpu.ldtr.base, cpu.ldtr.limit);
@@ -118,11 +119,20 @@ pub fn ltr(cpu: &mut Cpu, bus: &mut Bus, selector: u16) -> Exec<()> {
     if !found.is_present() {
         return Err(descriptor::not_present(selector, 0));
     }
+    check_base(selector, &found)?;
     descriptor::set_type_bits(cpu, bus, &mut found, system::TSS_BUSY ^ system::TSS)?;
     cpu.tr = found.segment(selector);
     let (base, limit) = (cpu.tr.base, cpu.tr.limit);
     log(cpu, bus, Register::Tr, base, limit);
     Ok(())
+}
+
+/// The base of an LDT or TSS, 64 bits wide in IA-32e mode.
+fn check_base(selector: u16, found: &Descriptor) -> Exec<()> {
+    if walk::is_canonical_to_the_processor(found.base()) {
+        return Ok(());
+    }
+    Err(wrong(selector, "its base is not canonical"))
 }
 
 /// SLDT.

@@ -248,14 +248,16 @@ pub fn return_stack(cpu: &mut Cpu, bus: &mut Bus, selector: u16, rpl: u8, to_lon
     segment_load::stack_segment(cpu, bus, selector, rpl, vector::GENERAL_PROTECTION, 0)
 }
 
-/// After a return to an outer ring: data segments that it may not use become null.
+/// After a return to an outer ring: data segments that it may not use become null. Selectors alone are cleared: base and
+/// limit stay in the hidden part, and with them what FS and GS add in 64-bit mode (SDM 2B, "RET", operation section).
 pub fn drop_inner_segments(cpu: &mut Cpu) {
     let cpl = cpu.cpl();
     for seg in [segment::ES, segment::DS, segment::FS, segment::GS] {
         let held = cpu.segments[seg];
         let conforming = held.attributes & (attr::CODE | attr::EXPAND_DOWN) == attr::CODE | attr::EXPAND_DOWN;
         if !held.is_unusable() && !conforming && held.dpl() < cpl {
-            cpu.segments[seg] = segment_load::null_segment(0, 0);
+            let Segment { base, limit, .. } = held;
+            cpu.segments[seg] = Segment { base, limit, ..segment_load::null_segment(0, 0) };
         }
     }
 }

@@ -35,7 +35,7 @@ pub fn invpcid(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
     if matches!(kind, kind::ADDRESS | kind::CONTEXT) && context != 0 && cpu.cr4 & cr4::PCIDE == 0 {
         return Err(refuse("INVPCID names a PCID, and CR4.PCIDE is 0"));
     }
-    if kind == kind::ADDRESS && !walk::is_canonical(linear, cpu.cr4 & cr4::LA57 != 0) {
+    if kind == kind::ADDRESS && !walk::is_canonical_to_the_processor(linear) {
         return Err(refuse(format!("INVPCID's linear address {} is not canonical", LinearAddr(linear))));
     }
     match kind {
@@ -111,7 +111,7 @@ mod tests {
         let (mut cpu, mut bus) = filled();
         assert_eq!(code(run(&mut cpu, &mut bus, 4, 0, 0)), gp);
         assert_eq!(code(run(&mut cpu, &mut bus, 2, 1 << 12, 0)), gp);
-        assert_eq!(code(run(&mut cpu, &mut bus, 0, 1, 1 << 47)), gp);
+        assert_eq!(code(run(&mut cpu, &mut bus, 0, 1, 1 << 56)), gp);
         let (mut cpu, mut bus) = long();
         assert_eq!(code(run(&mut cpu, &mut bus, 1, 1, 0)), gp);
         assert!(run(&mut cpu, &mut bus, 2, 1, 0).is_ok(), "type 2 does not look at the PCID");

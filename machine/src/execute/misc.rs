@@ -8,8 +8,8 @@ use crate::cpu::segment::{FS, GS};
 use crate::cpu::{Cpu, cr4};
 use crate::decode::{Insn, Op};
 use crate::fault::{Exec, Fault};
-use crate::mmu;
-use protocol::{Activity, Mode};
+use crate::mmu::{self, walk};
+use protocol::Activity;
 
 /// What PAUSE adds to the 10 ns of a step: it takes 1 us, so that spinning does not make time stand still.
 const PAUSE_EXTRA_NS: u64 = 990;
@@ -106,8 +106,7 @@ pub fn segment_base(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
         return write_dst(cpu, bus, insn, cpu.segments[seg].base);
     }
     let base = gpr(cpu, usize::from(insn.dst.reg), insn.size);
-    let unused = if cpu.cr4 & cr4::LA57 != 0 { 7 } else { 16 };
-    if cpu.mode() == Mode::Long && (base << unused) as i64 >> unused != base as i64 {
+    if !walk::is_canonical_to_the_processor(base) {
         return Err(Fault::gp(0, "the segment base is not canonical").into());
     }
     cpu.segments[seg].base = base;

@@ -6,7 +6,7 @@
 
 use super::control_reg::{log, need_ring_0};
 use crate::bus::Bus;
-use crate::cpu::{Cpu, cr0, cr4, efer, gpr, segment};
+use crate::cpu::{Cpu, cr0, efer, gpr, segment};
 use crate::device::lapic::{self, x2apic};
 use crate::fault::{Exec, Fault, Trap};
 use crate::mmu::walk;
@@ -19,16 +19,24 @@ pub mod number {
     pub const TSC: u32 = 0x10;
     /// IA32_APIC_BASE.
     pub const APIC_BASE: u32 = 0x1b;
+    /// IA32_TSC_ADJUST.
+    pub const TSC_ADJUST: u32 = 0x3b;
     /// IA32_SYSENTER_CS.
     pub const SYSENTER_CS: u32 = 0x174;
     /// IA32_SYSENTER_ESP.
     pub const SYSENTER_ESP: u32 = 0x175;
     /// IA32_SYSENTER_EIP.
     pub const SYSENTER_EIP: u32 = 0x176;
+    /// IA32_MCG_CAP.
+    pub const MCG_CAP: u32 = 0x179;
+    /// IA32_MCG_STATUS.
+    pub const MCG_STATUS: u32 = 0x17a;
     /// IA32_MISC_ENABLE.
     pub const MISC_ENABLE: u32 = 0x1a0;
     /// IA32_PAT.
     pub const PAT: u32 = 0x277;
+    /// IA32_TSC_DEADLINE.
+    pub const TSC_DEADLINE: u32 = 0x6e0;
     /// IA32_EFER.
     pub const EFER: u32 = 0xc000_0080;
     /// IA32_STAR.
@@ -50,14 +58,18 @@ pub mod number {
 }
 
 /// All that exist, ascending.
-pub const ALL: [u32; 16] = [
+pub const ALL: [u32; 20] = [
     number::TSC,
     number::APIC_BASE,
+    number::TSC_ADJUST,
     number::SYSENTER_CS,
     number::SYSENTER_ESP,
     number::SYSENTER_EIP,
+    number::MCG_CAP,
+    number::MCG_STATUS,
     number::MISC_ENABLE,
     number::PAT,
+    number::TSC_DEADLINE,
     number::EFER,
     number::STAR,
     number::LSTAR,
@@ -69,6 +81,8 @@ pub const ALL: [u32; 16] = [
     number::TSC_AUX,
 ];
 
+/// IA32_MCG_STATUS: RIPV, EIPV, MCIP.
+const MCG_STATUS_KNOWN: u64 = 7;
 /// IA32_MISC_ENABLE: the execute-disable bit is not offered (CPUID hides it, EFER.NXE cannot be set).
 pub const MISC_XD_DISABLE: u64 = 1 << 34;
 /// IA32_MISC_ENABLE: fast strings.
@@ -107,9 +121,14 @@ pub fn peek(cpu: &Cpu, clock_ns: u64, index: u32) -> Option<u64> {
     Some(match index {
         number::TSC => clock_ns.wrapping_add(msr.tsc_offset),
         number::APIC_BASE => cpu.lapic.base,
+        number::TSC_ADJUST => msr.tsc_adjust,
         number::SYSENTER_CS => msr.sysenter_cs,
         number::SYSENTER_ESP => msr.sysenter_esp,
         number::SYSENTER_EIP => msr.sysenter_eip,
+        // No banks, no IA32_MCG_CTL: there is nothing that reports errors.
+        number::MCG_CAP => 0,
+        number::MCG_STATUS => msr.mcg_status,
+        number::TSC_DEADLINE => cpu.lapic.tsc_deadline(),
         number::MISC_ENABLE => msr.misc_enable,
         number::PAT => msr.pat,
         number::EFER => cpu.efer,
@@ -129,11 +148,22 @@ pub fn peek(cpu: &Cpu, clock_ns: u64, index: u32) -> Option<u64> {
 /// Writes an MSR with all its checks.
 pub fn write(cpu: &mut Cpu, bus: &mut Bus, index: u32, value: u64) -> Exec<()> {
     match index {
-        number::TSC => cpu.msr.tsc_offset = value.wrapping_sub(bus.clock_ns),
+        number::TSC => set_tsc_offset(cpu, bus, value.wrapping_sub(bus.clock_ns)),
+        number::TSC_ADJUST => {
+            let moved = value.wrapping_sub(cpu.msr.tsc_adjust);
+            set_tsc_offset(cpu, bus, cpu.msr.tsc_offset.wrapping_add(moved));
+        }
+        number::TSC_DEADLINE => {
+            let (offset, now_ns) = (cpu.msr.tsc_offset, bus.clock_ns);
+            cpu.lapic.set_tsc_deadline(value, offset, now_ns, &mut bus.out);
+        }
+        number::MCG_CAP => return Err(read_only("IA32_MCG_CAP")),
+        number::MCG_STATUS if value & !MCG_STATUS_KNOWN != 0 => return Err(reserved("IA32_MCG_STATUS")),
+        number::MCG_STATUS => cpu.msr.mcg_status = value,
         number::APIC_BASE => return write_apic_base(cpu, bus, value),
         number::SYSENTER_CS => cpu.msr.sysenter_cs = value & 0xffff_ffff,
-        number::SYSENTER_ESP => cpu.msr.sysenter_esp = canonical(cpu, index, value)?,
-        number::SYSENTER_EIP => cpu.msr.sysenter_eip = canonical(cpu, index, value)?,
+        number::SYSENTER_ESP => cpu.msr.sysenter_esp = canonical(index, value)?,
+        number::SYSENTER_EIP => cpu.msr.sysenter_eip = canonical(index, value)?,
         number::MISC_ENABLE => {
             let xd = if cpu.quirks.no_nx { 0 } else { MISC_XD_DISABLE };
             if value & !(MISC_FAST_STRINGS | xd | MISC_NO_BTS_NO_PEBS | MISC_STORED) != 0 {
@@ -149,12 +179,12 @@ pub fn write(cpu: &mut Cpu, bus: &mut Bus, index: u32, value: u64) -> Exec<()> {
         }
         number::EFER => return write_efer(cpu, bus, value),
         number::STAR => cpu.msr.star = value,
-        number::LSTAR => cpu.msr.lstar = canonical(cpu, index, value)?,
-        number::CSTAR => cpu.msr.cstar = canonical(cpu, index, value)?,
+        number::LSTAR => cpu.msr.lstar = canonical(index, value)?,
+        number::CSTAR => cpu.msr.cstar = canonical(index, value)?,
         number::FMASK => cpu.msr.sfmask = value & 0xffff_ffff,
-        number::FS_BASE => cpu.segments[segment::FS].base = canonical(cpu, index, value)?,
-        number::GS_BASE => cpu.segments[segment::GS].base = canonical(cpu, index, value)?,
-        number::KERNEL_GS_BASE => cpu.msr.kernel_gs_base = canonical(cpu, index, value)?,
+        number::FS_BASE => cpu.segments[segment::FS].base = canonical(index, value)?,
+        number::GS_BASE => cpu.segments[segment::GS].base = canonical(index, value)?,
+        number::KERNEL_GS_BASE => cpu.msr.kernel_gs_base = canonical(index, value)?,
         number::TSC_AUX if value >> 32 != 0 => return Err(reserved("IA32_TSC_AUX")),
         number::TSC_AUX => cpu.msr.tsc_aux = value,
         x2apic::FIRST_MSR..=x2apic::LAST_MSR => {
@@ -164,6 +194,20 @@ pub fn write(cpu: &mut Cpu, bus: &mut Bus, index: u32, value: u64) -> Exec<()> {
         _ => return Err(no_such(index)),
     }
     Ok(())
+}
+
+/// The time-stamp counter gets another value. What is added to it counts in IA32_TSC_ADJUST too, and moves an armed deadline
+/// (SDM 3B, "IA32_TSC_ADJUST Register").
+fn set_tsc_offset(cpu: &mut Cpu, bus: &mut Bus, offset: u64) {
+    let moved = offset.wrapping_sub(cpu.msr.tsc_offset);
+    cpu.msr.tsc_adjust = cpu.msr.tsc_adjust.wrapping_add(moved);
+    cpu.msr.tsc_offset = offset;
+    cpu.lapic.tsc_changed(offset, bus.clock_ns, &mut bus.out);
+}
+
+#[cold]
+fn read_only(name: &str) -> Trap {
+    Fault::gp(0, format!("{name} cannot be written")).into()
 }
 
 #[cold]
@@ -181,8 +225,8 @@ fn reserved(name: &str) -> Trap {
     Fault::gp(0, format!("a reserved bit of {name} was written")).into()
 }
 
-fn canonical(cpu: &Cpu, index: u32, value: u64) -> Exec<u64> {
-    if walk::is_canonical(value, cpu.cr4 & cr4::LA57 != 0) {
+fn canonical(index: u32, value: u64) -> Exec<u64> {
+    if walk::is_canonical_to_the_processor(value) {
         return Ok(value);
     }
     Err(Fault::gp(0, format!("MSR {index:x}h cannot hold {}: it is not canonical", LinearAddr(value))).into())

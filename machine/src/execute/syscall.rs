@@ -4,6 +4,7 @@
 //! and Bochs have it (docs/QUIRKS.md). Sources: SDM 2B, the four instructions, operation sections; AMD64 APM 3, "SYSCALL".
 
 use super::far_xfer::commit;
+use super::single_step;
 use crate::bus::Bus;
 use crate::cpu::segment::{self, Segment, attr};
 use crate::cpu::{Cpu, cr4, efer, flags, gpr};
@@ -39,7 +40,13 @@ pub fn syscall(cpu: &mut Cpu, bus: &mut Bus) -> Exec<()> {
     cpu.segments[segment::SS] = flat(selector.wrapping_add(8), DATA, 0);
     let target = if in_compat { cpu.msr.cstar } else { cpu.msr.lstar };
     commit(cpu, bus, flat(selector, CODE | attr::L, 0), target);
-    Ok(())
+    trap_if_traced(cpu)
+}
+
+/// TF counts as it is after SYSCALL and SYSRET, not as it was before: the kernel's entry is not traced where IA32_FMASK clears
+/// TF, and a return to traced code traps at once, before its first instruction. Kernels rely on both.
+fn trap_if_traced(cpu: &mut Cpu) -> Exec<()> {
+    if cpu.rflags & flags::TF == 0 { Ok(()) } else { Err(single_step(cpu)) }
 }
 
 /// SYSRET; `op_bytes` 8 returns to 64-bit mode, 4 to compatibility mode.
@@ -56,7 +63,7 @@ pub fn sysret(cpu: &mut Cpu, bus: &mut Bus, op_bytes: u8) -> Exec<()> {
     cpu.rflags = cpu.gpr[R11] & SYSRET_FLAGS | flags::RESERVED_ONE;
     cpu.segments[segment::SS] = flat(selector.wrapping_add(8) | 3, DATA, 3);
     commit(cpu, bus, cs, rip);
-    Ok(())
+    trap_if_traced(cpu)
 }
 
 /// SYSENTER.

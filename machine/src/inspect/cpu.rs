@@ -45,11 +45,12 @@ fn segment_reg(segment: Segment) -> SegmentReg {
     SegmentReg { selector, base, limit, attributes }
 }
 
-/// By number, ascending (SDM 4, "Architectural MSRs"). Not the TSC: it is the clock plus IA32_TSC_ADJUST, and a CPU that
-/// waits must not look as if it changed with each step of another one.
+/// By number, ascending (SDM 4, "Architectural MSRs"). Not the TSC: a CPU that waits must not look as if it changed with each
+/// step of another one.
 fn msrs(msrs: &Msrs) -> Vec<(u32, u64)> {
     vec![
-        (0x3b, msrs.tsc_offset),
+        (0x3b, msrs.tsc_adjust),
+        (0x17a, msrs.mcg_status),
         (0x174, msrs.sysenter_cs),
         (0x175, msrs.sysenter_esp),
         (0x176, msrs.sysenter_eip),

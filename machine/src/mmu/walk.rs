@@ -191,6 +191,12 @@ pub fn is_canonical(linear: u64, la57: bool) -> bool {
     ((linear << unused) as i64 >> unused) as u64 == linear
 }
 
+/// A linear address as wide as the processor can have them (57 bits), whatever CR4.LA57 says: what MSRs, bases of segments and
+/// descriptor tables and INVPCID take (SDM 3A, "Canonical Addressing" and "5-Level Paging").
+pub fn is_canonical_to_the_processor(linear: u64) -> bool {
+    is_canonical(linear, true)
+}
+
 /// What an entry is, at its level (5 = PML5 .. 1 = PT).
 pub fn classify(mode: PagingMode, level: u8, raw: u64) -> Entry {
     if raw & pte::P == 0 {

@@ -124,3 +124,42 @@ fn repeated() {
     let lab = lab.run(2);
     assert_eq!((lab.reg(RCX), lab.cpu.rip, lab.cpu.rflags & flags::RF), (0, CODE + 2, 0));
 }
+
+/// Goal: INT1 takes along what MOV SS held back: one exception, not two; method: MOV SS from watched memory, then INT1.
+#[test]
+fn int1_after_mov_ss() {
+    // mov ss, [ebx]; int1
+    let lab = Lab::new(16, &[0x67, 0x8e, 0x13, 0xf1]).with(RBX, DATA).with_memory(4, &[0x34, 0x12, 0, 0]);
+    let mut lab = with_breakpoint(lab, 0, DATA, 3, 1);
+    lab.cpu.idtr.limit = 0x3ff;
+    lab.step().expect("held back");
+    machine::exception::service_pending(&mut lab.cpu, &mut lab.bus);
+    lab.step().expect("INT1 delivers by itself");
+    assert_eq!((lab.cpu.rip, lab.cpu.dr[4], lab.cpu.debug_held), (0x1234, 0xffff_0ff1, 0));
+}
+
+/// Goal: for SYSCALL and SYSRET TF counts as it is afterwards; method: IA32_FMASK with TF and without, a return that sets TF and
+/// one that does not.
+#[test]
+fn single_step_of_system_calls() {
+    let lab = |code: &[u8], user: bool| {
+        let mut lab = if user { Lab::ring3(64, code) } else { Lab::new(64, code) };
+        lab.cpu.efer |= machine::cpu::efer::SCE;
+        (lab.cpu.msr.star, lab.cpu.msr.lstar) = (0x10_0008 << 32, CODE + 0x100);
+        lab
+    };
+    const SYSCALL: [u8; 2] = [0x0f, 0x05];
+    const SYSRETQ: [u8; 3] = [0x48, 0x0f, 0x07];
+    let mut traced = lab(&SYSCALL, true).with_flags(TF);
+    let fault = debug_exception(&mut traced);
+    assert_eq!((fault.is_trap, traced.cpu.rip, traced.cpu.dr[4]), (true, CODE + 0x100, 0xffff_4ff0));
+    let mut masked = lab(&SYSCALL, true).with_flags(TF);
+    masked.cpu.msr.sfmask = TF;
+    let masked = masked.run(1);
+    assert_eq!((masked.cpu.rip, masked.cpu.rflags & TF, masked.reg(11) & TF), (CODE + 0x100, 0, TF));
+    let mut back = lab(&SYSRETQ, false).with(RCX, CODE + 0x40).with(11, TF | 2);
+    let fault = debug_exception(&mut back);
+    assert_eq!((fault.is_trap, back.cpu.rip, back.cpu.cpl()), (true, CODE + 0x40, 3));
+    let untraced = lab(&SYSRETQ, false).with(RCX, CODE + 0x40).with(11, 2).with_flags(TF).run(1);
+    assert_eq!((untraced.cpu.rip, untraced.cpu.rflags & TF), (CODE + 0x40, 0));
+}

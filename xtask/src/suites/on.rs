@@ -48,7 +48,7 @@ impl fmt::Display for Outcome {
 
 /// What kvm-unit-tests read as their environment, from module 0.
 fn environment(test: &Test) -> String {
-    format!("NR_CPUS={}\nMEMSIZE={}\n", test.cpus, test.memory_mib)
+    format!("NR_CPUS={}\nMEMSIZE={}\n{}", test.cpus, test.memory_mib, test.environment)
 }
 
 /// On the embedded machine.

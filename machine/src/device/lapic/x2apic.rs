@@ -43,8 +43,8 @@ fn writable(index: u32) -> Option<u64> {
         // SVR: vector, software enable.
         0x80f => 0x1ff,
         msr::ICR => !ICR_RESERVED,
-        // LVT: timer (no TSC deadline), thermal sensor and performance counters, LINT0 and LINT1, error.
-        0x832 => 0x0003_00ff | LVT_STATUS,
+        // LVT: timer, thermal sensor and performance counters, LINT0 and LINT1, error.
+        0x832 => 0x0007_00ff | LVT_STATUS,
         0x833 | 0x834 => 0x0001_07ff | LVT_STATUS,
         0x835 | 0x836 => 0x0001_e7ff | LVT_STATUS,
         0x837 => 0x0001_00ff | LVT_STATUS,
@@ -122,7 +122,7 @@ impl Lapic {
                 out.ipis.push(Ipi { from: cpu, icr, x2apic: true });
                 self.update_request();
             }
-            _ => self.write(cpu, (index - FIRST_MSR) << 4, (value & !LVT_STATUS) as u32, now_ns, out),
+            _ => self.write(cpu, (index - FIRST_MSR) << 4, value as u32, now_ns, out),
         }
         Ok(())
     }

@@ -169,7 +169,7 @@ fn msr_rules() {
     use crate::cpu::gpr;
     let (mut cpu, mut bus) = long();
     for index in [msr::number::FS_BASE, msr::number::LSTAR, msr::number::KERNEL_GS_BASE] {
-        assert_eq!(code(msr::write(&mut cpu, &mut bus, index, 1 << 47)), GP0);
+        assert_eq!(code(msr::write(&mut cpu, &mut bus, index, 1 << 56)), GP0);
         msr::write(&mut cpu, &mut bus, index, 0xffff_8000_0000_0000).unwrap();
         assert_eq!(msr::peek(&cpu, 0, index), Some(0xffff_8000_0000_0000));
     }

@@ -188,6 +188,41 @@ fn system_segments() {
     assert_eq!(code(descriptor_table::ltr(&mut cpu, &mut bus, 0x48)).0, 6);
 }
 
+/// Goal: bases of LDT and TSS must be canonical to the processor, whatever CR4.LA57 says; method: the upper half of a
+/// descriptor.
+#[test]
+fn system_segment_bases() {
+    for (kind, load) in [(0x9u64, descriptor_table::ltr as fn(&mut _, &mut _, _) -> _), (0x2, descriptor_table::lldt)] {
+        for (high, expected) in [(0x00ff_ffff, Ok(())), (0xffff_ffff, Ok(())), (0x0100_0000, Err((13, Some(0x48))))] {
+            let (mut cpu, mut bus) = long();
+            put(&mut bus, GDT + 0x48, 0x80_0000_9000_0067 | kind << 40 | 0x8000u64 << 32);
+            put(&mut bus, GDT + 0x50, high);
+            let result = load(&mut cpu, &mut bus, 0x48);
+            match expected {
+                Ok(()) => assert!(result.is_ok(), "{high:x}"),
+                Err(fault) => assert_eq!(code(result), fault, "{high:x}"),
+            }
+        }
+    }
+}
+
+/// Goal: a return to an outer ring clears the selectors of inner segments and leaves their bases, which FS and GS go on adding
+/// in 64-bit mode; method: far return with GS loaded in ring 0, and read through it.
+#[test]
+fn nullified_segment_keeps_its_base() {
+    let (mut cpu, mut bus) = long();
+    for (slot, value) in [0x5000, 0x43, 0x4000, 0x3b].into_iter().enumerate() {
+        put(&mut bus, 0x7000 + 8 * slot as u64, value);
+    }
+    segment_load::load(&mut cpu, &mut bus, segment::GS, 0x10).unwrap();
+    cpu.segments[segment::GS].base = 0x6_0000;
+    put(&mut bus, 0x6_0008, 0x1234);
+    ret(&mut cpu, &mut bus, 8, 0).unwrap();
+    let gs = cpu.segments[segment::GS];
+    assert_eq!((gs.selector, gs.base, gs.is_unusable()), (0, 0x6_0000, true));
+    assert_eq!(crate::mmu::read_u64(&mut cpu, &mut bus, segment::GS, 8).unwrap(), 0x1234);
+}
+
 /// Goal: LGDT takes 24, 32 or 64 bits of base by operand and mode; method: the same bytes in each.
 #[test]
 fn lgdt_widths() {
@@ -203,7 +238,11 @@ fn lgdt_widths() {
         assert_eq!(word(bus, 0x702) & base, base);
     }
     let (mut cpu, mut bus) = long();
+    // Beyond what the processor has, not beyond what CR4.LA57 = 0 can translate.
     put(&mut bus, 0x602, 1 << 50);
+    descriptor_table::lidt(&mut cpu, &mut bus, DS, 0x600, 8).unwrap();
+    assert_eq!(cpu.idtr.base, 1 << 50);
+    put(&mut bus, 0x602, 1 << 57);
     assert_eq!(code(descriptor_table::lidt(&mut cpu, &mut bus, DS, 0x600, 8)), (13, Some(0)));
 }
 

@@ -79,7 +79,7 @@ fn registers() {
         (0x828, 1),
         (0x830, 1 << 12),
         (0x830, 1 << 20),
-        (0x832, 1 << 18),
+        (0x832, 1 << 19),
         (0x837, 1 << 8),
         (0x838, 1 << 32),
         (0x83e, 1 << 2),
@@ -91,6 +91,23 @@ fn registers() {
         assert!(write(&mut lapic, index, value).is_err(), "{index:x} {value:x}");
         assert!(lapic == before, "{index:x} {value:x} changed something");
     }
+}
+
+/// Goal: what is written is what is read, in all its bits; method: ones in each register of plain storage.
+#[test]
+fn storage() {
+    let stored =
+        [(0x808, 0xff), (0x838, 0xffff_ffff), (0x83e, 0b1011), (0x832, 0x3_00ff), (0x835, 0xa7ff), (0x837, 0xff)];
+    for (index, bits) in stored {
+        let mut lapic = lapic(1);
+        write(&mut lapic, 0x80f, 0x1ff).unwrap();
+        write(&mut lapic, index, bits).unwrap();
+        assert_eq!(lapic.read_msr(index, 0), Ok(bits), "{index:x}");
+    }
+    // The delivery status of an LVT entry is the APIC's: a write of it is taken, and ignored.
+    let mut lapic = lapic(1);
+    write(&mut lapic, 0x835, 0x1_1020).unwrap();
+    assert_eq!(lapic.read_msr(0x835, 0), Ok(0x1_0020));
 }
 
 /// Goal: the instructions refuse with #GP(0) and read 64 bits; method: RDMSR and WRMSR outside the mode and in it.
