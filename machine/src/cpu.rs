@@ -3,11 +3,13 @@
 //!
 //! Written by [`crate::execute`], [`crate::exception`] and the debugger's edits; read by all.
 
+pub mod random;
 pub mod reset;
 pub mod segment;
 pub mod x87;
 
 use crate::device::lapic::Lapic;
+use crate::mmu::keys::Keys;
 use protocol::{Activity, CpuId, Mode};
 use segment::{Segment, TableRegister};
 pub use x87::X87;
@@ -138,6 +140,10 @@ pub mod cr4 {
     pub const SMEP: u64 = 1 << 20;
     /// Supervisor-mode access prevention.
     pub const SMAP: u64 = 1 << 21;
+    /// Protection keys for user pages.
+    pub const PKE: u64 = 1 << 22;
+    /// Protection keys for supervisor pages.
+    pub const PKS: u64 = 1 << 24;
 }
 
 /// EFER bits (SDM 3A, "Extended Feature Enable Register").
@@ -195,6 +201,8 @@ pub struct Cpu {
     pub xmm: [u128; 16],
     /// SSE control and status.
     pub mxcsr: u32,
+    /// PKRU: what protection keys forbid for user pages.
+    pub pkru: u32,
     /// XCR0: which state components XSAVE and XRSTOR handle.
     pub xcr0: u64,
     /// The x87, MMX registers in it.
@@ -203,6 +211,8 @@ pub struct Cpu {
     pub lapic: Lapic,
     /// The architectural TLB.
     pub tlb: crate::mmu::tlb::Tlb,
+    /// What RDRAND and RDSEED draw from.
+    pub random: random::Random,
     /// Signals that wait for acceptance.
     pub pending: Pending,
     /// MOV SS, POP SS and STI hold interrupts back for one instruction.
@@ -265,6 +275,8 @@ pub struct Msrs {
     pub misc_enable: u64,
     /// IA32_PAT.
     pub pat: u64,
+    /// IA32_PKRS: what protection keys forbid for supervisor pages.
+    pub pkrs: u32,
 }
 
 /// Signals that a CPU takes between two instructions.
@@ -308,6 +320,11 @@ impl Cpu {
         } else {
             Mode::Protected16
         };
+    }
+
+    /// To be called after each change of PKRU, IA32_PKRS, CR4.PKE, CR4.PKS and EFER.LMA.
+    pub fn update_keys(&mut self) {
+        self.tlb.set_keys(Keys::of(self));
     }
 
     /// Current privilege level: CS's in protected mode is SS.DPL's twin; 0 in real mode, 3 in virtual-8086 mode.

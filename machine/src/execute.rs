@@ -39,6 +39,7 @@ pub mod string;
 pub mod syscall;
 mod system;
 pub mod task;
+pub mod vme;
 pub mod x87;
 
 use crate::bus::Bus;
@@ -279,7 +280,8 @@ fn dispatch(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
         Op::Rdpmc => misc::rdpmc(cpu),
         Op::Monitor => misc::monitor(cpu, bus, insn),
         Op::Mwait => misc::mwait(cpu, bus),
-        Op::Rdpkru | Op::Wrpkru => misc::pkru(),
+        Op::Rdpkru | Op::Wrpkru => misc::pkru(cpu, insn.op),
+        Op::Rdrand | Op::Rdseed => misc::random(cpu, bus, insn),
         Op::Swapgs => misc::swapgs(cpu),
         Op::Rdfsbase | Op::Rdgsbase | Op::Wrfsbase | Op::Wrgsbase => misc::segment_base(cpu, bus, insn),
 

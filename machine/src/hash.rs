@@ -70,7 +70,7 @@ fn hash_cpu(hasher: &mut Hasher, cpu: &Cpu) {
     hasher.put_all(&cpu.dr);
     hash_msrs(hasher, &cpu.msr);
     hasher.put_wide(&cpu.xmm);
-    hasher.put_all(&[u64::from(cpu.mxcsr), cpu.xcr0]);
+    hasher.put_all(&[u64::from(cpu.mxcsr) | u64::from(cpu.pkru) << 32, cpu.xcr0, cpu.random.state()]);
     let X87 { fcw, fsw, ftw, r, fip, fcs, fdp, fds, fop, ignne } = &cpu.x87;
     let control = u64::from(*fcw) | u64::from(*fsw) << 16 | u64::from(*ftw) << 32 | u64::from(*ignne) << 40;
     hasher.put_all(&[control, *fip, *fdp, u64::from(*fcs) | u64::from(*fds) << 16 | u64::from(*fop) << 32]);
@@ -108,9 +108,10 @@ fn hash_msrs(hasher: &mut Hasher, msrs: &Msrs) {
         sysenter_eip,
         misc_enable,
         pat,
+        pkrs,
     } = *msrs;
     hasher.put_all(&[kernel_gs_base, star, lstar, cstar, sfmask, tsc_aux, tsc_offset, tsc_adjust, mcg_status]);
-    hasher.put_all(&[sysenter_cs, sysenter_esp, sysenter_eip, misc_enable, pat]);
+    hasher.put_all(&[sysenter_cs, sysenter_esp, sysenter_eip, misc_enable, pat, pkrs.into()]);
 }
 
 fn hash_devices(hasher: &mut Hasher, devices: &Devices) {

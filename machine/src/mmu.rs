@@ -1,10 +1,11 @@
 //! Segmentation and paging: from an instruction's `segment:offset` to the bytes, or to the fault.
 //!
 //! [`access`] has what instructions call (re-exported here), [`walk`] the pure page walk, [`tlb`] the architectural TLB,
-//! [`fault`] the error codes and words of page faults. Physical memory is reached through [`crate::bus`].
+//! [`keys`] protection keys, [`fault`] the error codes and words of page faults. Physical memory is reached through [`crate::bus`].
 
 pub mod access;
 pub mod fault;
+pub mod keys;
 pub mod tlb;
 pub mod walk;
 

@@ -1,12 +1,13 @@
 //! The state of a CPU after power-on and INIT, and where a start-up IPI lets it begin (SDM 3A, "Processor State After
 //! Reset" and "MP Initialization Protocol"). Called by [`crate::exception`] (INIT, SIPI) and by whoever builds a machine.
 
+use super::random::Random;
 use super::segment::{self, Segment, TableRegister, attr};
 use super::{Cpu, Msrs, Pending, Quirks, X87, flags, gpr};
 use crate::device::lapic::Lapic;
 use crate::execute::cpuid;
 use crate::execute::msr::MISC_NO_BTS_NO_PEBS;
-use crate::execute::sse::state::XCR0_X87;
+use crate::execute::sse::xsave::XCR0_X87;
 use crate::mmu::tlb::Tlb;
 use protocol::{Activity, CpuId, Mode};
 
@@ -52,10 +53,12 @@ impl Cpu {
             msr: Msrs { pat: RESET_PAT, misc_enable: RESET_MISC_ENABLE, ..Msrs::default() },
             xmm: [0; 16],
             mxcsr: RESET_MXCSR,
+            pkru: 0,
             xcr0: XCR0_X87,
             x87: X87::default(),
             lapic: Lapic::new(apic_id, is_bsp),
             tlb: Tlb::default(),
+            random: Random::default(),
             pending: Pending::default(),
             interrupt_shadow: false,
             debug_held: 0,

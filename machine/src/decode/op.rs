@@ -85,7 +85,7 @@ operations! {
         Int Int1 Int3 Into Bound Syscall Sysret Sysretq Sysenter Sysexit Sysexitq
         In Out
         Clc Stc Cmc Cld Std Cli Sti Clac Stac Salc
-        Hlt Pause Wbinvd Invd Clflush Rdtsc Rdtscp Rdpmc Monitor Mwait Rdpkru Wrpkru Cpuid Rdmsr Wrmsr Swapgs
+        Hlt Pause Wbinvd Invd Clflush Rdtsc Rdtscp Rdpmc Monitor Mwait Rdpkru Wrpkru Rdrand Rdseed Cpuid Rdmsr Wrmsr Swapgs
         Lgdt Lidt Sgdt Sidt Lldt Sldt Ltr Str Lar Lsl Verr Verw Arpl Lmsw Smsw Clts Invlpg Invpcid
         Rdfsbase Rdgsbase Wrfsbase Wrgsbase
         Wait Fninit Fnclex Fnstcw Fnstsw Fldcw Fnstenv Fldenv Fnsave Frstor Fneni Fndisi Fnsetpm Frstpm Fnop
@@ -96,7 +96,7 @@ operations! {
         Fxch Ffree Ffreep Fincstp Fdecstp Fabs Fchs
         Fcmovb Fcmove Fcmovbe Fcmovu Fcmovnb Fcmovne Fcmovnbe Fcmovnu
         Fsqrt Fscale Fprem Fprem1 Frndint Fxtract Fsin Fcos Fsincos Fptan Fpatan F2xm1 Fyl2x Fyl2xp1
-        Fxsave Fxsave64 Fxrstor Fxrstor64 Xsave Xsave64 Xrstor Xrstor64 Xgetbv Xsetbv Ldmxcsr Stmxcsr
+        Fxsave Fxsave64 Fxrstor Fxrstor64 Xsave Xsave64 Xsaveopt Xsaveopt64 Xsavec Xsavec64 Xrstor Xrstor64 Xgetbv Xsetbv Ldmxcsr Stmxcsr
         Movaps Movapd Movups Movupd Movdqa Movdqu Movd Movq Movss Movsd
         Movhps Movhpd Movlps Movlpd Movhlps Movlhps Movntps Movntpd Movntdq Movmskps Movmskpd Pmovmskb
         Andps Andpd Andnps Andnpd Orps Orpd Xorps Xorpd Pand Pandn Por Pxor

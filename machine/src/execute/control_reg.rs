@@ -20,7 +20,9 @@ const CR0_WRITABLE: u64 =
     cr0::PE | cr0::MP | cr0::EM | cr0::TS | cr0::NE | cr0::WP | cr0::AM | cr0::NW | cr0::CD | cr0::PG;
 
 /// CR4 bits of features that CPUID tells; setting another one is #GP.
-const CR4_KNOWN: u64 = cr4::TSD
+const CR4_KNOWN: u64 = cr4::VME
+    | cr4::PVI
+    | cr4::TSD
     | cr4::DE
     | cr4::PSE
     | cr4::PAE
@@ -35,7 +37,9 @@ const CR4_KNOWN: u64 = cr4::TSD
     | cr4::PCIDE
     | cr4::OSXSAVE
     | cr4::SMEP
-    | cr4::SMAP;
+    | cr4::SMAP
+    | cr4::PKE
+    | cr4::PKS;
 
 /// CR3 bit 63 in a MOV with CR4.PCIDE set: keep the TLB.
 const CR3_NO_FLUSH: u64 = 1 << 63;
@@ -158,6 +162,7 @@ fn write_cr0(cpu: &mut Cpu, bus: &mut Bus, value: u64) -> Exec<()> {
         cpu.tlb.flush_all();
     }
     cpu.update_mode();
+    cpu.update_keys();
     log(cpu, bus, ControlRegister::Cr0, old, new);
     log(cpu, bus, ControlRegister::Efer, old_efer, new_efer);
     Ok(())
@@ -227,6 +232,7 @@ fn write_cr4(cpu: &mut Cpu, bus: &mut Bus, new: u64) -> Exec<()> {
     if changed || new & !old & cr4::SMEP != 0 || old & !new & cr4::PCIDE != 0 {
         cpu.tlb.flush_all();
     }
+    cpu.update_keys();
     log(cpu, bus, ControlRegister::Cr4, old, new);
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! time-stamp counter and the APIC timer run at 1 GHz, one tick a nanosecond. Source: SDM 2A, "CPUID".
 
 use super::msr::has_nx;
-use super::sse::state::{XCR0_SSE, XCR0_X87, XSAVE_BYTES};
+use super::sse::xsave::{self, XCR0_KNOWN, XCR0_PKRU};
 use crate::cpu::{Cpu, cr4, gpr};
 use crate::device::lapic;
 use crate::fault::Exec;
@@ -27,6 +27,7 @@ const BRAND: &[u8; 48] = b"Firstlight embedded machine @ 1.00GHz\0\0\0\0\0\0\0\0
 /// CPUID.01H:EDX.
 mod leaf1_edx {
     pub const FPU: u32 = 1 << 0;
+    pub const VME: u32 = 1 << 1;
     pub const DE: u32 = 1 << 2;
     pub const PSE: u32 = 1 << 3;
     pub const TSC: u32 = 1 << 4;
@@ -48,6 +49,7 @@ mod leaf1_edx {
     pub const SSE2: u32 = 1 << 26;
     /// What there is.
     pub const ALL: u32 = FPU
+        | VME
         | DE
         | PSE
         | TSC
@@ -83,11 +85,23 @@ mod leaf1_ecx {
     pub const POPCNT: u32 = 1 << 23;
     pub const TSC_DEADLINE: u32 = 1 << 24;
     pub const XSAVE: u32 = 1 << 26;
+    pub const RDRAND: u32 = 1 << 30;
     /// Follows CR4.OSXSAVE.
     pub const OSXSAVE: u32 = 1 << 27;
     /// What there is, OSXSAVE aside.
-    pub const ALL: u32 =
-        SSE3 | MONITOR | SSSE3 | CX16 | PCID | SSE4_1 | SSE4_2 | X2APIC | MOVBE | POPCNT | TSC_DEADLINE | XSAVE;
+    pub const ALL: u32 = SSE3
+        | MONITOR
+        | SSSE3
+        | CX16
+        | PCID
+        | SSE4_1
+        | SSE4_2
+        | X2APIC
+        | MOVBE
+        | POPCNT
+        | TSC_DEADLINE
+        | XSAVE
+        | RDRAND;
 }
 
 /// CPUID.(07H,0).
@@ -98,13 +112,20 @@ mod leaf7 {
     pub const EBX_SMEP: u32 = 1 << 7;
     pub const EBX_BMI2: u32 = 1 << 8;
     pub const EBX_INVPCID: u32 = 1 << 10;
+    pub const EBX_RDSEED: u32 = 1 << 18;
     pub const EBX_ADX: u32 = 1 << 19;
     pub const EBX_SMAP: u32 = 1 << 20;
     pub const ECX_UMIP: u32 = 1 << 2;
+    pub const ECX_PKU: u32 = 1 << 3;
+    /// Follows CR4.PKE.
+    pub const ECX_OSPKE: u32 = 1 << 4;
     pub const ECX_LA57: u32 = 1 << 16;
+    pub const ECX_PKS: u32 = 1 << 31;
+    /// What there is of ECX, OSPKE aside.
+    pub const ECX: u32 = ECX_UMIP | ECX_PKU | ECX_LA57 | ECX_PKS;
     /// What there is of EBX.
     pub const EBX: u32 =
-        EBX_FSGSBASE | EBX_TSC_ADJUST | EBX_BMI1 | EBX_SMEP | EBX_BMI2 | EBX_INVPCID | EBX_ADX | EBX_SMAP;
+        EBX_FSGSBASE | EBX_TSC_ADJUST | EBX_BMI1 | EBX_SMEP | EBX_BMI2 | EBX_INVPCID | EBX_RDSEED | EBX_ADX | EBX_SMAP;
 }
 
 /// CPUID.80000001H:EDX.
@@ -130,6 +151,8 @@ mod ext1_ecx {
 const MONITOR_LINE_BYTES: u32 = 64;
 /// CPUID.06H:EAX: the APIC timer always runs.
 const LEAF6_EAX_ARAT: u32 = 1 << 2;
+/// CPUID.(0DH,1):EAX: XSAVEOPT, XSAVEC, XGETBV with ECX = 1.
+const LEAF_D1_EAX: u32 = 1 << 0 | 1 << 1 | 1 << 2;
 /// CPUID.80000007H:EDX: the time-stamp counter is invariant.
 const EXT7_EDX_INVARIANT_TSC: u32 = 1 << 8;
 
@@ -159,7 +182,10 @@ fn leaf(cpu: &Cpu, leaf: u32, subleaf: u32) -> [u32; 4] {
         // The line that MONITOR watches; MWAIT has no extensions.
         5 => [MONITOR_LINE_BYTES, MONITOR_LINE_BYTES, 0, 0],
         6 => [LEAF6_EAX_ARAT, 0, 0, 0],
-        7 if subleaf == 0 => [0, leaf7::EBX, leaf7::ECX_UMIP | leaf7::ECX_LA57, 0],
+        7 if subleaf == 0 => {
+            let os = if cpu.cr4 & cr4::PKE != 0 { leaf7::ECX_OSPKE } else { 0 };
+            [0, leaf7::EBX, leaf7::ECX | os, 0]
+        }
         // 0BH, and 1FH, which tells the same and could tell more levels.
         0xb | 0x1f => {
             // Level type 15:8 of ECX: 1 = thread, 2 = core, 0 = end. One of each, so that no bit of the ID is shifted out.
@@ -170,8 +196,12 @@ fn leaf(cpu: &Cpu, leaf: u32, subleaf: u32) -> [u32; 4] {
             };
             [0, count, kind << 8 | subleaf & 0xff, apic_id]
         }
-        // Components, bytes needed for those of XCR0 and for all; neither XSAVEOPT nor XSAVEC.
-        0xd if subleaf == 0 => [(XCR0_X87 | XCR0_SSE) as u32, XSAVE_BYTES, XSAVE_BYTES, 0],
+        // Components, bytes needed for those of XCR0 and for all.
+        0xd if subleaf == 0 => [XCR0_KNOWN as u32, xsave::bytes_for(cpu.xcr0), xsave::bytes_for(XCR0_KNOWN), 0],
+        // XSAVEOPT, XSAVEC and XGETBV of XCR1; bytes of the compacted form of XCR0's components, which lie alike in both.
+        0xd if subleaf == 1 => [LEAF_D1_EAX, xsave::bytes_for(cpu.xcr0), 0, 0],
+        // Size and place of PKRU.
+        0xd if subleaf == XCR0_PKRU.trailing_zeros() => [xsave::PKRU_BYTES, xsave::PKRU_AT, 0, 0],
         // TSC = crystal * EBX / EAX; the crystal's frequency is ECX.
         0x15 => [1, 1, TSC_HZ, 0],
         2..=0x1e => [0; 4],

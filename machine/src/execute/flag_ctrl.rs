@@ -2,7 +2,7 @@
 
 use super::operand::set_gpr;
 use crate::cpu::Cpu;
-use crate::cpu::flags::{AC, CF, DF, IF};
+use crate::cpu::flags::{AC, CF, DF, IF, VIF, VIP};
 use crate::cpu::gpr::RAX;
 use crate::decode::Op;
 use crate::fault::{Exec, Fault};
@@ -15,12 +15,14 @@ pub fn execute(cpu: &mut Cpu, op: Op) -> Exec<()> {
         Op::Cmc => cpu.rflags ^= CF,
         Op::Cld => cpu.rflags &= !DF,
         Op::Std => cpu.rflags |= DF,
-        Op::Cli => {
-            check_iopl(cpu)?;
-            cpu.rflags &= !IF;
+        Op::Cli => cpu.rflags &= !interrupt_flag(cpu)?,
+        Op::Sti if interrupt_flag(cpu)? == VIF => {
+            if cpu.rflags & VIP != 0 {
+                return Err(Fault::gp(0, "STI sets VIF while RFLAGS.VIP says that an interrupt waits").into());
+            }
+            cpu.rflags |= VIF;
         }
         Op::Sti => {
-            check_iopl(cpu)?;
             // Interrupts come only after the next instruction, where they were off (SDM 2B, STI).
             if cpu.rflags & IF == 0 {
                 cpu.interrupt_shadow = true;
@@ -39,9 +41,7 @@ pub fn execute(cpu: &mut Cpu, op: Op) -> Exec<()> {
     Ok(())
 }
 
-fn check_iopl(cpu: &Cpu) -> Exec<()> {
-    if super::stack::may_change_if(cpu) {
-        return Ok(());
-    }
-    Err(Fault::gp(0, "CLI and STI need CPL <= IOPL").into())
+/// IF, or VIF where the virtual-interrupt extensions stand in for it.
+fn interrupt_flag(cpu: &Cpu) -> Exec<u64> {
+    super::vme::interrupt_flag(cpu).ok_or_else(|| Fault::gp(0, "CLI and STI need CPL <= IOPL").into())
 }

@@ -10,7 +10,7 @@ use super::far_xfer::{
 };
 use super::frame::Frame;
 use super::segment_load::v86_segment;
-use super::task;
+use super::{task, vme};
 use crate::bus::Bus;
 use crate::cpu::segment;
 use crate::cpu::{Cpu, efer, flags, gpr};
@@ -18,8 +18,11 @@ use crate::exception::deliver::{Event, Source, deliver};
 use crate::fault::{Exec, Fault, vector};
 use protocol::Mode;
 
-/// INT n; `cpu.rip` is the next instruction's. Virtual-8086 mode may use it with IOPL 3 only.
+/// INT n; `cpu.rip` is the next instruction's. Virtual-8086 mode may use it with IOPL 3 only, or where it is redirected.
 pub fn int_n(cpu: &mut Cpu, bus: &mut Bus, vector: u8) -> Exec<()> {
+    if vme::redirect(cpu, bus, vector)? {
+        return Ok(());
+    }
     check_v86(cpu, "INT n")?;
     software(cpu, bus, vector)
 }
@@ -35,7 +38,7 @@ pub fn int1(cpu: &mut Cpu, bus: &mut Bus) -> Exec<()> {
 }
 
 fn check_v86(cpu: &Cpu, name: &str) -> Exec<()> {
-    if cpu.mode() == Mode::V86 && cpu.rflags & flags::IOPL != flags::IOPL {
+    if vme::is_restricted(cpu) {
         return Err(Fault::gp(0, format!("virtual-8086 mode may use {name} only with IOPL 3")).into());
     }
     Ok(())
@@ -43,7 +46,9 @@ fn check_v86(cpu: &Cpu, name: &str) -> Exec<()> {
 
 /// IRET (2), IRETD (4), IRETQ (8 bytes).
 pub fn iret(cpu: &mut Cpu, bus: &mut Bus, op_bytes: u8) -> Exec<()> {
-    check_v86(cpu, "IRET")?;
+    if vme::is_restricted(cpu) {
+        vme::check_size(cpu, "IRET", op_bytes)?;
+    }
     if is_real_or_v86(cpu) {
         return iret_simple(cpu, bus, op_bytes);
     }
@@ -112,8 +117,12 @@ fn iret_simple(cpu: &mut Cpu, bus: &mut Bus, op_bytes: u8) -> Exec<()> {
     let selector = frame.pop(cpu, bus, op_bytes)? as u16;
     let image = frame.pop(cpu, bus, op_bytes)?;
     let cs = simple_code(cpu, selector, rip)?;
+    cpu.rflags = if vme::is_restricted(cpu) {
+        vme::popped(cpu, "IRET", image)?
+    } else {
+        returned_flags(cpu.rflags, image, op_bytes, cpu.cpl())
+    };
     cpu.gpr[gpr::RSP] = frame.rsp();
-    cpu.rflags = returned_flags(cpu.rflags, image, op_bytes, cpu.cpl());
     cpu.nmi_blocked = false;
     commit(cpu, bus, cs, rip);
     Ok(())

@@ -3,6 +3,7 @@
 use super::control_reg::need_ring_0;
 use super::operand::{gpr, offset, segment_of, set_gpr, write_dst};
 use crate::bus::Bus;
+use crate::cpu::flags::{CF, STATUS};
 use crate::cpu::gpr::{RAX, RCX, RDX};
 use crate::cpu::segment::{FS, GS};
 use crate::cpu::{Cpu, cr4};
@@ -84,9 +85,31 @@ fn check_mwait(cpu: &Cpu) -> Exec<()> {
     Ok(())
 }
 
-/// RDPKRU, WRPKRU: #UD, since CR4.PKE cannot be set (CPUID tells no protection keys).
-pub fn pkru() -> Exec<()> {
-    Err(Fault::ud("RDPKRU and WRPKRU need CR4.PKE, and CPUID tells no protection keys").into())
+/// RDPKRU, WRPKRU: EAX from or to PKRU. ECX must be 0; EDX becomes, or must be, 0.
+pub fn pkru(cpu: &mut Cpu, op: Op) -> Exec<()> {
+    if cpu.cr4 & cr4::PKE == 0 {
+        return Err(Fault::ud("RDPKRU and WRPKRU need CR4.PKE").into());
+    }
+    let low = |register: usize| cpu.gpr[register] as u32;
+    if low(RCX) != 0 || op == Op::Wrpkru && low(RDX) != 0 {
+        return Err(Fault::gp(0, "RDPKRU and WRPKRU need ECX = 0, and WRPKRU EDX = 0").into());
+    }
+    if op == Op::Wrpkru {
+        cpu.pkru = low(RAX);
+        cpu.update_keys();
+    } else {
+        set_gpr(cpu, RAX, 4, cpu.pkru.into());
+        set_gpr(cpu, RDX, 4, 0);
+    }
+    Ok(())
+}
+
+/// RDRAND, RDSEED: the CPU's own generator, which is never exhausted; CF = 1, the other status flags 0.
+pub fn random(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
+    let drawn = cpu.random.draw();
+    write_dst(cpu, bus, insn, drawn)?;
+    cpu.rflags = cpu.rflags & !STATUS | CF;
+    Ok(())
 }
 
 /// SWAPGS: exchanges the GS base with IA32_KERNEL_GS_BASE.

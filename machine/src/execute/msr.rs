@@ -37,6 +37,8 @@ pub mod number {
     pub const PAT: u32 = 0x277;
     /// IA32_TSC_DEADLINE.
     pub const TSC_DEADLINE: u32 = 0x6e0;
+    /// IA32_PKRS.
+    pub const PKRS: u32 = 0x6e1;
     /// IA32_EFER.
     pub const EFER: u32 = 0xc000_0080;
     /// IA32_STAR.
@@ -58,7 +60,7 @@ pub mod number {
 }
 
 /// All that exist, ascending.
-pub const ALL: [u32; 20] = [
+pub const ALL: [u32; 21] = [
     number::TSC,
     number::APIC_BASE,
     number::TSC_ADJUST,
@@ -70,6 +72,7 @@ pub const ALL: [u32; 20] = [
     number::MISC_ENABLE,
     number::PAT,
     number::TSC_DEADLINE,
+    number::PKRS,
     number::EFER,
     number::STAR,
     number::LSTAR,
@@ -129,6 +132,7 @@ pub fn peek(cpu: &Cpu, clock_ns: u64, index: u32) -> Option<u64> {
         number::MCG_CAP => 0,
         number::MCG_STATUS => msr.mcg_status,
         number::TSC_DEADLINE => cpu.lapic.tsc_deadline(),
+        number::PKRS => msr.pkrs.into(),
         number::MISC_ENABLE => msr.misc_enable,
         number::PAT => msr.pat,
         number::EFER => cpu.efer,
@@ -156,6 +160,10 @@ pub fn write(cpu: &mut Cpu, bus: &mut Bus, index: u32, value: u64) -> Exec<()> {
         number::TSC_DEADLINE => {
             let (offset, now_ns) = (cpu.msr.tsc_offset, bus.clock_ns);
             cpu.lapic.set_tsc_deadline(value, offset, now_ns, &mut bus.out);
+        }
+        number::PKRS => {
+            cpu.msr.pkrs = u32::try_from(value).map_err(|_| reserved("IA32_PKRS"))?;
+            cpu.update_keys();
         }
         number::MCG_CAP => return Err(read_only("IA32_MCG_CAP")),
         number::MCG_STATUS if value & !MCG_STATUS_KNOWN != 0 => return Err(reserved("IA32_MCG_STATUS")),

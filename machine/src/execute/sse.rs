@@ -1,5 +1,5 @@
 //! SSE to SSE4.2 on XMM registers: moves ([`moves`]), integers ([`integer`], [`ssse3`]), shuffles ([`shuffle`]), floating point
-//! ([`float`], [`convert`]), strings ([`text`]), and the state's save and restore ([`state`]).
+//! ([`float`], [`convert`]), strings ([`text`]), and the state's save and restore ([`state`], [`xsave`]).
 
 pub mod convert;
 pub mod float;
@@ -10,6 +10,7 @@ pub mod shuffle;
 pub mod ssse3;
 pub mod state;
 mod text;
+pub mod xsave;
 
 use super::mmx;
 use super::operand::{check_aligned, load, offset, segment_of};
@@ -25,9 +26,10 @@ pub fn execute(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
     match insn.op {
         Op::Fxsave | Op::Fxsave64 => return state::fxsave(cpu, bus, insn),
         Op::Fxrstor | Op::Fxrstor64 => return state::fxrstor(cpu, bus, insn),
-        Op::Xsave | Op::Xsave64 | Op::Xrstor | Op::Xrstor64 | Op::Xgetbv | Op::Xsetbv => {
-            return state::xsave_family(cpu, bus, insn);
+        Op::Xsave | Op::Xsave64 | Op::Xsaveopt | Op::Xsaveopt64 | Op::Xsavec | Op::Xsavec64 => {
+            return xsave::execute(cpu, bus, insn);
         }
+        Op::Xrstor | Op::Xrstor64 | Op::Xgetbv | Op::Xsetbv => return xsave::execute(cpu, bus, insn),
         _ if mmx::is_mmx(insn) => return mmx::execute(cpu, bus, insn),
         _ => check_available(cpu)?,
     }

@@ -3,14 +3,14 @@
 //! The stack pointer is RSP in 64-bit mode, else ESP or SP as SS.B says. It changes after the access that can fault.
 
 use super::operand::{self, gpr, mask, read, set_gpr};
-use super::segment_load;
+use super::{segment_load, vme};
 use crate::bus::Bus;
 use crate::cpu::Cpu;
 use crate::cpu::flags::{AC, AF, CF, DF, ID, IF, IOPL, NT, OF, PF, RESERVED_ONE, RF, SF, TF, VIF, VIP, VM, ZF};
 use crate::cpu::gpr::{RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP};
 use crate::cpu::segment::SS;
 use crate::decode::{Insn, Kind};
-use crate::fault::{Exec, Fault};
+use crate::fault::Exec;
 use crate::mmu;
 use protocol::Mode;
 
@@ -125,23 +125,21 @@ pub fn pop_all(cpu: &mut Cpu, bus: &mut Bus, size: u8) -> Exec<()> {
     Ok(())
 }
 
-/// PUSHF, POPF in virtual-8086 mode need IOPL 3 (the VME extensions are absent).
-fn check_v86(cpu: &Cpu) -> Exec<()> {
-    if cpu.mode() == Mode::V86 && cpu.rflags & IOPL != IOPL {
-        return Err(Fault::gp(0, "virtual-8086 mode may use PUSHF and POPF only with IOPL 3").into());
-    }
-    Ok(())
-}
-
 /// PUSHF, PUSHFD, PUSHFQ: VM and RF read as 0.
 pub fn push_flags(cpu: &mut Cpu, bus: &mut Bus, size: u8) -> Exec<()> {
-    check_v86(cpu)?;
-    push(cpu, bus, size, cpu.rflags & !(VM | RF))
+    let image = if vme::is_restricted(cpu) { vme::pushed(cpu, size)? } else { cpu.rflags };
+    push(cpu, bus, size, image & !(VM | RF))
 }
 
 /// POPF, POPFD, POPFQ: IOPL changes in ring 0 only, IF where CPL <= IOPL; VM, VIF and VIP stay; RF becomes 0.
 pub fn pop_flags(cpu: &mut Cpu, bus: &mut Bus, size: u8) -> Exec<()> {
-    check_v86(cpu)?;
+    if vme::is_restricted(cpu) {
+        vme::check_size(cpu, "POPF", size)?;
+        let image = peek(cpu, bus, size)?;
+        cpu.rflags = vme::popped(cpu, "POPF", image)?;
+        drop(cpu, u64::from(size));
+        return Ok(());
+    }
     let value = pop(cpu, bus, size)?;
     let mut writable = CF | PF | AF | ZF | SF | TF | DF | OF | NT;
     if size > 2 {

@@ -2,6 +2,7 @@
 //! [`super::boot`] for each CPU as power comes on; docs/QUIRKS.md has the sources.
 
 use crate::cpu::Cpu;
+use crate::cpu::random::Random;
 use crate::device::lapic::BASE_EXTD;
 use crate::execute::msr::MISC_XD_DISABLE;
 use protocol::request::{CpuQuirk, MachineConfig};
@@ -11,8 +12,9 @@ const INIT_LEAST_NS: u64 = 10_000;
 /// And at most so much longer: the second SIPI, 20 us behind the first, finds each processor ready.
 const INIT_SPREAD_NS: u64 = 8_000;
 
-/// Gives a CPU its quirks.
+/// Gives a CPU its quirks, and the seed of its random numbers.
 pub fn apply(cpu: &mut Cpu, config: &MachineConfig) {
+    cpu.random = Random::new(config.seed.unwrap_or_default(), cpu.id.0);
     for quirk in &config.cpu_quirks {
         match quirk {
             CpuQuirk::EferLmaGp => cpu.quirks.efer_lma_gp = true,

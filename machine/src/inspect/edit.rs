@@ -189,6 +189,7 @@ fn write_control(cpu: &mut Cpu, bus: &Bus, name: &str, value: u64) -> Result<Opt
         cpu.pdptes = mmu::read_pdptes(bus, cpu.cr3).unwrap_or(cpu.pdptes);
     }
     cpu.update_mode();
+    cpu.update_keys();
     Ok(Some(old))
 }
 

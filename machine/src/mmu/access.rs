@@ -255,9 +255,9 @@ pub fn translate(cpu: &mut Cpu, bus: &mut Bus, linear: u64, access: Access, user
         return Ok(linear & 0xffff_ffff);
     }
     let mut need = if user { tlb::right::USER } else { 0 };
-    let mut bars = 0;
+    let mut bars = tlb::right::KEY_NO_DATA;
     if access != Access::Fetch && fault::smap_bars(cpu, user) {
-        bars = tlb::right::USER;
+        bars |= tlb::right::USER;
     }
     match access {
         Access::Read => {}
@@ -265,10 +265,12 @@ pub fn translate(cpu: &mut Cpu, bus: &mut Bus, linear: u64, access: Access, user
             need |= tlb::right::DIRTY;
             if user || cpu.cr0 & cr0::WP != 0 {
                 need |= tlb::right::WRITE;
+                bars |= tlb::right::KEY_NO_WRITE;
             }
         }
         Access::Fetch => {
             need |= tlb::right::EXECUTE;
+            bars = 0;
             if !user && cpu.cr4 & cr4::SMEP != 0 {
                 bars = tlb::right::USER;
             }

@@ -1,7 +1,7 @@
 //! Page faults: error code and the cause in words (SDM 3A, "Page-Fault Exceptions").
 
-use super::Access;
 use super::walk::{End, Page, Walk, pte};
+use super::{Access, keys};
 use crate::cpu::{Cpu, cr0, cr4, efer, flags};
 use crate::fault::{Fault, Trap};
 use protocol::LinearAddr;
@@ -18,6 +18,8 @@ pub mod error {
     pub const RSVD: u32 = 1 << 3;
     /// The access was an instruction fetch.
     pub const ID: u32 = 1 << 4;
+    /// A protection key forbids it.
+    pub const PK: u32 = 1 << 5;
 }
 
 /// Why a page that a walk found may not be used like this, None: it may.
@@ -28,6 +30,9 @@ pub fn denied(cpu: &Cpu, page: &Page, access: Access, user: bool) -> Option<&'st
     }
     if access != Access::Fetch && rights.user && smap_bars(cpu, user) {
         return Some("it is a user page (U/S = 1), which CR4.SMAP keeps the supervisor from while RFLAGS.AC = 0");
+    }
+    if keys::forbid(cpu, page, access, user) {
+        return Some("its protection key (bits 62:59 of the entry) is closed to this in PKRU or IA32_PKRS");
     }
     match access {
         Access::Read => None,
@@ -72,9 +77,10 @@ pub fn page_fault(
             format!("the walk for {at} came to a table at physical {table:08x}, where there is no memory (all ones)"),
         ),
         End::NonCanonical => return Fault::gp(0, format!("{at} is not canonical")).into(),
-        End::Page(_) => {
+        End::Page(page) => {
             let why = denied.unwrap_or("it is not allowed");
-            (error::P, format!("{} {at}: {why}{}", verb(access), forbidding(walk, access, user)))
+            let key = if keys::forbid(cpu, &page, access, user) { error::PK } else { 0 };
+            (error::P | key, format!("{} {at}: {why}{}", verb(access), forbidding(walk, access, user)))
         }
     };
     let tells_fetches = cpu.cr4 & cr4::SMEP != 0 || cpu.cr4 & cr4::PAE != 0 && cpu.efer & efer::NXE != 0;

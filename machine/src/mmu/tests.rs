@@ -1,5 +1,6 @@
 //! Tests of the MMU, by part.
 
+mod keys;
 mod paging;
 mod segments;
 mod tlb;

@@ -4,6 +4,7 @@
 //! hashed, in checkpoints, shown. [`Tlb::hints`] is derived: a guess of the entry for a page, checked before use.
 //! Filled by [`super::access`], flushed by `control_reg`, INVLPG and INVPCID (SDM 3A, "Caching Translation Information").
 
+use super::keys::Keys;
 use super::walk::Page;
 use protocol::LinearAddr;
 use protocol::PhysAddr;
@@ -26,6 +27,12 @@ pub mod right {
     pub const DIRTY: u16 = 1 << 3;
     /// The leaf's G bit, with CR4.PGE set when it was filled.
     pub const GLOBAL: u16 = 1 << 4;
+    /// The page's protection key forbids all data accesses now.
+    pub const KEY_NO_DATA: u16 = 1 << 5;
+    /// It forbids writes of data, to user code and with CR0.WP.
+    pub const KEY_NO_WRITE: u16 = 1 << 6;
+    /// Lowest bit of the protection key itself.
+    pub const KEY_SHIFT: u32 = 8;
 }
 
 /// A remembered translation.
@@ -70,6 +77,13 @@ impl Slot {
         self.linear & coarser == other.linear & coarser && same_context
     }
 
+    /// Forbids by the page's key what these registers do.
+    fn set_keys(&mut self, keys: Keys) {
+        let (no_data, no_write) = keys.bars((self.flags >> right::KEY_SHIFT) as u8, self.flags & right::USER != 0);
+        self.flags &= !(right::KEY_NO_DATA | right::KEY_NO_WRITE);
+        self.flags |= if no_data { right::KEY_NO_DATA } else { 0 } | if no_write { right::KEY_NO_WRITE } else { 0 };
+    }
+
     /// As a debugger shows it.
     pub fn entry(&self) -> TlbEntry {
         let has = |flag| self.flags & flag != 0;
@@ -93,13 +107,15 @@ pub struct Tlb {
     len: u8,
     /// Where the next one goes: `len` until the TLB is full, then the oldest.
     next: u8,
+    /// Derived: PKRU and IA32_PKRS as they count now, see [`Tlb::set_keys`].
+    keys: Keys,
     /// Derived: which slot may translate a page. Always checked against the slot.
     hints: [u8; HINTS],
 }
 
 impl Default for Tlb {
     fn default() -> Self {
-        Self { slots: [Slot::BLANK; TLB_ENTRIES], len: 0, next: 0, hints: [0; HINTS] }
+        Self { slots: [Slot::BLANK; TLB_ENTRIES], len: 0, next: 0, keys: Keys::default(), hints: [0; HINTS] }
     }
 }
 
@@ -179,7 +195,7 @@ impl Tlb {
     pub fn fill(&mut self, linear: u64, page: &Page, pcid: u16, dirty: bool, global: bool) -> &Slot {
         let flag = |on: bool, bit: u16| if on { bit } else { 0 };
         let mask = !(page.size - 1);
-        let new = Slot {
+        let mut new = Slot {
             linear: linear & mask,
             phys: page.phys,
             mask,
@@ -187,9 +203,11 @@ impl Tlb {
                 | flag(page.rights.user, right::USER)
                 | flag(page.rights.execute, right::EXECUTE)
                 | flag(dirty, right::DIRTY)
-                | flag(global, right::GLOBAL),
+                | flag(global, right::GLOBAL)
+                | u16::from(page.key) << right::KEY_SHIFT,
             pcid,
         };
+        new.set_keys(self.keys);
         let mut overlapping = self.used().iter().enumerate().filter(|(_, slot)| slot.overlaps(&new));
         let place = match (overlapping.next(), overlapping.next()) {
             (Some((place, slot)), None) if slot.mask == mask => place,
@@ -226,6 +244,14 @@ impl Tlb {
         self.slots = kept;
         self.len = len as u8;
         self.next = len as u8;
+    }
+
+    /// The registers of the protection keys count otherwise now: what is remembered follows, without a flush.
+    pub fn set_keys(&mut self, keys: Keys) {
+        if self.keys != keys {
+            self.keys = keys;
+            self.slots[..usize::from(self.len)].iter_mut().for_each(|slot| slot.set_keys(keys));
+        }
     }
 
     /// Forgets everything, global entries too.

@@ -27,6 +27,8 @@ pub mod pte {
     pub const PS: u64 = 1 << 7;
     /// Global.
     pub const G: u64 = 1 << 8;
+    /// Lowest bit of the protection key, 62:59, in what maps a page.
+    pub const KEY_SHIFT: u32 = 59;
     /// Execute disable.
     pub const XD: u64 = 1 << 63;
 }
@@ -114,6 +116,8 @@ pub struct Page {
     pub rights: Rights,
     /// The leaf's G bit.
     pub global: bool,
+    /// Protection key; 0 outside 4- and 5-level paging.
+    pub key: u8,
 }
 
 /// A walk: the entries it read, root first, and its end.
@@ -315,7 +319,11 @@ pub fn walk(paging: &Paging, linear: u64, mut read: impl FnMut(u64) -> Option<u6
             }
             Entry::NotPresent => End::NotPresent(level),
             Entry::Malformed(why) => End::Malformed(level, why),
-            Entry::Page { phys, size } => End::Page(Page { phys, size, rights: effective, global: raw & pte::G != 0 }),
+            Entry::Page { phys, size } => {
+                let has_key = matches!(mode.kind, PagingKind::Level4 | PagingKind::Level5);
+                let key = if has_key { (raw >> pte::KEY_SHIFT) as u8 & 15 } else { 0 };
+                End::Page(Page { phys, size, rights: effective, global: raw & pte::G != 0, key })
+            }
         };
         return walk;
     }

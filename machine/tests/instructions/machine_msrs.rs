@@ -4,6 +4,7 @@
 use crate::lab::Lab;
 use machine::bus::Bus;
 use machine::cpu::Cpu;
+use machine::cpu::flags::{CF, STATUS};
 use machine::cpu::gpr::{RAX, RCX, RDX};
 use machine::execute::cpuid;
 use machine::execute::msr::{self, number};
@@ -105,4 +106,18 @@ fn no_virtualization() {
     let [_, _, ecx, _] = leaf(1, 0);
     assert_eq!((ecx >> 5 & 1, ecx >> 31), (0, 0), "neither VMX nor a hypervisor");
     assert_eq!(leaf(0x4000_0000, 0), leaf(0x1f, 0), "no leaves of a hypervisor");
+}
+
+/// Goal: RDRAND and RDSEED give numbers in three sizes, say so in CF, and are the same on each run; method: twice the same CPU.
+#[test]
+fn random_numbers() {
+    // rdrand rax; rdseed ecx; rdrand dx
+    let code = [0x48, 0x0f, 0xc7, 0xf0, 0x0f, 0xc7, 0xf9, 0x66, 0x0f, 0xc7, 0xf2];
+    let lab = || Lab::new(64, &code).with(RCX, u64::MAX).with(RDX, u64::MAX).with_flags(STATUS);
+    let first = lab().run(3);
+    assert_eq!((first.cpu.rflags & STATUS, first.reg(RCX) >> 32, first.reg(RDX) >> 16), (CF, 0, u64::MAX >> 16));
+    assert_ne!((first.reg(RAX), first.reg(RCX)), (0, 0));
+    assert_eq!(first.cpu.gpr, lab().run(3).cpu.gpr);
+    assert_ne!(first.reg(RAX) as u32, first.reg(RCX) as u32);
+    assert_eq!((leaf(1, 0)[2] >> 30 & 1, leaf(7, 0)[1] >> 18 & 1), (1, 1), "CPUID tells both");
 }

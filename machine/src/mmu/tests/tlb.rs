@@ -81,7 +81,7 @@ fn replaced_in_fill_order() {
     let mut tlb = Tlb::default();
     let fill = |tlb: &mut Tlb, page: u64| {
         let at = page << 12;
-        tlb.fill(at, &Page { phys: at, size: 4096, rights: ALL_RIGHTS, global: false }, 0, false, false);
+        tlb.fill(at, &Page { phys: at, size: 4096, rights: ALL_RIGHTS, global: false, key: 0 }, 0, false, false);
     };
     for page in 0..TLB_ENTRIES as u64 {
         fill(&mut tlb, page);
@@ -103,8 +103,8 @@ fn replaced_in_fill_order() {
 #[test]
 fn no_overlap() {
     let mut tlb = Tlb::default();
-    let small = Page { phys: 0x9000, size: 4096, rights: ALL_RIGHTS, global: false };
-    let large = Page { phys: 0x40_0000, size: 1 << 21, rights: ALL_RIGHTS, global: false };
+    let small = Page { phys: 0x9000, size: 4096, rights: ALL_RIGHTS, global: false, key: 0 };
+    let large = Page { phys: 0x40_0000, size: 1 << 21, rights: ALL_RIGHTS, global: false, key: 0 };
     tlb.fill(0x3000, &small, 0, false, false);
     tlb.fill(0x5000, &large, 0, false, false);
     assert_eq!((tlb.len(), tlb.lookup(0x3000, 0).map(|slot| slot.physical(0x3004))), (1, Some(0x40_3004)));
@@ -121,7 +121,7 @@ fn hints_are_not_state() {
         words
     };
     let mut asked = Tlb::default();
-    let page = Page { phys: 0x9000, size: 4096, rights: ALL_RIGHTS, global: false };
+    let page = Page { phys: 0x9000, size: 4096, rights: ALL_RIGHTS, global: false, key: 0 };
     asked.fill(0x3000, &page, 0, false, false);
     let fresh = asked.clone();
     for linear in (0..1 << 21).step_by(4096) {
