@@ -224,6 +224,10 @@ fn operation(instruction: &Instruction) -> Op {
         Mnemonic::Vmread | Mnemonic::Vmwrite | Mnemonic::Invept | Mnemonic::Invvpid => Op::Invalid,
         Mnemonic::Vmrun | Mnemonic::Vmload | Mnemonic::Vmsave | Mnemonic::Stgi | Mnemonic::Clgi => Op::Invalid,
         Mnemonic::Skinit | Mnemonic::Invlpga => Op::Invalid,
+        mnemonic if is_untold(mnemonic) => Op::Invalid,
+        // Hints and no-ops of processors that have not the feature.
+        Mnemonic::Rdsspd | Mnemonic::Rdsspq | Mnemonic::Cldemote => Op::Hint,
+        Mnemonic::Wbnoinvd => Op::Wbinvd,
         Mnemonic::Movsb | Mnemonic::Movsw | Mnemonic::Movsq => Op::Movs,
         Mnemonic::Movsd if is_memory_string(0) => Op::Movs,
         Mnemonic::Cmpsb | Mnemonic::Cmpsw | Mnemonic::Cmpsq => Op::Cmps,
@@ -251,6 +255,24 @@ fn operation(instruction: &Instruction) -> Op {
             _ if instruction.op1_kind() == OpKind::Register || instruction.op1_kind() == OpKind::Memory => Op::Cmovcc,
             _ => Op::Unsupported,
         },
+    }
+}
+
+/// Instructions of system features that CPUID does not tell, so that they are #UD. (Those that compute, of AVX, AES or SHA, stop
+/// the machine by name instead: docs/QUIRKS.md.)
+fn is_untold(mnemonic: Mnemonic) -> bool {
+    use Mnemonic::*;
+    match mnemonic {
+        // XSAVES, RDPID, PTWRITE, cache lines, waiting, user interrupts.
+        Xsaves | Xsaves64 | Xrstors | Xrstors64 | Rdpid | Ptwrite | Clflushopt | Clwb | Serialize | Hreset => true,
+        Tpause | Umonitor | Umwait | Senduipi | Uiret | Testui | Clui | Stui => true,
+        // SGX, SMX, total memory encryption, transactions.
+        Encls | Enclu | Enclv | Getsec | Pconfig | Xbegin | Xend | Xabort | Xtest => true,
+        // Shadow stacks.
+        Incsspd | Incsspq | Saveprevssp | Rstorssp | Wrssd | Wrssq | Wrussd | Wrussq | Setssbsy | Clrssbsy => true,
+        // AMD's.
+        Rdpru | Monitorx | Mwaitx | Clzero | Invlpgb | Tlbsync => true,
+        _ => false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Model-specific registers by RDMSR and WRMSR: time-stamp counter and its deadline, machine check; and instructions of
 //! virtualization, which the processor has not.
 
-use crate::lab::Lab;
+use crate::lab::{CODE, Lab};
 use machine::bus::Bus;
 use machine::cpu::Cpu;
 use machine::cpu::flags::{CF, STATUS};
@@ -106,6 +106,32 @@ fn no_virtualization() {
     let [_, _, ecx, _] = leaf(1, 0);
     assert_eq!((ecx >> 5 & 1, ecx >> 31), (0, 0), "neither VMX nor a hypervisor");
     assert_eq!(leaf(0x4000_0000, 0), leaf(0x1f, 0), "no leaves of a hypervisor");
+}
+
+/// Goal: instructions of features that CPUID does not tell are #UD, and those that are no-ops without their feature do nothing;
+/// method: some of each kind.
+#[test]
+fn untold_features() {
+    const UNDEFINED: [&[u8]; 9] = [
+        // rdpru, xsaves, rdpid, clwb, umwait, xend, wrssd, setssbsy, getsec
+        &[0x0f, 0x01, 0xfd],
+        &[0x0f, 0xc7, 0x28],
+        &[0xf3, 0x0f, 0xc7, 0xf8],
+        &[0x66, 0x0f, 0xae, 0x30],
+        &[0xf2, 0x0f, 0xae, 0xf0],
+        &[0x0f, 0x01, 0xd5],
+        &[0x0f, 0x38, 0xf6, 0x00],
+        &[0xf3, 0x0f, 0x01, 0xe8],
+        &[0x0f, 0x37],
+    ];
+    for code in UNDEFINED {
+        assert_eq!(Lab::new(64, code).fault().vector, vector::INVALID_OPCODE, "{code:x?}");
+    }
+    // rdsspq rax, cldemote [rax], wbnoinvd
+    for code in [&[0xf3, 0x48, 0x0f, 0x1e, 0xc8][..], &[0x0f, 0x1c, 0x00], &[0xf3, 0x0f, 0x09]] {
+        let lab = Lab::new(64, code).with(RAX, 7).run(1);
+        assert_eq!((lab.reg(RAX), lab.cpu.rip), (7, CODE + code.len() as u64), "{code:x?}");
+    }
 }
 
 /// Goal: RDRAND and RDSEED give numbers in three sizes, say so in CF, and are the same on each run; method: twice the same CPU.
