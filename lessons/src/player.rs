@@ -318,7 +318,7 @@ impl Player {
             Outcome::Looked { run, goal } => {
                 self.goal_trouble = goal;
                 match run {
-                    Ok(run) => self.see_run(run),
+                    Ok(run) => self.see_run(*run),
                     Err(trouble) => self.trouble = Some(trouble),
                 }
             }

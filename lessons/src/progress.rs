@@ -168,6 +168,7 @@ mod tests {
         let run = Run {
             version: protocol::run::VERSION,
             image_sha256: "ab".into(),
+            firmware_sha256: None,
             machine: "firstlight-machine 0.1.0".into(),
             config,
             inputs: vec![Input { position: Position(7), kind: InputKind::Edit(edit) }],

@@ -21,6 +21,11 @@ const BIOS: u64 = 0xf_0000;
 const BIOS_ALIAS: u64 = 0xffff_0000;
 const BIOS_ALIAS_END: u64 = 0xffff_ffff;
 
+/// The physical address at which RAM has what is seen at this one: itself, but for the firmware's ROM at the end of 4 GiB.
+pub fn seen_in_ram(paddr: u64) -> u64 {
+    if (BIOS_ALIAS..=BIOS_ALIAS_END).contains(&paddr) { paddr - BIOS_ALIAS + BIOS } else { paddr }
+}
+
 /// Everything that the CPUs share.
 #[derive(Clone, Debug)]
 pub struct Bus {
@@ -198,7 +203,7 @@ impl Bus {
     fn read_mmio<const N: usize>(&mut self, cpu: &mut Cpu, paddr: u64) -> [u8; N] {
         let mut bytes = [0xff; N];
         if let BIOS_ALIAS..=BIOS_ALIAS_END = paddr {
-            return self.ram.read(paddr - BIOS_ALIAS + BIOS).unwrap_or(bytes);
+            return self.ram.read(seen_in_ram(paddr)).unwrap_or(bytes);
         }
         if let Some(kept) = self.devices.nvram.read(paddr, N) {
             bytes.copy_from_slice(kept);

@@ -207,6 +207,7 @@ fn runs() {
         ("[]".to_owned(), "no run"),
         (text.replace("\"version\": 1", "\"version\": 7"), "version 7"),
         (text.replace("\"image_sha256\": \"", "\"image_sha256\": \"0"), "another kernel image"),
+        (text.replace("\"firmware_sha256\": ", "\"firmware_sha256\": \"0\", \"old\": "), "another firmware"),
         (text.replace(&end, "\"end\": 18446744073709551615"), "steps"),
     ] {
         let bad = file("bad.json");

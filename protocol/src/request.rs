@@ -14,7 +14,7 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 /// Version of requests and answers; an end that sees another says so and stops using them.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 
 /// What can be asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,6 +17,9 @@ pub struct Run {
     pub version: u32,
     /// SHA-256 of the image, lower-case hex.
     pub image_sha256: String,
+    /// SHA-256 of the firmware's image, lower-case hex; None: the machine had none, or the run is older than this.
+    #[serde(default)]
+    pub firmware_sha256: Option<String>,
     /// The machine that made it: "firstlight-machine 0.1.0". Another one may behave differently.
     pub machine: String,
     /// The configuration.

@@ -32,7 +32,7 @@ pub enum Outcome {
     /// The goals were looked at.
     Looked {
         /// The learner's run.
-        run: Result<Run, Trouble>,
+        run: Result<Box<Run>, Trouble>,
         /// Why the next goal could not be looked at: it counts as not met.
         goal: Option<Trouble>,
     },
@@ -143,7 +143,7 @@ impl World {
             Some(prepared) => self.look_at_goals(&prepared, step, first).await.1,
             None => None,
         };
-        Outcome::Looked { run: self.save_run().await, goal }
+        Outcome::Looked { run: self.save_run().await.map(Box::new), goal }
     }
 
     /// Back to the step's place.

@@ -42,6 +42,8 @@ impl World {
         Run {
             version: run::VERSION,
             image_sha256: self.image_sha256.clone(),
+            // Whatever there is: nothing was recorded on it.
+            firmware_sha256: None,
             machine: self.server.clone(),
             config: self.config.clone(),
             inputs: Vec::new(),

@@ -52,7 +52,8 @@ impl<'a> FirmwareImage<'a> {
         if !apart || code_bytes == 0 || code_bytes == end {
             return Err("its code and its data are not two parts on pages of their own");
         }
-        Ok(Self { segments, relocations: relocations(&elf)?, code_bytes, bytes: end })
+        let relocations = relocations(&elf, &segments)?;
+        Ok(Self { segments, relocations, code_bytes, bytes: end })
     }
 
     /// Puts it at a physical address. Returns the address of the runtime services' table.
@@ -81,20 +82,44 @@ impl<'a> FirmwareImage<'a> {
     }
 }
 
-/// All are "image + addend".
-fn relocations(elf: &ElfBytes<'_, LittleEndian>) -> Result<Vec<(u64, u64)>, &'static str> {
-    let headers = elf.section_headers().ok_or("it has no sections")?;
+/// All are "image + addend". The dynamic section tells where they are; there are no section headers.
+fn relocations(
+    elf: &ElfBytes<'_, LittleEndian>,
+    segments: &[(u64, &[u8], u64)],
+) -> Result<Vec<(u64, u64)>, &'static str> {
+    const RELA_BYTES: usize = 24;
+    let dynamic = elf.dynamic().ok().flatten().ok_or("it does not tell of its relocations")?;
+    let value = |tag| dynamic.iter().find(|entry| entry.d_tag == tag).map(|entry| entry.d_val());
+    let (Some(at), Some(size)) = (value(abi::DT_RELA), value(abi::DT_RELASZ)) else { return Ok(Vec::new()) };
+    let table = segments.iter().find_map(|(start, bytes, _)| {
+        let from = usize::try_from(at.checked_sub(*start)?).ok()?;
+        bytes.get(from..)?.get(..usize::try_from(size).ok()?)
+    });
+    let table = table.ok_or("its relocations lie outside it")?;
     let mut found = Vec::new();
-    for header in headers.iter().filter(|header| header.sh_flags & u64::from(abi::SHF_ALLOC) != 0) {
-        if header.sh_type != abi::SHT_RELA {
-            continue;
+    for entry in table.chunks_exact(RELA_BYTES) {
+        let word = |at: usize| entry.get(at..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
+        let (Some(offset), Some(info), Some(addend)) = (word(0), word(8), word(16)) else { break };
+        if info as u32 != abi::R_X86_64_RELATIVE {
+            return Err("it has a relocation that is not relative to the image");
         }
-        for entry in elf.section_data_as_relas(&header).map_err(|_| "its relocations cannot be read")? {
-            if entry.r_type != abi::R_X86_64_RELATIVE {
-                return Err("it has a relocation that is not relative to the image");
-            }
-            found.push((entry.r_offset, entry.r_addend.cast_unsigned()));
-        }
+        found.push((offset, addend));
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: the image in this program holds what is loaded and nothing more, and its relocations are found. Method: the image,
+    /// where the program was built with one; every relocation lies in it and leads into it.
+    #[test]
+    fn the_image_is_what_is_loaded() {
+        let Some(file) = IMAGE else { return };
+        let image = FirmwareImage::parse(file).unwrap();
+        assert!(file.len() as u64 <= image.bytes + PAGE, "{} bytes for {} in memory", file.len(), image.bytes);
+        assert!(!image.relocations.is_empty());
+        assert!(image.relocations.iter().all(|(offset, addend)| offset + 8 <= image.bytes && *addend <= image.bytes));
+    }
 }

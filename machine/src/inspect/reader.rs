@@ -1,7 +1,7 @@
 //! What reading a machine takes, so that the same functions read ours and one that is seen through a gdb server: physical
 //! memory ([`PhysReader`]) and how a CPU decodes and translates ([`View`]).
 
-use crate::bus::Bus;
+use crate::bus::{self, Bus};
 use crate::cpu::{Cpu, segment};
 use crate::decode::code_bits;
 use crate::mmu::walk::{self, Paging};
@@ -22,13 +22,17 @@ pub trait PhysReader {
 
 impl PhysReader for Bus {
     fn read(&self, paddr: u64, buffer: &mut [u8]) -> usize {
-        let found = self.ram.slice(paddr, buffer.len());
+        // What it does not have, it may have elsewhere: ROM is a copy of memory.
+        let found = match self.ram.slice(paddr, buffer.len()) {
+            [] => self.ram.slice(bus::seen_in_ram(paddr), buffer.len()),
+            found => found,
+        };
         buffer[..found.len()].copy_from_slice(found);
         found.len()
     }
 
     fn word(&self, paddr: u64) -> Option<u64> {
-        self.ram.read(paddr).map(u64::from_le_bytes)
+        self.ram.read(paddr).or_else(|| self.ram.read(bus::seen_in_ram(paddr))).map(u64::from_le_bytes)
     }
 }
 
@@ -98,6 +102,33 @@ mod tests {
     use super::*;
     use crate::inspect::state_of;
     use crate::schedule::Schedule;
+
+    /// Goal: the firmware's ROM at the end of 4 GiB is read by a debugger as by a CPU, up to its end, and not written by either.
+    /// Method: bytes below 1 MiB, seen at both places; a write at the upper one.
+    #[test]
+    fn the_rom_is_seen_twice() {
+        use crate::inspect::{edit, memory};
+        use crate::machine::Machine;
+        use protocol::PhysAddr;
+        use protocol::request::{Edit, Place};
+        let code: [u8; 16] = *b"the reset vector";
+        let mut bus = Bus::new(2 << 20);
+        bus.ram.write_slice(0xf_fff0, &code);
+        let mut cpu = Cpu::power_on(CpuId(0), 0, true);
+        assert_eq!(bus.read_phys::<16>(&mut cpu, 0xffff_fff0), code);
+        bus.write_phys(&mut cpu, 0xffff_fff0, [0u8; 4]);
+        let mut machine = Machine::new(vec![cpu], bus, Schedule::new(64, None));
+        let read = |machine: &Machine, at, len| memory::read(machine, Place::Phys(PhysAddr(at)), len);
+        assert_eq!(read(&machine, 0xffff_fff0, 16), (code.to_vec(), None));
+        let (bytes, why) = read(&machine, 0xffff_fff8, 16);
+        assert!(bytes == code[8..] && why.is_some_and(|why| why.contains("is not RAM")), "{bytes:x?}");
+        assert_eq!(machine.bus().word(0xffff_fff8), Some(u64::from_le_bytes(*b"t vector")));
+        let (bytes, why) = read(&machine, 0xfffe_fff8, 16);
+        assert!(bytes.is_empty() && why.is_some(), "{bytes:x?}");
+        let at = Place::Phys(PhysAddr(0xffff_fff0));
+        let refused = edit::apply(&mut machine, &Edit::Memory { at, bytes: vec![0] });
+        assert!(refused.is_err_and(|why| why.contains("is not RAM")));
+    }
 
     /// Goal: a CPU is read the same by itself and by its state; method: in real mode with a base, and in 64-bit mode.
     #[test]

@@ -7,6 +7,7 @@ use crate::machine::Machine;
 use protocol::profile::{self, Profile};
 use protocol::request::MachineConfig;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 /// Builds machines, at power-on, restart and reload.
 pub trait GuestImage: Send {
@@ -28,6 +29,11 @@ pub trait GuestImage: Send {
     /// SHA-256 of the image, lower-case hex.
     fn sha256(&self) -> &str;
 
+    /// SHA-256 of the firmware's image that [`GuestImage::power_on`] puts beside it, lower-case hex; None: there is none.
+    fn firmware_sha256(&self) -> Option<&str> {
+        None
+    }
+
     /// Bytes of the image at an address that it was linked for, as they are in the file; what is zero at the start is zero.
     /// Fewer than `len` where nothing more is linked, and then why, in words.
     fn linked(&self, linear: u64, len: usize) -> (Vec<u8>, Option<String>) {
@@ -46,6 +52,9 @@ pub trait GuestImage: Send {
     /// Names in the image; None: there are none, and everything is by address.
     fn profile(&self) -> Option<&Profile>;
 }
+
+/// Of the firmware inside this program.
+static FIRMWARE: LazyLock<Option<String>> = LazyLock::new(|| firmware::image::IMAGE.map(sha256_hex));
 
 /// An ELF kernel on disk, by the contract of bootloader_api.
 #[derive(Debug)]
@@ -123,6 +132,10 @@ impl GuestImage for ImageBytes {
 
     fn sha256(&self) -> &str {
         &self.sha256
+    }
+
+    fn firmware_sha256(&self) -> Option<&str> {
+        FIRMWARE.as_deref()
     }
 
     fn linked(&self, linear: u64, len: usize) -> (Vec<u8>, Option<String>) {
@@ -224,6 +237,10 @@ impl GuestImage for ImageFile {
 
     fn sha256(&self) -> &str {
         &self.sha256
+    }
+
+    fn firmware_sha256(&self) -> Option<&str> {
+        FIRMWARE.as_deref()
     }
 
     fn linked(&self, linear: u64, len: usize) -> (Vec<u8>, Option<String>) {

@@ -2,6 +2,7 @@
 
 use super::NAME;
 use super::driver::Driver;
+use super::guest_image::GuestImage;
 use super::vendor::invalid;
 use crate::timeline::Timeline;
 use crate::timeline::journal::Journal;
@@ -13,11 +14,12 @@ use protocol::run::{Run, VERSION};
 const MAX_STEPS: u64 = 1 << 33;
 
 /// The run that is recorded.
-pub(super) fn of(timeline: &Timeline, config: &MachineConfig, image_sha256: &str) -> Run {
+pub(super) fn of(timeline: &Timeline, config: &MachineConfig, image: &dyn GuestImage) -> Run {
     let (inputs, holds) = timeline.journal().to_run();
     Run {
         version: VERSION,
-        image_sha256: image_sha256.to_owned(),
+        image_sha256: image.sha256().to_owned(),
+        firmware_sha256: image.firmware_sha256().map(str::to_owned),
         machine: NAME.to_owned(),
         config: config.clone(),
         inputs,
@@ -27,7 +29,8 @@ pub(super) fn of(timeline: &Timeline, config: &MachineConfig, image_sha256: &str
 }
 
 /// The journal of a run that this server can play.
-pub(super) fn check(run: &Run, image_sha256: &str) -> Result<Journal, String> {
+pub(super) fn check(run: &Run, image: &dyn GuestImage) -> Result<Journal, String> {
+    let image_sha256 = image.sha256();
     if run.version != VERSION {
         return Err(format!(
             "this run has format version {}, this program reads {VERSION}: open it with the release that wrote it",
@@ -47,6 +50,16 @@ pub(super) fn check(run: &Run, image_sha256: &str) -> Result<Journal, String> {
             run.image_sha256, image_sha256
         ));
     }
+    // A run that does not name its firmware may have had this one.
+    if let Some(firmware) = &run.firmware_sha256
+        && image.firmware_sha256() != Some(firmware)
+    {
+        let ours = image.firmware_sha256().map_or("there is none".to_owned(), |ours| format!("this one's {ours:.16}"));
+        return Err(format!(
+            "this run was made with another firmware (its SHA-256 begins {firmware:.16}, {ours}), which is part of the \
+             machine's program: open it with the release that made the run"
+        ));
+    }
     if run.end.0 > MAX_STEPS {
         return Err(format!("this run has {} steps; more than {MAX_STEPS} are not played", run.end));
     }
@@ -56,12 +69,12 @@ pub(super) fn check(run: &Run, image_sha256: &str) -> Result<Journal, String> {
 impl Driver {
     /// The run that is recorded.
     pub(super) fn run_file(&self) -> Run {
-        of(&self.target.timeline, &self.config, self.target.image.sha256())
+        of(&self.target.timeline, &self.config, &*self.target.image)
     }
 
     /// Plays a run to its end and goes to a position of it. On an error the machine is the old one.
     pub(super) fn load_run(&mut self, run: &Run, position: Position) -> Result<(), Refusal> {
-        let journal = check(run, self.target.image.sha256()).map_err(invalid)?;
+        let journal = check(run, &*self.target.image).map_err(invalid)?;
         if position > run.end {
             return Err(invalid(format!("position {position} lies beyond the run's end, {}", run.end)));
         }

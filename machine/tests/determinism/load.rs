@@ -22,7 +22,7 @@ fn saved(timeline: &Timeline, cpus: u16) -> Run {
         firmware: Default::default(),
     };
     let (image_sha256, machine) = (String::new(), String::new());
-    Run { version: VERSION, image_sha256, machine, config, inputs, holds, end: timeline.end() }
+    Run { version: VERSION, image_sha256, firmware_sha256: None, machine, config, inputs, holds, end: timeline.end() }
 }
 
 fn load(timeline: &mut Timeline, run: &Run) -> Result<bool, String> {

@@ -145,6 +145,11 @@ fn runs_are_saved_and_loaded() {
         (bad(|run| run.version = 2), 0, "format version 2"),
         (bad(|run| run.machine = "firstlight-machine 99.0.0".into()), 0, "99.0.0"),
         (bad(|run| run.image_sha256 = "11".into()), 0, "another kernel image"),
+        (
+            bad(|run| run.firmware_sha256 = Some("11".into())),
+            0,
+            "another firmware (its SHA-256 begins 11, there is none)",
+        ),
         (bad(|run| run.config.cpus = 0), 0, "0 CPUs"),
         (bad(|run| run.inputs[0].position = Position(1001)), 0, "not ascending"),
         (bad(|run| run.end = Position(1000)), 0, "beyond the run's end"),

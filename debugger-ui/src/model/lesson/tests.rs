@@ -123,6 +123,7 @@ fn a_loaded_run_replaces_what_was_known() {
     let run = Run {
         version: 1,
         image_sha256: String::new(),
+        firmware_sha256: None,
         machine: String::new(),
         config: protocol::request::MachineConfig {
             cpus: 1,

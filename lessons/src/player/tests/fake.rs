@@ -357,6 +357,7 @@ impl Bench {
             Request::SaveRun => Answer::Run(Box::new(Run {
                 version: run::VERSION,
                 image_sha256: self.image.into(),
+                firmware_sha256: None,
                 machine: "fake".into(),
                 config: self.machine.config.clone(),
                 inputs: self.machine.inputs.clone(),
