@@ -61,8 +61,8 @@ impl fmt::Display for BootError {
             ),
             Self::FiveLevelPaging => write!(
                 f,
-                "the firmware uses 5-level paging, the kernel knows four levels. Turn 5-level paging (LA57) off in the \
-                 firmware's setup."
+                "the firmware uses 5-level paging, and the kernel has to be entered on four levels. Turn 5-level paging \
+                 (LA57) off in the firmware's setup; the kernel's option la57=on switches it on later."
             ),
             Self::Load(error) => write!(f, "\\firstlight\\kernel.elf: {error}"),
         }
