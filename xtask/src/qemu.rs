@@ -12,6 +12,7 @@ use crate::project;
 use crate::rsp::server::Server;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
+use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -121,11 +122,15 @@ impl Boot<'_> {
             let console = std::fs::read(self.console()).unwrap_or_default();
             let tail = tail(&String::from_utf8_lossy(&console));
             match qemu.0.try_wait()? {
-                Some(status) => bail!("QEMU ended with {status} before the kernel was reached; its console:\n{tail}"),
-                None => Err(error.context(format!(
+                Some(status) => bail!(
+                    "QEMU ended with {status} before the kernel was reached. What it said stands above; its console:\n{tail}"
+                ),
+                // What the gdb connection has to say of it (no answer) would only follow the console's lines.
+                None if is_silence(&error) => bail!(
                     "QEMU did not reach the kernel within {} s; the last lines of its console:\n{tail}",
                     TO_KERNEL.as_secs()
-                ))),
+                ),
+                None => Err(error.context(format!("QEMU did not reach the kernel; the last lines of its console:\n{tail}"))),
             }
         })
     }
@@ -170,8 +175,15 @@ pub fn address_at(port: u16) -> Result<String> {
     Ok(address)
 }
 
-/// The last lines of a console, without what moves the cursor.
+/// Nobody answered in the time there was.
+fn is_silence(error: &anyhow::Error) -> bool {
+    let late = |kind| matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut);
+    error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>()).any(|error| late(error.kind()))
+}
+
+/// The last lines of a console, without what moves the cursor or colours text.
 pub fn tail(text: &str) -> String {
+    let text = anstream::adapter::strip_str(text).to_string();
     let lines: Vec<&str> = text.lines().collect();
     let shown = lines.iter().skip(lines.len().saturating_sub(8));
     shown.map(|line| format!("  | {}", line.replace(|c: char| c.is_control(), ""))).collect::<Vec<_>>().join("\n")

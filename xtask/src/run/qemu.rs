@@ -27,6 +27,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     };
     let mut qemu = boot.start()?;
     println!("run: the console goes to {}; the window shows it too", boot.console().display());
+    println!("run: the firmware boots; it takes a while until the kernel begins");
     boot.run_to_kernel(&mut qemu)?;
     println!("run: stopped at the kernel's first instruction");
     let mut window = Command::new(project::program("firstlight", args.release));
