@@ -4,10 +4,9 @@ use crate::app::Begin;
 use crate::model::{input, settings};
 use crate::platform;
 use crate::session::Target;
-use crate::session::hosted::{self, Guest};
+use crate::session::hosted::{self, Guest, ImageFlags, cpu_quirk_words, firmware_quirk_words};
 use crate::session::standard::Aside;
-use clap::Parser;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgGroup, Parser};
 use protocol::request::{CpuQuirk, FirmwareConfig, FirmwareQuirk, MachineConfig};
 use std::path::PathBuf;
 
@@ -21,6 +20,7 @@ EXAMPLES
   firstlight                                          the kernel inside this program, 2 CPUs
   firstlight --cpus 4 --gdb localhost:1234            the same for gdb: target remote localhost:1234
   firstlight --kernel target/guest/kernel.elf --cpus 4
+  firstlight --multiboot x86/smptest.flat --module env.txt      any other kernel, ROM or disk
   firstlight --lesson two-maps                        opens a lesson where you left it
   firstlight --explore --cpus 4                       no lesson
   firstlight --connect localhost:1234                 a firstlight-machine, or QEMU's gdb server (less is known then)
@@ -41,13 +41,14 @@ const NO_KERNEL: &str = "There is no kernel to run: this program was built befor
 /// Everything that can be asked of the program.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "firstlight", version, about = ABOUT, after_long_help = MANUAL)]
+#[command(group = ArgGroup::new("image").args(ImageFlags::KINDS))]
 pub struct Args {
     /// A server elsewhere: no machine in this program.
-    #[arg(long, value_name = "HOST:PORT", conflicts_with = "kernel")]
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "image")]
     pub connect: Option<String>,
-    /// Another kernel: an ELF file made for bootloader_api [default: the one inside this program].
-    #[arg(long, value_name = "FILE")]
-    pub kernel: Option<PathBuf>,
+    /// What to run [default: the kernel inside this program].
+    #[command(flatten)]
+    pub image: ImageFlags,
     /// Names in that kernel, or in the one of the machine elsewhere [default: the .profile.json beside the kernel; without:
     /// addresses only].
     #[arg(long, value_name = "FILE")]
@@ -80,7 +81,7 @@ pub struct Args {
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub options: String,
     /// Processors that are not as usual (docs/QUIRKS.md); may be given several times.
-    #[arg(long = "cpu-quirk", value_name = "WORD", value_parser = quirk_words(), conflicts_with = "connect")]
+    #[arg(long = "cpu-quirk", value_name = "WORD", value_parser = cpu_quirk_words(), conflicts_with = "connect")]
     pub cpu_quirks: Vec<CpuQuirk>,
     /// An EFI firmware that is not as usual (docs/QUIRKS.md); may be given several times.
     #[arg(long = "firmware-quirk", value_name = "WORD", value_parser = firmware_quirk_words(), conflicts_with = "connect")]
@@ -100,15 +101,6 @@ pub struct Args {
     /// No window: play the lesson to its end and write its picture, .png or .svg.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["connect", "explore"])]
     pub picture: Option<PathBuf>,
-}
-
-/// The words of quirks, for the help and for what is wrong.
-fn quirk_words() -> impl TypedValueParser<Value = CpuQuirk> {
-    PossibleValuesParser::new(CpuQuirk::ALL.map(CpuQuirk::word)).try_map(|word| word.parse::<CpuQuirk>())
-}
-
-fn firmware_quirk_words() -> impl TypedValueParser<Value = FirmwareQuirk> {
-    PossibleValuesParser::new(FirmwareQuirk::ALL.map(FirmwareQuirk::word)).try_map(|word| word.parse::<FirmwareQuirk>())
 }
 
 /// The lesson that a newcomer begins with.
@@ -154,6 +146,7 @@ impl Args {
             || self.quantum != usual.quantum
             || self.options != usual.options
             || self.cpu_quirks != usual.cpu_quirks
+            || self.image.is_given() && self.image.kernel.is_none()
             || self.firmware_quirks != usual.firmware_quirks
             || self.efi_variables.is_some()
     }
@@ -193,17 +186,20 @@ impl Args {
             let names = self.profile.as_deref().map(hosted::names).transpose()?;
             return Ok(Target::remote(address, Aside { names, console: self.console.clone() }));
         }
-        if self.profile.is_some() && self.kernel.is_none() {
+        if self.profile.is_some() && self.image.kernel.is_none() {
             return Err(
                 "--profile: names of which kernel? Give --kernel FILE or --connect HOST:PORT as well.".to_owned()
             );
         }
         let config = self.config()?;
         let file = || platform::beside_program(&KERNELS);
-        let guest = match self.kernel.clone() {
-            Some(kernel) => Guest::Files { kernel, profile: self.profile.clone() },
-            None if hosted::has_guest() => Guest::Embedded,
-            None => Guest::Files { kernel: file().ok_or(NO_KERNEL)?, profile: None },
+        let guest = if self.image.is_given() {
+            Guest::Files { image: Box::new(self.image.clone()), profile: self.profile.clone() }
+        } else if hosted::has_guest() {
+            Guest::Embedded
+        } else {
+            let kernel = ImageFlags::of_kernel(file().ok_or(NO_KERNEL)?);
+            Guest::Files { image: Box::new(kernel), profile: None }
         };
         hosted::target(guest, config, self.gdb.clone())
     }
@@ -237,6 +233,7 @@ mod tests {
         assert_eq!(begin(""), first(true));
         assert_eq!(begin("--explore"), Begin::Explore);
         assert_eq!(begin("--cpus 4"), Begin::Explore);
+        assert_eq!(begin("--multiboot k"), Begin::Explore);
         assert_eq!(begin("--connect localhost:1"), Begin::Explore);
         assert_eq!(begin("--lesson two-maps"), Begin::Lesson { id: "two-maps".to_owned(), film: false });
         std::fs::create_dir_all(&folder).unwrap();
@@ -254,6 +251,8 @@ mod tests {
         assert!(parse("--kernel k --memory 100").unwrap().config().unwrap_err().contains("4096"));
         assert!(parse("--kernel k --apic-ids 1,1").unwrap().config().unwrap_err().contains("twice"));
         assert!(parse("--kernel k --connect localhost:1").is_err());
+        assert!(parse("--multiboot k --connect localhost:1").is_err());
+        assert!(parse("--multiboot k --pvh k").is_err());
         assert!(parse("--kernel k --firmware-quirk slow-init").unwrap_err().contains("no-hand-over"));
         let lost = parse("--kernel k --efi-variables /no/such/file").unwrap().config().unwrap_err();
         assert!(lost.contains("/no/such/file"), "{lost}");

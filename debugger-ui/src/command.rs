@@ -115,6 +115,8 @@ pub enum Command {
     ShowDescriptorTable(crate::model::descriptors::Which),
     /// Type bytes into the guest's serial console.
     TypeConsole(Vec<u8>),
+    /// Press keys of the guest's keyboard: scan codes of set 2.
+    PressKeys(Vec<u8>),
     /// The console was looked at: nothing in it is new any more.
     ConsoleSeen,
     /// Open the gdb socket on a free port (0) or the one named.
@@ -181,6 +183,8 @@ pub enum Reading {
     Tlb,
     /// The firmware's variables, in the machine's settings.
     Firmware,
+    /// The guest's screen.
+    Screen,
 }
 
 /// Commands that concern the window only; the app carries them out.
@@ -266,6 +270,8 @@ pub enum Panel {
     Tlb,
     /// The glossary.
     Glossary,
+    /// The guest's screen.
+    Screen,
     /// Bookmarks.
     Bookmarks,
 }

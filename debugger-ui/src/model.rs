@@ -22,10 +22,13 @@ pub mod narrator;
 pub mod outbox;
 pub mod page_tables;
 pub mod registers;
+pub mod scan_codes;
+pub mod screen;
 pub mod settings;
 pub mod symbols;
 pub mod timeline;
 pub mod tlb;
+pub mod typed;
 pub mod why;
 
 use crate::command::Command;
@@ -45,6 +48,7 @@ use outbox::{Order, Outbox};
 use page_tables::PageTables;
 use protocol::request::{Advance, Direction};
 use protocol::{CpuId, Position};
+use screen::Screen;
 use settings::Settings;
 use std::collections::VecDeque;
 use symbols::Symbols;
@@ -89,6 +93,8 @@ pub struct Model {
     pub symbols: Symbols,
     /// The guest's serial console.
     pub console: Console,
+    /// The guest's screen.
+    pub screen: Screen,
     /// The lesson that is open, if one is.
     pub lessons: Lessons,
     /// What a command could not do and why, until dismissed. Not errors of the guest: those are events.
@@ -143,8 +149,7 @@ impl Model {
         self.begin(cpu, advance.direction, How::Run);
         if advance.direction == Direction::Forward {
             // What the user typed before comes before what a lesson types.
-            let given = std::mem::replace(&mut advance.serial_input, std::mem::take(&mut self.console.typed));
-            advance.serial_input.extend(given);
+            std::mem::take(&mut self.console.typed).put_before(&mut advance);
         }
         self.connection.link = connection::Link::Running { back: advance.direction == Direction::Backward, long };
         self.outbox.push(Order::Run(advance));

@@ -23,11 +23,13 @@ pub mod page_tables;
 pub mod palette;
 pub mod preferences;
 pub mod registers;
+pub mod screen;
 pub mod settings;
 pub mod status;
 pub mod tlb;
 pub mod transport;
 pub mod triple_fault;
+pub mod typing;
 pub mod walk;
 
 mod layout;
@@ -311,7 +313,7 @@ impl View {
 
     /// What has the keyboard at the start of this frame.
     fn typing(&self, ui: &Ui) -> Typing {
-        if self.drawer.console.has_focus {
+        if self.drawer.console.has_focus || self.drawer.screen.has_focus {
             Typing::Console
         } else if ui.ctx().text_edit_focused() || self.palette.is_open() {
             Typing::Field
@@ -439,6 +441,7 @@ impl View {
             Panel::Bookmarks => self.drawer.open = Some(Tab::Bookmarks),
             Panel::Tlb => self.drawer.open = Some(Tab::Tlb),
             Panel::Glossary => self.drawer.open = Some(Tab::Glossary),
+            Panel::Screen => self.drawer.open = Some(Tab::Screen),
             Panel::PageTables | Panel::Lanes | Panel::Code | Panel::Cpu | Panel::Lesson => {}
         }
         self.focus = Some(panel);

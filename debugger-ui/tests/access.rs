@@ -199,7 +199,7 @@ fn tab_is_never_trapped() {
         }
         let mut window = usual();
         window.command(command);
-        if id == "go-console" {
+        if matches!(id, "go-console" | "go-screen") {
             window.harness.key_press_modifiers(Modifiers::CTRL, Key::Tab);
             window.harness.run();
         }

@@ -135,7 +135,9 @@ impl Album {
         self.window.command(Command::SetBookmark);
         self.window.command(Command::MemoryAt("9d000".into(), false));
         let open = |panel| Command::Ui(UiCommand::Focus(panel));
-        let lists = [Panel::Console, Panel::Events, Panel::Breakpoints, Panel::Bookmarks, Panel::Glossary].map(open);
+        let lists =
+            [Panel::Console, Panel::Events, Panel::Breakpoints, Panel::Bookmarks, Panel::Glossary, Panel::Screen]
+                .map(open);
         let idt = Command::ShowDescriptorTable(Which::Idt);
         let tables = [open(Panel::Memory), open(Panel::Descriptors), idt, open(Panel::Tlb)];
         let settings = [UiCommand::Settings, UiCommand::Preferences].map(Command::Ui);

@@ -6,7 +6,7 @@ use debugger_ui::app::{App, Begin};
 use debugger_ui::keeper::Keeper;
 use debugger_ui::model::Model;
 use debugger_ui::preferences::{Preferences, store::Store};
-use debugger_ui::session::hosted::{Guest, has_guest, target};
+use debugger_ui::session::hosted::{Guest, ImageFlags, has_guest, target};
 use debugger_ui::session::{Session, Target};
 use egui::{Event, Key, Role};
 use egui_kittest::Harness;
@@ -199,7 +199,7 @@ impl Learner {
 #[test]
 fn wake_is_played_by_name() {
     let guest = match std::env::var("FIRSTLIGHT_KERNEL") {
-        Ok(kernel) => Guest::Files { kernel: kernel.into(), profile: None },
+        Ok(kernel) => Guest::Files { image: Box::new(ImageFlags::of_kernel(kernel.into())), profile: None },
         Err(_) if has_guest() => Guest::Embedded,
         Err(_) => {
             assert!(std::env::var_os("CI").is_none(), "there is no kernel: FIRSTLIGHT_KERNEL is not set");

@@ -157,11 +157,11 @@ fn console_takes_typing_and_lets_go() {
         .take_orders()
         .into_iter()
         .flat_map(|order| match order {
-            Order::Type(bytes) => bytes,
+            Order::Type(typed) => typed.serial,
             Order::Run(advance) => advance.serial_input,
             _ => Vec::new(),
         })
-        .chain(window.harness.state().model().console.typed.iter().copied())
+        .chain(window.harness.state().model().console.typed.serial.iter().copied())
         .collect();
     assert_eq!(typed, b"s\r", "typed, and nothing else");
     window.chord(Modifiers::COMMAND, Key::Num2);
@@ -541,6 +541,36 @@ fn firmware_is_chosen() {
     assert_eq!(config.firmware.variables, [1, 2, 3]);
     field(&mut window, " tired");
     assert!(window.has("is no quirk of a firmware"));
+}
+
+/// Goal: the guest's screen is shown, and keys typed there are its keyboard's until Ctrl+2 leads out. Method: the recording's screen,
+/// a letter and Enter, then a step.
+#[test]
+fn screen_takes_keys_and_lets_go() {
+    let mut window = Window::after_a_step();
+    window.chord(Modifiers::COMMAND | Modifiers::SHIFT, Key::V);
+    window.harness.run();
+    assert!(window.has("xv6...") && window.has("cpu1: starting 1"));
+    window.take_orders();
+    window.harness.key_press(Key::S);
+    window.text("s");
+    window.key(Key::Enter);
+    let keys: Vec<u8> = window
+        .take_orders()
+        .into_iter()
+        .flat_map(|order| match order {
+            Order::Type(typed) => typed.keys,
+            Order::Run(advance) => advance.keys,
+            _ => Vec::new(),
+        })
+        .chain(window.harness.state().model().console.typed.keys.iter().copied())
+        .collect();
+    assert_eq!(keys, [0x1b, 0xf0, 0x1b, 0x5a, 0xf0, 0x5a], "S and Enter in set 2");
+    window.chord(Modifiers::COMMAND, Key::Num2);
+    window.harness.run();
+    window.take_orders();
+    window.key(Key::S);
+    assert_eq!(window.runs().len(), 1, "outside the screen s steps");
 }
 
 /// Goal: the glossary is opened by its key and ready to type; what is typed is found, the chosen entry is told in full.

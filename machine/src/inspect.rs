@@ -12,6 +12,7 @@ mod memory;
 mod page_table;
 mod reader;
 pub mod register;
+mod screen;
 
 use crate::cpu::Cpu;
 use crate::machine::Machine;
@@ -21,6 +22,7 @@ pub use page_table::{tlb, trace, tree, tree_below, walk};
 use protocol::request::CodeLine;
 use protocol::{CpuId, CpuState, LinearAddr, PhysAddr};
 pub use reader::{PhysReader, View};
+pub use screen::screen;
 
 /// The CPU, or in words that there is none.
 fn cpu_of(machine: &Machine, cpu: CpuId) -> Result<&Cpu, String> {

@@ -146,6 +146,14 @@ impl Machine {
         routing::deliver(&mut self.cpus, &mut self.bus);
     }
 
+    /// The keyboard sends bytes, scan codes of set 2.
+    pub fn press_keys(&mut self, codes: &[u8]) {
+        self.able = None;
+        let devices = &mut self.bus.devices;
+        devices.i8042.press(codes, &mut devices.irq, &mut self.bus.out);
+        routing::deliver(&mut self.cpus, &mut self.bus);
+    }
+
     fn feed_serial(&mut self) {
         let devices = &mut self.bus.devices;
         while devices.uart.has_room() {

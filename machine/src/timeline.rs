@@ -197,6 +197,13 @@ impl Timeline {
         }
     }
 
+    /// Keys are pressed, here and now: scan codes of set 2 (journaled).
+    pub fn press_keys(&mut self, codes: &[u8]) {
+        if !codes.is_empty() {
+            self.put_in(Input::Keys(codes.to_vec()));
+        }
+    }
+
     /// The user presses reset (journaled).
     pub fn reset(&mut self) {
         self.put_in(Input::Reset);

@@ -17,6 +17,7 @@ pub mod page_table;
 pub mod profile;
 pub mod request;
 pub mod run;
+pub mod screen;
 pub mod wire;
 
 pub use addr::{CpuId, LinearAddr, PhysAddr, Position, SegOff};

@@ -175,6 +175,8 @@ pub enum Request {
     },
     /// The variables of the machine's EFI firmware. -> [`Answer::FirmwareVariables`]
     FirmwareVariables,
+    /// The VGA's screen in text mode. -> [`Answer::Screen`]
+    Screen,
 }
 
 /// Something whose value has a cause.
@@ -239,6 +241,8 @@ pub struct Advance {
     pub budget: u64,
     /// Bytes for the serial port, journaled at the position where the run starts. Only forwards.
     pub serial_input: Vec<u8>,
+    /// What the keyboard sends, scan codes of set 2: journaled like the bytes for the serial port.
+    pub keys: Vec<u8>,
     /// What the answer shall carry.
     pub wanted: Wanted,
 }
@@ -446,6 +450,8 @@ pub enum Answer {
     Run(Box<Run>),
     /// The firmware's variables.
     FirmwareVariables(crate::firmware::Variables),
+    /// The screen.
+    Screen(crate::screen::TextScreen),
 }
 
 /// Why a request was refused.

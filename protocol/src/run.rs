@@ -52,6 +52,8 @@ pub enum InputKind {
     Reset,
     /// The user sent an NMI.
     Nmi(CpuId),
+    /// Bytes from the keyboard: scan codes of set 2.
+    Keys(Vec<u8>),
 }
 
 /// Steps that one CPU made while the others were held.

@@ -191,6 +191,7 @@ fn advance_rate(client: &mut Client, time: Duration) -> Result<f64> {
         until: Until::Steps(1),
         budget: 1000,
         serial_input: Vec::new(),
+        keys: Vec::new(),
         wanted: Wanted { all_cpus: true, ..Wanted::default() },
     });
     let start = Instant::now();

@@ -6,6 +6,7 @@ use super::Command;
 use crate::model::input::{self, Goal};
 use crate::model::outbox::{Order, Purpose};
 use crate::model::page_tables::TreeView;
+use crate::model::typed::Typed;
 use crate::model::{How, Model, connection::Link, control_bits, diff, follow_up, narrator};
 use protocol::breakpoint::{Condition, EventFilter};
 use protocol::request::{Advance, Direction, Edit, Place, Request, StopReason, Until};
@@ -98,7 +99,8 @@ pub fn apply(command: Command, model: &mut Model) {
             model.descriptors.which = which;
             follow_up::descriptors(model);
         }
-        Command::TypeConsole(bytes) => type_console(model, bytes),
+        Command::TypeConsole(bytes) => hand_over(model, Typed::serial(bytes)),
+        Command::PressKeys(codes) => hand_over(model, Typed::keys(codes)),
         Command::ConsoleSeen => model.console.seen(),
         Command::OpenGdb(port) => model.outbox.read(Purpose::Gdb, Request::OpenGdb { port }),
         Command::CloseGdb => model.outbox.read(Purpose::Gdb, Request::CloseGdb),
@@ -249,7 +251,8 @@ fn advance(model: &mut Model, cpu: Option<CpuId>, direction: Direction, until: U
     let cpu = if hold_others { Some(cpu.unwrap_or(model.cpus.selected)) } else { cpu };
     let wanted = model.wanted();
     let budget = FIRST_BUDGET;
-    model.advance(Advance { cpu, hold_others, direction, until, budget, serial_input: Vec::new(), wanted }, long);
+    let (serial_input, keys) = (Vec::new(), Vec::new());
+    model.advance(Advance { cpu, hold_others, direction, until, budget, serial_input, keys, wanted }, long);
 }
 
 fn step_cpu(model: &mut Model, direction: Direction) {
@@ -465,17 +468,17 @@ fn set_walk_address(model: &mut Model, text: String) {
     }
 }
 
-/// Typed bytes enter the machine with the next advance. Where all CPUs wait for just that, it runs at once.
-fn type_console(model: &mut Model, bytes: Vec<u8>) {
+/// What is typed enters the machine with the next advance. Where all CPUs wait for just that, it runs at once.
+fn hand_over(model: &mut Model, typed: Typed) {
     if let Some(foreign) = &model.connection.offers.foreign {
         model.notice = Some(foreign.console.clone());
         return;
     }
     if model.connection.running() {
-        model.outbox.push(Order::Type(bytes));
+        model.outbox.push(Order::Type(typed));
         return;
     }
-    model.console.typed.extend(bytes);
+    model.console.typed.extend(typed);
     // However it came here, by running or by going to the place: every CPU waits, and no run would do anything else.
     let still = |cpu: &protocol::CpuState| cpu.activity != Activity::Running && cpu.due.is_none();
     let all_still = !model.cpus.states.is_empty() && model.cpus.states.iter().all(still);

@@ -407,6 +407,7 @@ pub fn catalog() -> Vec<Entry> {
         ("go-descriptors", "Go to GDT and IDT", control_shift("G"), Panel::Descriptors),
         ("go-tlb", "Go to the TLB", control_shift("T"), Panel::Tlb),
         ("go-glossary", "Look up in the glossary", control_shift("L"), Panel::Glossary),
+        ("go-screen", "Go to the screen", control_shift("V"), Panel::Screen),
         ("go-bookmarks", "Go to the bookmarks", control_shift("B"), Panel::Bookmarks),
     ] {
         entries.push(entry(id, name, &[key], "Opens it in the drawer.", ui(UiCommand::Focus(panel))));

@@ -2,6 +2,7 @@
 //!
 //! The text is a function of the position: going back makes it shorter, going forward again makes the same text.
 
+use super::typed::Typed;
 use protocol::request::ConsoleText;
 
 /// The console.
@@ -13,8 +14,8 @@ pub struct Console {
     pub column: usize,
     /// The bytes as they came.
     pub bytes: Vec<u8>,
-    /// Typed, not yet handed to the machine.
-    pub typed: Vec<u8>,
+    /// Typed, here or at the screen, and not yet handed to the machine.
+    pub typed: Typed,
     /// Bytes that came since the panel was looked at.
     pub unread: usize,
 }

@@ -32,6 +32,7 @@ pub(crate) fn readings(model: &mut Model) {
     descriptors(model);
     tlb(model);
     firmware(model);
+    screen(model);
 }
 
 /// The bytes of the memory panel.
@@ -61,6 +62,14 @@ pub(crate) fn tlb(model: &mut Model) {
     if model.tlb.shown && model.connection.offers.vendor && model.cpus.get(cpu).is_some() {
         model.tlb.of(cpu);
         model.outbox.read(Purpose::Tlb(cpu), Request::Tlb { cpu });
+    }
+}
+
+/// The guest's screen.
+pub(crate) fn screen(model: &mut Model) {
+    if model.screen.shown && model.connection.offers.vendor && !model.screen.asked {
+        model.screen.asked = true;
+        model.outbox.read(Purpose::Screen, Request::Screen);
     }
 }
 

@@ -108,6 +108,7 @@ impl Model {
         self.code = super::code::Code { follow: true, ..Default::default() };
         self.breakpoints = Default::default();
         self.console.clear();
+        self.screen.forget();
         self.asked = None;
         self.deferred.clear();
         self.bookmarks.run_ended();
@@ -123,6 +124,8 @@ impl Model {
         self.take_in(stopped);
         self.lanes.update(&self.timeline, &self.cpus, &self.symbols);
         self.lesson_progress();
+        // A screen that stands still while the guest writes on it would tell a falsehood.
+        follow_up::screen(self);
     }
 
     fn stopped(&mut self, stopped: Stopped) {
@@ -220,6 +223,9 @@ impl Model {
     }
 
     fn answered(&mut self, purpose: Purpose, answer: Answer) {
+        if purpose == Purpose::Screen {
+            self.screen.asked = false;
+        }
         match (purpose, answer) {
             (Purpose::Lesson(ticket), answer) => self.lesson_answered(ticket, answer),
             (_, Answer::Refused(refusal)) => self.refused(&refusal),
@@ -262,6 +268,7 @@ impl Model {
                 }
             }
             (Purpose::TlbWalk, Answer::Walk(trace)) => self.tlb.take_walk(&trace),
+            (Purpose::Screen, Answer::Screen(screen)) => self.screen.take(screen),
             (Purpose::Firmware, Answer::FirmwareVariables(variables)) => self.settings.variables = Some(variables),
             (Purpose::Why(target), Answer::Walk(trace)) => match target.request_after(&trace) {
                 Ok(request) => self.outbox.read(Purpose::Why(target), request),

@@ -1,5 +1,6 @@
 //! What the session must be asked, in order, and what an answer is for.
 
+use super::typed::Typed;
 use protocol::request::{Advance, Request};
 
 /// Orders for the session.
@@ -16,8 +17,8 @@ pub enum Order {
     Run(Advance),
     /// Stop running: send no further advance.
     Cancel,
-    /// Bytes for the serial port, with the next advance of the run.
-    Type(Vec<u8>),
+    /// Bytes for the serial port and keys, with the next advance of the run.
+    Type(Typed),
     /// Ask something that moves or changes the machine.
     Move(Request),
     /// Ask something that only reads, or changes the server but not the machine.
@@ -53,6 +54,8 @@ pub enum Purpose {
     TlbWalk,
     /// The firmware's variables.
     Firmware,
+    /// The guest's screen.
+    Screen,
     /// Why this has its value.
     Why(super::why::Target),
     /// The list of breakpoints.

@@ -6,7 +6,8 @@ pub mod decode;
 use super::Target;
 use super::standard::Aside;
 use super::transport::Transport;
-use machine::server::guest_image::{GuestImage, ImageBytes, ImageFile};
+pub use machine::server::flags::{ImageFlags, cpu_quirk_words, firmware_quirk_words};
+use machine::server::guest_image::{GuestImage, ImageBytes};
 use machine::server::{DEFAULT_HISTORY_BYTES, ServerConfig, ServerHandle, prepare};
 use protocol::profile::Profile;
 use protocol::request::MachineConfig;
@@ -24,9 +25,9 @@ pub enum Guest {
     Embedded,
     /// Files, read again by Reload.
     Files {
-        /// The kernel, an ELF file.
-        kernel: PathBuf,
-        /// Its names; None: the profile beside it, if there is one.
+        /// The kernel, or whatever else a PC runs.
+        image: Box<ImageFlags>,
+        /// A kernel's names; None: the profile beside it, if there is one.
         profile: Option<PathBuf>,
     },
 }
@@ -73,7 +74,7 @@ fn start(guest: &Guest, config: &MachineConfig, gdb: Option<&str>) -> Result<Ser
             let kernel = embedded::KERNEL.ok_or("There is no kernel inside this program.")?;
             Box::new(ImageBytes::new(kernel, embedded::PROFILE))
         }
-        Guest::Files { kernel, profile } => Box::new(ImageFile::open(kernel, profile.as_deref())?),
+        Guest::Files { image, profile } => image.open(profile.as_deref())?,
     };
     let machine = config.clone();
     let mut server = prepare(ServerConfig { image, machine, history_bytes: DEFAULT_HISTORY_BYTES, program: None })?;

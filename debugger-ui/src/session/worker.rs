@@ -9,6 +9,7 @@ use super::{Target, transport::Transport};
 use crate::model::connection::Offers;
 use crate::model::inbox::Incoming;
 use crate::model::outbox::{Order, Purpose};
+use crate::model::typed::Typed;
 use crate::platform::Moment;
 use crate::rsp::features::{Features, QUERY};
 use protocol::request::{Advance, Answer, Direction, MachineConfig, Refusal, Request, StopReason, Stopped, Until};
@@ -54,7 +55,7 @@ pub(super) struct Worker {
     /// Orders that came during a run and wait for its end.
     waiting: VecDeque<Order>,
     /// Typed, and no advance has taken it along yet.
-    typed: Vec<u8>,
+    typed: Typed,
     /// gdb drives, by the last report.
     observes: bool,
     /// The socket for gdb is open.
@@ -74,7 +75,7 @@ impl Worker {
             reports,
             wake,
             waiting: VecDeque::new(),
-            typed: Vec::new(),
+            typed: Typed::default(),
             observes: false,
             listens: false,
         }
@@ -98,7 +99,7 @@ impl Worker {
                 None => return,
             }
             self.waiting.clear();
-            self.typed.clear();
+            self.typed = Typed::default();
         }
     }
 
@@ -150,7 +151,7 @@ impl Worker {
                 Order::Run(advance) => self.run(&mut link, advance)?,
                 Order::Move(request) => self.make_move(&mut link, &request)?,
                 Order::Read(purpose, request) => self.read(&mut link, purpose, &request)?,
-                Order::Type(bytes) => self.typed.extend(bytes),
+                Order::Type(typed) => self.typed.extend(typed),
                 Order::Cancel => {}
                 Order::Reconnect => return Err(Ended::Reconnect(None)),
             }
@@ -223,9 +224,7 @@ impl Worker {
         if whole {
             advance.budget = WHOLE_BUDGET;
         }
-        let mut typed = std::mem::take(&mut self.typed);
-        typed.extend(std::mem::take(&mut advance.serial_input));
-        advance.serial_input = typed;
+        std::mem::take(&mut self.typed).put_before(&mut advance);
         loop {
             let begun = Moment::now();
             let mut stopped = match link.ask(&Request::Advance(advance.clone()))? {
@@ -261,7 +260,7 @@ impl Worker {
         loop {
             match self.orders.try_recv() {
                 Ok(Order::Cancel) => cancelled = true,
-                Ok(Order::Type(bytes)) => self.typed.extend(bytes),
+                Ok(Order::Type(typed)) => self.typed.extend(typed),
                 Ok(Order::Read(purpose, request)) => self.read(link, purpose, &request)?,
                 Ok(Order::Reconnect) => return Err(Ended::Reconnect(None)),
                 Ok(order @ (Order::Move(_) | Order::Run(_))) => {
@@ -373,8 +372,8 @@ fn no_fit(request: &Request) -> Refusal {
 }
 
 /// The next advance of a run: goes on from what the last one told, for about [`SLICE`].
-fn next_advance(advance: &mut Advance, stopped: &Stopped, typed: Vec<u8>, took: Duration) {
-    advance.serial_input = typed;
+fn next_advance(advance: &mut Advance, stopped: &Stopped, typed: Typed, took: Duration) {
+    (advance.serial_input, advance.keys) = (typed.serial, typed.keys);
     if let Some(text) = &stopped.console {
         advance.wanted.console_from = Some(text.total);
     }

@@ -186,7 +186,7 @@ fn instruction(ui: &Ui, cx: &Cx<'_>, rect: Rect, line: &CodeInstruction, char_wi
     let address = line.seg_off.map_or_else(|| line.linear.to_string(), |at| at.to_string());
     let columns = match cx.model.code.bits {
         64 => 19,
-        32 => 11,
+        32 => 13,
         _ => 9,
     };
     let x = rect.left() + GUTTER;

@@ -1,8 +1,9 @@
-//! The drawer at the bottom: console, events, breakpoints, bookmarks, memory, descriptor tables, TLB, glossary, machine. Closed it
+//! The drawer at the bottom: console, events, breakpoints, bookmarks, memory, descriptor tables, TLB, screen, glossary, machine. Closed it
 //! is a line of tabs; the gdb line stands at its right end, since it must be copied from somewhere that does not go away.
 
 use super::{
-    Cx, View, bookmarks, breakpoints, console, descriptors, events, glossary, memory, preferences, settings, tlb,
+    Cx, View, bookmarks, breakpoints, console, descriptors, events, glossary, memory, preferences, screen, settings,
+    tlb, typing,
 };
 use crate::command::{Command, Panel as Place, Reading};
 use crate::ui::keys;
@@ -25,6 +26,8 @@ pub enum Tab {
     Descriptors,
     /// The selected CPU's TLB.
     Tlb,
+    /// The guest's screen.
+    Screen,
     /// The glossary.
     Glossary,
     /// The machine's settings.
@@ -42,7 +45,8 @@ pub struct State {
     pub(super) for_step: Option<Tab>,
     /// Height of the line of tabs, which wraps where the window is narrow or the text large.
     tabs_height: f32,
-    pub(super) console: console::State,
+    pub(super) console: typing::State,
+    pub(super) screen: typing::State,
     pub(super) events: events::State,
     pub(super) breakpoints: breakpoints::State,
     pub(super) bookmarks: bookmarks::State,
@@ -80,11 +84,15 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
     let memory_take = view.takes_focus(Place::Memory);
     let descriptors_take = view.takes_focus(Place::Descriptors);
     let tlb_take = view.takes_focus(Place::Tlb);
+    let screen_take = view.takes_focus(Place::Screen);
     let glossary_take = view.takes_focus(Place::Glossary);
     let state = &mut view.drawer;
     read_what_is_open(cx, state.open);
     if state.open != Some(Tab::Console) {
         state.console.has_focus = false;
+    }
+    if state.open != Some(Tab::Screen) {
+        state.screen.has_focus = false;
     }
     tabs(ui, cx, state);
     ui.add_space(3.0);
@@ -96,6 +104,7 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
         Some(Tab::Memory) => memory::show(ui, cx, &mut state.memory, memory_take),
         Some(Tab::Descriptors) => descriptors::show(ui, cx, &mut state.descriptors, descriptors_take),
         Some(Tab::Tlb) => tlb::show(ui, cx, &mut state.tlb, tlb_take),
+        Some(Tab::Screen) => screen::show(ui, cx, &mut state.screen, screen_take),
         Some(Tab::Glossary) => glossary::show(ui, cx, &mut state.glossary, glossary_take),
         Some(Tab::Machine) => settings::show(ui, cx),
         Some(Tab::Settings) => preferences::show(ui, cx, &mut view.preferences, &mut view.settings, &mut view.storing),
@@ -103,8 +112,10 @@ pub fn show(view: &mut View, ui: &mut Ui, cx: &mut Cx<'_>) {
     }
 }
 
-/// From this width on, in points, tabs tell counts and keys. In less room their names alone must fit.
+/// From this width on, in points, tabs tell counts. In less room their names alone must fit.
 const WIDE: f32 = 1100.0;
+/// From this width on they tell their keys too.
+const KEYED: f32 = 1450.0;
 
 /// Panels that need reading are read while they are open, and only then.
 fn read_what_is_open(cx: &mut Cx<'_>, open: Option<Tab>) {
@@ -113,6 +124,7 @@ fn read_what_is_open(cx: &mut Cx<'_>, open: Option<Tab>) {
         (Tab::Memory, Reading::Memory, model.memory.shown),
         (Tab::Descriptors, Reading::Descriptors, model.descriptors.shown),
         (Tab::Tlb, Reading::Tlb, model.tlb.shown),
+        (Tab::Screen, Reading::Screen, model.screen.shown),
         (Tab::Machine, Reading::Firmware, model.settings.shown),
     ] {
         if shown != (open == Some(tab)) {
@@ -122,7 +134,7 @@ fn read_what_is_open(cx: &mut Cx<'_>, open: Option<Tab>) {
 }
 
 fn tabs(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
-    let wide = ui.available_width() >= WIDE;
+    let (wide, keyed) = (ui.available_width() >= WIDE, ui.available_width() >= KEYED);
     let line = ui.horizontal_wrapped(|ui| {
         let model = cx.model;
         let counted = |name: &str, count: usize| if wide { format!("{name} ({count})") } else { name.to_owned() };
@@ -165,6 +177,12 @@ fn tabs(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
                 "The translations that the selected CPU holds, and which are stale.",
             ),
             (
+                Tab::Screen,
+                "Screen".to_owned(),
+                "go-screen",
+                "What the VGA shows in text mode, and the keyboard. Type into it.",
+            ),
+            (
                 Tab::Glossary,
                 "Glossary".to_owned(),
                 "go-glossary",
@@ -183,7 +201,7 @@ fn tabs(ui: &mut Ui, cx: &mut Cx<'_>, state: &mut State) {
             let key = keys::hint(id);
             let mut button = Button::selectable(open, &label);
             // Long keys stand in the tooltip: the line to paste into gdb needs the room.
-            if wide && key.len() <= 6 && model.connection.gdb_line().is_none() {
+            if keyed && key.len() <= 6 && model.connection.gdb_line().is_none() {
                 button = button.right_text(RichText::new(&key).monospace().size(12.0).weak());
             }
             let response = ui.add(button);

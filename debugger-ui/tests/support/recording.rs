@@ -17,6 +17,7 @@ use protocol::profile::{Blob, BlobSymbol, ListingLine, Profile, Root, Symbol};
 use protocol::request::{
     Answer, Cause, CodeLine, ConsoleText, Direction, Hello, MachineConfig, Request, RootSpec, StopReason, Stopped,
 };
+use protocol::screen::TextScreen;
 use protocol::{Activity, CpuId, LinearAddr, Mode, PhysAddr, Position};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -78,6 +79,7 @@ impl Recording {
                 Answer::Memory { bytes, unreadable: None }
             }
             (_, Request::Tlb { .. }) => Answer::Tlb(vec![stale_entry()]),
+            (_, Request::Screen) => Answer::Screen(screen()),
             (_, Request::FirmwareVariables) => Answer::FirmwareVariables(Variables {
                 at_power_on: Vec::new(),
                 now: vec![Variable {
@@ -506,6 +508,20 @@ fn memory(at: u64) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// A line in grey, one in white on blue, and the cursor behind a prompt.
+fn screen() -> TextScreen {
+    let (columns, rows) = (80, 25);
+    let mut cells = vec![0x0720; usize::from(columns * rows)];
+    for (row, colours, text) in [(0, 0x0700, "xv6..."), (1, 0x1f00, "cpu1: starting 1"), (2, 0x0700, "$ ")] {
+        let at = usize::from(row * columns);
+        cells[at..at + text.len()]
+            .iter_mut()
+            .zip(text.bytes())
+            .for_each(|(cell, byte)| *cell = colours | u16::from(byte));
+    }
+    TextScreen { columns, rows, cells, cursor: Some(2 * columns + 2) }
 }
 
 /// What a TLB keeps of the low map that is gone.

@@ -119,6 +119,7 @@ impl Traveller {
             until,
             budget: if whole { MAX_SEARCH / 4 } else { PIECE },
             serial_input,
+            keys: Vec::new(),
             wanted: wanted(),
         };
         if self.side == Side::Learner {

@@ -1,11 +1,15 @@
 //! The keyboard controller and a keyboard that answers commands (IBM PS/2 Technical Reference, "Keyboard and Auxiliary
 //! Device Controller"): self tests, configuration and the controller's memory, reset, the A20 gate's bit, and of the keyboard
-//! all commands of a PS/2 keyboard. ISA line 1. Nobody presses a key, and there is no second device.
+//! all commands of a PS/2 keyboard. ISA line 1. There is no second device. What is typed comes by [`keys`], in set 2; to set 1 it is
+//! translated where the configuration asks for it or the keyboard was told to use that set. Set 3 is set 2 (docs/QUIRKS.md).
 //!
 //! The A20 gate is always open, as firmware leaves it; its bit is kept and reads back (docs/QUIRKS.md).
 
+mod keys;
+
 use super::irq::Irq;
 use crate::bus::Outbox;
+use keys::Keys;
 use std::collections::VecDeque;
 
 /// Status: output buffer full.
@@ -24,6 +28,8 @@ const CONFIG_INTERRUPT: u8 = 1 << 0;
 const CONFIG_DISABLED: u8 = 1 << 4;
 /// Configuration: the second device's clock is held.
 const CONFIG_NO_AUXILIARY: u8 = 1 << 5;
+/// Configuration: scan codes are translated to set 1.
+const CONFIG_TRANSLATE: u8 = 1 << 6;
 /// Input port: no keylock, the jumpers of a PC.
 const INPUT_PORT: u8 = 0xa0;
 /// Bytes of the controller's memory; the first is the configuration.
@@ -60,6 +66,8 @@ pub struct I8042 {
     scan_codes: u8,
     /// What it said last, to be said again.
     said: u8,
+    /// What was typed and is not sent yet.
+    keys: Keys,
 }
 
 impl Default for I8042 {
@@ -75,6 +83,7 @@ impl Default for I8042 {
             keyboard_command: 0,
             scan_codes: 2,
             said: ACK,
+            keys: Keys::default(),
         }
     }
 }
@@ -95,8 +104,24 @@ impl I8042 {
         }
         let (byte, _) = self.output.pop_front().unwrap_or_default();
         irq.set_line(IRQ_LINE, false, out);
+        self.take_key();
         self.update_line(irq, out);
         byte
+    }
+
+    /// Keys are pressed and released: scan codes of set 2, as the keyboard sends them.
+    pub fn press(&mut self, codes: &[u8], irq: &mut Irq, out: &mut Outbox) {
+        self.keys.press(codes);
+        self.take_key();
+        self.update_line(irq, out);
+    }
+
+    /// Takes the next byte from the keyboard, where there is room for it and its clock is not held.
+    fn take_key(&mut self) {
+        if self.output.is_empty() && self.memory[0] & CONFIG_DISABLED == 0 {
+            let set_1 = self.memory[0] & CONFIG_TRANSLATE != 0 || self.scan_codes == 1;
+            self.output.extend(self.keys.next(set_1).map(|byte| (byte, false)));
+        }
     }
 
     /// Port 64h: commands, port 60h: their parameters, or bytes for the keyboard. True: it pulls the reset line.
@@ -152,6 +177,7 @@ impl I8042 {
                 }
             }
         }
+        self.take_key();
         self.update_line(irq, out);
         reset
     }
@@ -182,10 +208,14 @@ impl I8042 {
             // Echo.
             0xee => self.say(&[0xee]),
             0xf2 => self.say(&[&[ACK], &IDENTITY[..]].concat()),
-            0xf4 => self.say(&[ACK]),
+            0xf4 => {
+                self.keys.silent = false;
+                self.say(&[ACK]);
+            }
             // Defaults, with scanning off or on.
             0xf5 | 0xf6 => {
                 self.scan_codes = 2;
+                self.keys.silent = value == 0xf5;
                 self.say(&[ACK]);
             }
             // All keys of set 3 in one way.
@@ -194,6 +224,7 @@ impl I8042 {
             0xfe => self.answer(&[self.said]),
             0xff => {
                 self.scan_codes = 2;
+                self.keys.reset();
                 self.say(&[ACK, KEYBOARD_OK]);
             }
             _ => self.answer(&[RESEND]),
@@ -230,12 +261,13 @@ impl I8042 {
 
     /// Registers for the state hash.
     pub fn state(&self, mut put: impl FnMut(u64)) {
-        let Self { output, memory, output_port, was_command, command, keyboard_command, scan_codes, said } = self;
+        let Self { output, memory, output_port, was_command, command, keyboard_command, scan_codes, said, keys } = self;
         let bytes = [*output_port, (*was_command).into(), *command, *keyboard_command, *scan_codes, *said, 0, 0];
         put(u64::from_le_bytes(bytes));
         memory.iter().for_each(|&byte| put(byte.into()));
         put(output.len() as u64);
         output.iter().for_each(|&(byte, from_auxiliary)| put(u64::from(byte) | u64::from(from_auxiliary) << 8));
+        keys.state(put);
     }
 }
 
@@ -327,6 +359,30 @@ mod tests {
         assert_eq!(bench.status() & (OUTPUT_FULL | FROM_AUXILIARY), OUTPUT_FULL | FROM_AUXILIARY);
         assert_eq!(bench.ask(&[(0x64, 0xd4), (0x60, 0xff)]), [0x99, RESEND]);
         assert_eq!(bench.status() & WAS_COMMAND, 0);
+    }
+
+    /// Goal: a key comes as set 1 has it, one byte at a time with an interrupt each; not while the keyboard is off or silent. Method:
+    /// A pressed and released, an arrow, with and without translation.
+    #[test]
+    fn keys() {
+        let mut bench = Bench::new();
+        bench.1.pic.initialize(0, 0);
+        assert!(bench.ask(&[(0x64, 0x60), (0x60, CONFIG_INTERRUPT | CONFIG_TRANSLATE)]).is_empty());
+        let press = |bench: &mut Bench, codes: &[u8]| bench.0.press(codes, &mut bench.1, &mut bench.2);
+        press(&mut bench, &[0x1c, 0xf0, 0x1c, 0xe0, 0x75]);
+        assert_eq!(bench.1.pic.request(), Some(0x09));
+        assert_eq!(bench.ask(&[]), [0x1e, 0x9e, 0xe0, 0x48]);
+        assert!(bench.ask(&[(0x64, 0xad)]).is_empty());
+        press(&mut bench, &[0x1c]);
+        assert!(bench.ask(&[]).is_empty());
+        assert_eq!(bench.ask(&[(0x64, 0xae)]), [0x1e]);
+        assert_eq!(bench.ask(&[(0x60, 0xf5)]), [ACK]);
+        press(&mut bench, &[0x1c]);
+        assert!(bench.ask(&[]).is_empty());
+        assert_eq!(bench.ask(&[(0x60, 0xf4)]), [ACK, 0x1e]);
+        assert!(bench.ask(&[(0x64, 0x60), (0x60, CONFIG_INTERRUPT)]).is_empty());
+        press(&mut bench, &[0xf0, 0x1c]);
+        assert_eq!(bench.ask(&[]), [0xf0, 0x1c]);
     }
 
     /// Goal: each way to pull reset does, and nothing else; method: pulses, output port, port 92h.

@@ -4,6 +4,9 @@
 /// Input status 1: display off, vertical retrace. Both alternate, so that whoever waits for either goes on.
 const RETRACE: u8 = 1 << 0 | 1 << 3;
 
+/// CRTC register 0Ah, Cursor Start: the cursor is not shown.
+const CURSOR_OFF: u8 = 1 << 5;
+
 /// One group of registers behind an index.
 type Group = [u8; 32];
 
@@ -32,9 +35,14 @@ impl Vga {
         self.crtc[0x0b] = 0x0f;
     }
 
-    /// Offset of the cursor in characters, CRTC registers 0Eh and 0Fh.
-    pub fn cursor(&self) -> u16 {
-        u16::from_be_bytes([self.crtc[0x0e], self.crtc[0x0f]])
+    /// Offset of the cursor in characters, CRTC registers 0Eh and 0Fh. None: register 0Ah switches it off.
+    pub fn cursor(&self) -> Option<u16> {
+        (self.crtc[0x0a] & CURSOR_OFF == 0).then(|| u16::from_be_bytes([self.crtc[0x0e], self.crtc[0x0f]]))
+    }
+
+    /// Offset of the first character on the screen, CRTC registers 0Ch and 0Dh.
+    pub fn first_character(&self) -> u16 {
+        u16::from_be_bytes([self.crtc[0x0c], self.crtc[0x0d]])
     }
 
     /// IN from 3C0h to 3DAh.
@@ -114,7 +122,7 @@ mod tests {
             vga.write(0x3d5, value);
         }
         vga.write(0x3d4, 0x0e);
-        assert_eq!((vga.read(0x3d5), vga.cursor()), (3, 0x321));
+        assert_eq!((vga.read(0x3d5), vga.cursor()), (3, Some(0x321)));
         assert_ne!(vga.read(0x3da) & 8, vga.read(0x3da) & 8);
     }
 }

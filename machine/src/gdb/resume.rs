@@ -89,7 +89,7 @@ impl Run {
             Self::ContinueBack => (None, false, Direction::Backward, Until::Breakpoint),
         };
         let wanted = Wanted::default();
-        Advance { cpu, hold_others, direction, until, budget, serial_input: Vec::new(), wanted }
+        Advance { cpu, hold_others, direction, until, budget, serial_input: Vec::new(), keys: Vec::new(), wanted }
     }
 
     fn cpu(&self) -> Option<CpuId> {

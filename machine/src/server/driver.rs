@@ -241,6 +241,7 @@ impl Driver {
             until: goal.until,
             budget: goal.max_steps.min(self.pace.steps()),
             serial_input,
+            keys: Vec::new(),
             wanted: Wanted::default(),
         };
         // A refusal here is a goal that makes no sense, which the program checks when it starts.

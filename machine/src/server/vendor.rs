@@ -115,7 +115,8 @@ impl Driver {
             | Request::Code { .. }
             | Request::Listing { .. }
             | Request::Events { .. }
-            | Request::Console { .. }) => {
+            | Request::Console { .. }
+            | Request::Screen) => {
                 let timeline = &self.target.timeline;
                 return read(timeline, &reading).unwrap_or_else(|| Err(invalid("this server does not answer that")));
             }
@@ -241,6 +242,7 @@ pub(super) fn read(timeline: &Timeline, request: &Request) -> Option<Result<Answ
         Request::Events { from, to, limit } => {
             within("events", limit, MAX_EVENTS).map(|()| Answer::Events(timeline.events(from, to, limit as usize)))
         }
+        Request::Screen => Ok(Answer::Screen(inspect::screen(machine))),
         Request::Console { offset } => Ok(Answer::Console(timeline.console(offset))),
         _ => return None,
     })

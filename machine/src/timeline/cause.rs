@@ -378,6 +378,7 @@ impl Timeline {
                 Some(Input::Reset) if shut_down => "the reset that followed the shutdown",
                 Some(Input::Reset) => "a reset by the user",
                 Some(Input::Serial(_)) => "serial input",
+                Some(Input::Keys(_)) => "keys that were pressed",
                 Some(Input::Nmi(_)) => "an NMI from the user",
                 Some(Input::Edit(_)) | None => "an edit",
             };

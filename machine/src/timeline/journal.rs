@@ -13,6 +13,8 @@ use protocol::{CpuId, Position};
 pub enum Input {
     /// Bytes on the serial line.
     Serial(Vec<u8>),
+    /// Bytes from the keyboard.
+    Keys(Vec<u8>),
     /// A debugger's change.
     Edit(Edit),
     /// The user presses reset.
@@ -122,6 +124,7 @@ impl Journal {
             position: Position(entry.position),
             kind: match &entry.input {
                 Input::Serial(bytes) => InputKind::Serial(bytes.clone()),
+                Input::Keys(codes) => InputKind::Keys(codes.clone()),
                 Input::Edit(edit) => InputKind::Edit(edit.clone()),
                 Input::Reset => InputKind::Reset,
                 Input::Nmi(cpu) => InputKind::Nmi(*cpu),
@@ -159,6 +162,7 @@ impl Journal {
             last = position;
             let input = match &input.kind {
                 InputKind::Serial(bytes) => Input::Serial(bytes.clone()),
+                InputKind::Keys(codes) => Input::Keys(codes.clone()),
                 InputKind::Edit(edit) => Input::Edit(edit.clone()),
                 InputKind::Reset => Input::Reset,
                 InputKind::Nmi(cpu) => {

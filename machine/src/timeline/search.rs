@@ -85,8 +85,8 @@ impl Timeline {
         }
         match request.direction {
             Direction::Forward => Ok(self.forward(request)),
-            Direction::Backward if !request.serial_input.is_empty() => {
-                refuse("Serial input needs a run forwards: the past cannot be written backwards.")
+            Direction::Backward if !request.serial_input.is_empty() || !request.keys.is_empty() => {
+                refuse("Input needs a run forwards: the past cannot be written backwards.")
             }
             Direction::Backward => Ok(self.backward(request)),
         }
@@ -96,6 +96,7 @@ impl Timeline {
         self.went_back = false;
         self.search = None;
         self.serial_input(&request.serial_input);
+        self.press_keys(&request.keys);
         let goes_on = matches!(request.until, Until::Breakpoint | Until::Event(_) | Until::Address(_));
         if goes_on && !request.hold_others && self.position().0 == self.end && self.machine.waits_for_reset() {
             // The chipset resets a PC where a CPU shut down; here it waits until somebody has looked at it.

@@ -124,6 +124,7 @@ impl Timeline {
     pub(super) fn apply(&mut self, input: &Input) -> Result<Vec<Event>, String> {
         match input {
             Input::Serial(bytes) => self.machine.serial_input(bytes),
+            Input::Keys(codes) => self.machine.press_keys(codes),
             Input::Nmi(cpu) => drop(self.machine.nmi(*cpu)),
             Input::Reset => {
                 let (cpu, by) = match self.machine.ended() {

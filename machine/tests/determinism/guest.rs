@@ -181,6 +181,7 @@ pub fn forward(until: Until) -> Advance {
         until,
         budget: 10_000_000,
         serial_input: Vec::new(),
+        keys: Vec::new(),
         wanted: Wanted::default(),
     }
 }

@@ -39,6 +39,7 @@ fn before_relocation() {
         until,
         budget: 1 << 30,
         serial_input: Vec::new(),
+        keys: Vec::new(),
         wanted: Wanted::default(),
     };
     while stopped(client.request(&Request::Advance(run.clone()))).reason == StopReason::Budget {}

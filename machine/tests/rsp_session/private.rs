@@ -48,6 +48,7 @@ fn own_way() {
         until: Until::Breakpoint,
         budget: 1 << 20,
         serial_input: Vec::new(),
+        keys: Vec::new(),
         wanted: Wanted::default(),
     });
     let back = stopped(one.request(&private(back)));

@@ -18,8 +18,8 @@ pub fn stopped(answer: Answer) -> Stopped {
 
 fn advance(direction: Direction, until: Until) -> Request {
     let wanted = Wanted::default();
-    let serial_input = Vec::new();
-    Request::Advance(Advance { cpu: None, hold_others: false, direction, until, budget: 1 << 20, serial_input, wanted })
+    let (serial_input, keys, budget) = (Vec::new(), Vec::new(), 1 << 20);
+    Request::Advance(Advance { cpu: None, hold_others: false, direction, until, budget, serial_input, keys, wanted })
 }
 
 pub fn forward(steps: u64) -> Request {
@@ -64,6 +64,7 @@ fn runs_are_bounded() {
         until: Until::Breakpoint,
         budget: u64::MAX,
         serial_input: Vec::new(),
+        keys: Vec::new(),
         wanted: Wanted::default(),
     });
     let mut last = Position(0);
@@ -277,6 +278,7 @@ fn extremes() {
                         until: until.clone(),
                         budget,
                         serial_input: vec![b'x'; 3],
+                        keys: Vec::new(),
                         wanted: wanted(),
                     }));
                 }

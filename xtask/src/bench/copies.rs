@@ -52,7 +52,8 @@ fn run_on(client: &mut Client) -> Result<StopReason> {
     let until = Until::Steps(BETWEEN);
     let wanted = Wanted::default();
     let (cpu, hold_others, direction, serial_input) = (None, false, Direction::Forward, Vec::new());
-    let request = Advance { cpu, hold_others, direction, until, budget: 1 << 20, serial_input, wanted };
+    let request =
+        Advance { cpu, hold_others, direction, until, budget: 1 << 20, serial_input, keys: Vec::new(), wanted };
     match client.request(&Request::Advance(request))? {
         Answer::Stopped(stopped) => Ok(stopped.reason),
         other => bail!("advance said {other:?}"),

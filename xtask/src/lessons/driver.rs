@@ -193,6 +193,7 @@ impl Driver {
                 return Ok(());
             }
             advance.serial_input.clear();
+            advance.keys.clear();
             if let (Until::Steps(steps), None, Some(last)) = (&mut advance.until, advance.cpu, &self.last) {
                 *steps = steps.saturating_sub(last.position.0.abs_diff(from));
             }

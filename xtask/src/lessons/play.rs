@@ -296,7 +296,8 @@ impl Game {
     fn run(&mut self, cpu: Option<CpuId>, direction: Direction, until: Until, serial_input: Vec<u8>) -> Result<Did> {
         let hold_others = false;
         let wanted = Wanted::default();
-        let advance = Advance { cpu, hold_others, direction, until, budget: LONG, serial_input, wanted };
+        let advance =
+            Advance { cpu, hold_others, direction, until, budget: LONG, serial_input, keys: Vec::new(), wanted };
         self.driver.run(&mut self.player, advance)?;
         Ok(self.told())
     }

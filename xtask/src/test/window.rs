@@ -176,6 +176,7 @@ fn boots_in(folder: &Path) -> Result<()> {
         until: Until::Event(EventFilter::Online(2)),
         budget: 1 << 20,
         serial_input: Vec::new(),
+        keys: Vec::new(),
         wanted: Wanted::default(),
     });
     let start = Instant::now();

@@ -15,6 +15,7 @@ pub(super) fn show(model: &mut Model, reading: Reading, shown: bool) {
         Reading::Descriptors => model.descriptors.shown = shown,
         Reading::Tlb => model.tlb.shown = shown,
         Reading::Firmware => model.settings.shown = shown,
+        Reading::Screen => model.screen.shown = shown,
     }
     if !shown {
         return;
@@ -31,6 +32,7 @@ pub(super) fn show(model: &mut Model, reading: Reading, shown: bool) {
             follow_up::tlb(model);
         }
         Reading::Firmware => follow_up::firmware(model),
+        Reading::Screen => follow_up::screen(model),
     }
 }
 

@@ -131,7 +131,20 @@ fn console() {
     apply(Command::TypeConsole(b"lp\r".to_vec()), &mut model);
     assert_eq!(run_of(&mut model).unwrap().serial_input, b"help\r");
     apply(Command::TypeConsole(b"x".to_vec()), &mut model);
-    assert_eq!(model.outbox.take(), [Order::Type(b"x".to_vec())]);
+    assert_eq!(model.outbox.take(), [Order::Type(Typed::serial(*b"x"))]);
+}
+
+/// Goal: keys go the same way as what is typed at the console, and both may wait for the same run. Method: both, then a run.
+#[test]
+fn keys() {
+    let mut model = model();
+    apply(Command::PressKeys(vec![0x1c]), &mut model);
+    apply(Command::TypeConsole(b"a".to_vec()), &mut model);
+    apply(Command::Run(Direction::Forward), &mut model);
+    let run = run_of(&mut model).unwrap();
+    assert_eq!((run.keys, run.serial_input), (vec![0x1c], b"a".to_vec()));
+    apply(Command::PressKeys(vec![0x1b]), &mut model);
+    assert_eq!(model.outbox.take(), [Order::Type(Typed::keys([0x1b]))]);
 }
 
 /// Goal: a breakpoint is set where there is none and cleared where there is one; method: toggle twice.

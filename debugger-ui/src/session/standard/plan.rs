@@ -87,6 +87,7 @@ mod tests {
             until,
             budget: 0,
             serial_input: Vec::new(),
+            keys: Vec::new(),
             wanted: Wanted::default(),
         })
     }

@@ -397,6 +397,7 @@ pub fn advance(until: Until) -> Advance {
         until,
         budget: u64::MAX,
         serial_input: Vec::new(),
+        keys: Vec::new(),
         wanted: Default::default(),
     }
 }

@@ -1,13 +1,11 @@
 //! The command line. Its `--help` is the manual.
 
 use crate::until::Condition;
-use clap::builder::{PossibleValuesParser, TypedValueParser, styling::Styles};
+use clap::builder::styling::Styles;
 use clap::{ArgGroup, Parser};
-use machine::firmware::pc::Start;
-use machine::server::guest_image::{GuestImage, ImageFile};
-use machine::server::pc_image::{PcFiles, PcImageFile};
+use machine::server::flags::{ImageFlags, cpu_quirk_words, firmware_quirk_words};
 use protocol::request::{CpuQuirk, FirmwareConfig, FirmwareQuirk, MachineConfig};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const ABOUT: &str = "The Firstlight machine without a window: a deterministic x86-64 PC with 1 to 255 CPUs.
 
@@ -64,7 +62,7 @@ EXAMPLES
 /// Everything that can be asked of the program.
 #[derive(Debug, Parser)]
 #[command(name = "firstlight-machine", version, about = ABOUT, after_long_help = MANUAL, styles = Styles::plain())]
-#[command(group = ArgGroup::new("image").required(true).args(["kernel", "multiboot", "pvh", "rom", "disk", "flat"]))]
+#[command(group = ArgGroup::new("image").required(true).args(ImageFlags::KINDS))]
 pub struct Flags {
     /// What to run.
     #[command(flatten)]
@@ -91,7 +89,7 @@ pub struct Flags {
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub options: String,
     /// Processors that are not as usual; may be given several times. docs/QUIRKS.md tells what they are.
-    #[arg(long = "cpu-quirk", value_name = "WORD", value_parser = quirk_words())]
+    #[arg(long = "cpu-quirk", value_name = "WORD", value_parser = cpu_quirk_words())]
     pub cpu_quirks: Vec<CpuQuirk>,
     /// Firmware that is not as usual; may be given several times. docs/QUIRKS.md tells what it does.
     #[arg(long = "firmware-quirk", value_name = "WORD", value_parser = firmware_quirk_words())]
@@ -128,81 +126,6 @@ pub struct Flags {
     pub save_run: Option<PathBuf>,
 }
 
-/// What to run: one of the first six. Without `--kernel` the machine is as a PC's firmware leaves it.
-#[derive(Debug, clap::Args)]
-#[group(skip)]
-pub struct ImageFlags {
-    /// The kernel: an ELF file made for bootloader_api.
-    #[arg(long, value_name = "FILE")]
-    pub kernel: Option<PathBuf>,
-    /// A kernel with a multiboot 1 header.
-    #[arg(long, value_name = "FILE")]
-    pub multiboot: Option<PathBuf>,
-    /// An ELF kernel with a PVH entry.
-    #[arg(long, value_name = "FILE")]
-    pub pvh: Option<PathBuf>,
-    /// 64 or 128 KiB of firmware, run from the reset vector.
-    #[arg(long, value_name = "FILE")]
-    pub rom: Option<PathBuf>,
-    /// A disk whose first sector is run at 0000:7C00.
-    #[arg(long, value_name = "FILE")]
-    pub disk: Option<PathBuf>,
-    /// Bytes that are put at --at and run there.
-    #[arg(long, value_name = "FILE")]
-    pub flat: Option<PathBuf>,
-    /// Where --flat goes, in real mode below 1 MiB, else in 32-bit protected mode. Hex with 0x.
-    #[arg(long, value_name = "ADDRESS", default_value = "0x7c00", value_parser = address, requires = "flat")]
-    pub at: u64,
-    /// A file for --multiboot or --pvh, and after a space the text that goes with it; may be given several times.
-    #[arg(long = "module", value_name = "FILE", conflicts_with_all = ["kernel", "rom", "flat", "disk"])]
-    pub modules: Vec<String>,
-    /// The command line of --multiboot or --pvh; the file's name is put before it.
-    #[arg(long, value_name = "TEXT", conflicts_with_all = ["kernel", "rom", "flat", "disk"])]
-    pub cmdline: Option<String>,
-    /// A further disk beside the image, the second one where --disk is the first.
-    #[arg(long, value_name = "FILE", conflicts_with = "kernel")]
-    pub add_disk: Vec<PathBuf>,
-}
-
-impl ImageFlags {
-    /// Reads all files.
-    ///
-    /// # Errors
-    /// In words: one cannot be read.
-    pub fn open(&self, profile: Option<&Path>) -> Result<Box<dyn GuestImage>, String> {
-        let kinds = [
-            (&self.multiboot, Start::Multiboot),
-            (&self.pvh, Start::Pvh),
-            (&self.rom, Start::Rom),
-            (&self.disk, Start::Disk),
-            (&self.flat, Start::Flat { paddr: self.at, real: self.at < 1 << 20 }),
-        ];
-        for (path, start) in kinds {
-            if let Some(path) = path {
-                let files = PcFiles {
-                    start,
-                    path: path.clone(),
-                    modules: self.modules.clone(),
-                    cmdline: self.cmdline.clone().unwrap_or_default(),
-                    disks: self.add_disk.clone(),
-                };
-                return Ok(Box::new(PcImageFile::open(files)?));
-            }
-        }
-        let Some(kernel) = &self.kernel else { return Err("there is nothing to run".into()) };
-        Ok(Box::new(ImageFile::open(kernel, profile)?))
-    }
-}
-
-/// A physical address.
-fn address(text: &str) -> Result<u64, String> {
-    let parsed = match text.strip_prefix("0x") {
-        Some(hex) => u64::from_str_radix(hex, 16),
-        None => text.parse(),
-    };
-    parsed.map_err(|error| format!("{error}: give an address, for example 0x7c00"))
-}
-
 /// Where the serial port leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Serial {
@@ -227,16 +150,6 @@ impl std::str::FromStr for Serial {
             },
         }
     }
-}
-
-/// The words of quirks, for the help and for what is wrong.
-fn quirk_words() -> impl TypedValueParser<Value = CpuQuirk> {
-    PossibleValuesParser::new(CpuQuirk::ALL.map(CpuQuirk::word)).try_map(|word| word.parse::<CpuQuirk>())
-}
-
-/// As [`quirk_words`].
-fn firmware_quirk_words() -> impl TypedValueParser<Value = FirmwareQuirk> {
-    PossibleValuesParser::new(FirmwareQuirk::ALL.map(FirmwareQuirk::word)).try_map(|word| word.parse::<FirmwareQuirk>())
 }
 
 /// Bytes, with K, M or G.

@@ -132,8 +132,16 @@ impl Guest {
     fn advance(&mut self, cpu: Option<u16>, hold_others: bool, until: Until, typed: &[u8]) -> Result<StopReason> {
         let wanted = Wanted::default();
         let (cpu, direction) = (cpu.map(CpuId), Direction::Forward);
-        let mut advance =
-            Advance { cpu, hold_others, direction, until, budget: PIECE, serial_input: typed.to_vec(), wanted };
+        let mut advance = Advance {
+            cpu,
+            hold_others,
+            direction,
+            until,
+            budget: PIECE,
+            serial_input: typed.to_vec(),
+            keys: Vec::new(),
+            wanted,
+        };
         let mut first = None;
         loop {
             let stopped = self.stopped(&Request::Advance(advance.clone()))?;
