@@ -31,6 +31,7 @@ mod load;
 mod memory;
 mod paging;
 mod plan;
+mod processor;
 mod slots;
 #[cfg(test)]
 mod tests;
@@ -42,4 +43,5 @@ pub use error::LoadError;
 pub use image::{Image, Segment};
 pub use load::{Entry, Framebuffer, KernelPages, Placed, Platform, load, place};
 pub use memory::{PhysMemory, RegionAllocator};
+pub use processor::{Processor, ProcessorError};
 pub use uefi_memory::uefi_region;

@@ -53,6 +53,8 @@ pub struct Hardware {
     pub screen: bool,
     /// QEMU's words for the processor; None: its own default.
     pub cpu: Option<&'static str>,
+    /// There is no disk: the firmware gets the loader over the network (PXE, by TFTP from QEMU's own server).
+    pub network: bool,
     /// What is written to QEMU's standard input, a pipe then, is typed at COM1.
     pub typing: bool,
 }
@@ -89,7 +91,14 @@ impl Boot<'_> {
             qemu.args(["-cpu", cpu]);
         }
         let disk = format!("format=raw,file={}", option(&disk));
-        if hardware.stick {
+        if hardware.network {
+            // The firmware's own boot code: the adapter's, iPXE, shows the loader a volume where there is none.
+            let folder = project::uefi_application();
+            let (folder, name) = (folder.parent().context("the loader lies in no folder")?, folder.file_name());
+            let name = name.unwrap_or_default().to_string_lossy();
+            qemu.args(["-netdev", &format!("user,id=net,restrict=on,tftp={},bootfile={name}", option(folder))]);
+            qemu.args(["-device", "virtio-net-pci,netdev=net,romfile="]);
+        } else if hardware.stick {
             qemu.args(["-drive", &format!("if=none,id=stick,{disk}"), "-device", "qemu-xhci"]);
             qemu.args(["-device", "usb-storage,drive=stick"]);
         } else {

@@ -1,7 +1,7 @@
 //! Why the kernel cannot be started from here, in words for the person in front of the firmware's console.
 
 use core::fmt;
-use loader::LoadError;
+use loader::{LoadError, ProcessorError};
 use uefi::Status;
 
 /// Why the kernel cannot be started.
@@ -20,10 +20,8 @@ pub enum BootError {
     NoMemoryMap(Status),
     /// The firmware has no ACPI tables.
     NoRsdp,
-    /// The processor cannot forbid execution, or does not let pages be marked so.
-    NoExecuteDisable,
-    /// The firmware uses page tables of five levels.
-    FiveLevelPaging,
+    /// The processor, or how the firmware runs it.
+    Processor(ProcessorError),
     /// The kernel's image.
     Load(LoadError),
 }
@@ -54,16 +52,7 @@ impl fmt::Display for BootError {
                 f,
                 "the firmware has no ACPI tables, which tell what processors there are. Turn ACPI on in its setup."
             ),
-            Self::NoExecuteDisable => write!(
-                f,
-                "the processor has no execute-disable bit, or the firmware hides it. Turn it on in the firmware's \
-                 setup, where it is called XD, NX or execute disable."
-            ),
-            Self::FiveLevelPaging => write!(
-                f,
-                "the firmware uses 5-level paging, and the kernel has to be entered on four levels. Turn 5-level paging \
-                 (LA57) off in the firmware's setup; the kernel's option la57=on switches it on later."
-            ),
+            Self::Processor(error) => write!(f, "{error}"),
             Self::Load(error) => write!(f, "\\firstlight\\kernel.elf: {error}"),
         }
     }

@@ -4,7 +4,7 @@ use crate::error::BootError;
 use core::arch::asm;
 use core::arch::x86_64::__cpuid;
 use core::ops::Range;
-use loader::Entry;
+use loader::{Entry, Processor};
 
 unsafe extern "sysv64" {
     fn enter_kernel(cr3: u64, rip: u64, rsp: u64, boot_info: u64, gdtr: &TableRegister, idtr: &TableRegister) -> !;
@@ -18,32 +18,14 @@ struct TableRegister {
     base: u64,
 }
 
-/// What the loader asks of the processor.
-#[derive(Debug)]
-pub struct Processor {
-    /// It has 1 GiB pages.
-    pub huge_pages: bool,
-}
-
 /// Looks at the processor and at how the firmware runs it.
 pub fn processor() -> Result<Processor, BootError> {
-    /// CPUID.80000001H:EDX.
-    const EXECUTE_DISABLE: u32 = 1 << 20;
-    const HUGE_PAGES: u32 = 1 << 26;
-    /// CR4: tables of five levels. It cannot be cleared in long mode.
-    const LA57: u64 = 1 << 12;
     // Every processor with long mode has this leaf.
     let features = __cpuid(0x8000_0001).edx;
-    if features & EXECUTE_DISABLE == 0 {
-        return Err(BootError::NoExecuteDisable);
-    }
     let cr4: u64;
     // SAFETY: UEFI applications run at CPL 0, where reading CR4 is allowed and changes nothing.
     unsafe { asm!("mov {}, cr4", out(reg) cr4, options(nomem, nostack, preserves_flags)) };
-    if cr4 & LA57 != 0 {
-        return Err(BootError::FiveLevelPaging);
-    }
-    Ok(Processor { huge_pages: features & HUGE_PAGES != 0 })
+    Processor::check(features, cr4).map_err(BootError::Processor)
 }
 
 /// Physical addresses of the code that runs on both the firmware's tables and the kernel's.

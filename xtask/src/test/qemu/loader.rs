@@ -16,6 +16,8 @@ const LAST_WORDS: &str = "go back to the firmware.";
 const STACK_SIZE: usize = 23;
 const STACK_PLACE: usize = 31;
 
+const ON_DISK: Hardware = Hardware { stick: false, screen: false, cpu: None, network: false, typing: false };
+
 /// A boot that cannot succeed.
 struct Case {
     name: &'static str,
@@ -27,7 +29,7 @@ struct Case {
 }
 
 const fn damaged(name: &'static str, damage: fn(&mut Vec<u8>) -> Result<()>, says: &'static str) -> Case {
-    Case { name, damage, hardware: Hardware { stick: false, screen: false, cpu: None, typing: false }, says }
+    Case { name, damage, hardware: ON_DISK, says }
 }
 
 const CASES: &[Case] = &[
@@ -56,8 +58,14 @@ const CASES: &[Case] = &[
     Case {
         name: "a processor without NX",
         damage: |_| Ok(()),
-        hardware: Hardware { stick: false, screen: true, cpu: Some("qemu64,nx=off"), typing: false },
+        hardware: Hardware { screen: true, cpu: Some("qemu64,nx=off"), ..ON_DISK },
         says: "the processor has no execute-disable bit, or the firmware hides it.",
+    },
+    Case {
+        name: "the loader came over the network",
+        damage: |_| Ok(()),
+        hardware: Hardware { network: true, ..ON_DISK },
+        says: "the volume that this program was started from cannot be read (NOT_FOUND). Start it from a FAT file system",
     },
 ];
 
