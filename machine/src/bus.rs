@@ -21,6 +21,9 @@ const BIOS: u64 = 0xf_0000;
 const BIOS_ALIAS: u64 = 0xffff_0000;
 const BIOS_ALIAS_END: u64 = 0xffff_ffff;
 
+/// What a step costs on the clock, in nanoseconds.
+pub const STEP_NS: u64 = 10;
+
 /// The physical address at which RAM has what is seen at this one: itself, but for the firmware's ROM at the end of 4 GiB.
 pub fn seen_in_ram(paddr: u64) -> u64 {
     if (BIOS_ALIAS..=BIOS_ALIAS_END).contains(&paddr) { paddr - BIOS_ALIAS + BIOS } else { paddr }
@@ -37,6 +40,8 @@ pub struct Bus {
     pub clock_ns: u64,
     /// Time that the running step takes beyond the fixed amount (PAUSE), in nanoseconds. Zeroed before each step.
     pub extra_ns: u64,
+    /// Derived: an access went beyond RAM since [`crate::execute`] last cleared this.
+    pub reached_device: bool,
     /// What the running step caused.
     pub out: Outbox,
     /// Derived: decoded instructions by physical page.
@@ -176,6 +181,7 @@ impl Bus {
             devices: Devices::default(),
             clock_ns: 0,
             extra_ns: 0,
+            reached_device: false,
             out: Outbox::default(),
             code: CodeCache::default(),
             watch: Watch::default(),
@@ -201,6 +207,7 @@ impl Bus {
 
     #[cold]
     fn read_mmio<const N: usize>(&mut self, cpu: &mut Cpu, paddr: u64) -> [u8; N] {
+        self.reached_device = true;
         let mut bytes = [0xff; N];
         if let BIOS_ALIAS..=BIOS_ALIAS_END = paddr {
             return self.ram.read(seen_in_ram(paddr)).unwrap_or(bytes);
@@ -229,6 +236,7 @@ impl Bus {
 
     #[cold]
     fn write_mmio(&mut self, cpu: &mut Cpu, paddr: u64, value: &[u8]) {
+        self.reached_device = true;
         if self.devices.nvram.write(paddr, value) || self.devices.test_memory.write(paddr, value) {
             return;
         }

@@ -14,6 +14,8 @@ pub use fetch::{check_end, code_bits, describe, fetch};
 pub use op::Op;
 pub use translate::translate;
 
+use crate::execute::row::Row;
+
 /// The longest instruction (SDM 2A 2.3.11).
 pub const MAX_INSN_BYTES: usize = 15;
 
@@ -97,8 +99,8 @@ pub struct Insn {
     pub addr_size: u8,
     /// See [`prefix`].
     pub prefixes: u8,
-    /// It touches registers and flags only: see [`crate::execute::plain`].
-    pub is_plain: bool,
+    /// How it may stand in a row, see [`crate::execute::row`].
+    pub row: Row,
     /// Condition as encoded (SDM 1, appendix "EFLAGS Condition Codes"), for Jcc, CMOVcc and SETcc.
     pub cond: u8,
     /// First operand.

@@ -30,6 +30,7 @@ pub mod msr;
 pub mod operand;
 pub mod plain;
 pub mod port_io;
+pub mod row;
 pub mod segment_load;
 pub mod shift;
 pub mod sse;
@@ -42,7 +43,7 @@ pub mod task;
 pub mod vme;
 pub mod x87;
 
-use crate::bus::Bus;
+use crate::bus::{Bus, STEP_NS};
 use crate::cpu::Cpu;
 use crate::cpu::flags::{RF, TF};
 use crate::decode::{self, Insn, Op};
@@ -58,28 +59,41 @@ const DR6: usize = 4;
 /// their instruction.
 #[inline]
 pub fn step_instruction(cpu: &mut Cpu, bus: &mut Bus) -> Exec<()> {
-    step_instructions(cpu, bus, 1).map(drop)
+    step_instructions(cpu, bus, 1).1
 }
 
-/// Executes the instruction at CS:IP, and if that is a [`plain`] one also those after it, at most `most`; how many. The
-/// caller knows that nothing else comes in between so many steps. On Err as [`step_instruction`], of which that was one.
+/// Executes the instruction at CS:IP, and if it can stand in a [`row`] also those after it, at most `most`. The caller
+/// knows that nothing else comes in between so many steps. Returns how many were made and what the one after them raised,
+/// which is a step too; the clock then stands where that one began, else where the last one began or earlier.
 #[inline]
-pub fn step_instructions(cpu: &mut Cpu, bus: &mut Bus, most: u32) -> Exec<u32> {
+pub fn step_instructions(cpu: &mut Cpu, bus: &mut Bus, most: u32) -> (u32, Exec<()>) {
     if debug::is_active(cpu) {
-        return debug::step(cpu, bus);
+        let result = debug::step(cpu, bus);
+        return (u32::from(result.is_ok()), result);
     }
-    let place = decode::fetch(cpu, bus)?;
-    if most > 1
-        && cpu.mode() == Mode::Long
-        && cpu.rflags & (TF | RF) == 0
-        && let Some(code) = bus.code.page(place)
-    {
-        let made = plain::run(cpu, code, most);
-        if made != 0 {
-            return Ok(made);
+    let start_ns = bus.clock_ns;
+    bus.reached_device = false;
+    let mut made = 0;
+    while made < most {
+        bus.clock_ns = start_ns + STEP_NS * u64::from(made);
+        let place = match decode::fetch(cpu, bus) {
+            Ok(place) => place,
+            Err(trap) => return (made, Err(trap)),
+        };
+        if most > 1 {
+            let (count, result) = row::run(cpu, bus, place, most - made);
+            made += count;
+            if result.is_err() || made != 0 && bus.reached_device {
+                return (made, result);
+            }
+            if count != 0 {
+                continue;
+            }
         }
+        let result = execute(cpu, bus, place);
+        return (made + u32::from(result.is_ok()), result);
     }
-    execute(cpu, bus, place).map(|()| 1)
+    (made, Ok(()))
 }
 
 /// Executes the instruction that was fetched.

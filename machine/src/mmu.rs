@@ -13,8 +13,8 @@ pub mod walk;
 mod tests;
 
 pub use access::{
-    check_write, fetch, fetch_page, invlpg, read_u8, read_u16, read_u32, read_u64, read_u128, write_u8, write_u16,
-    write_u32, write_u64, write_u128,
+    check_write, fetch, fetch_page, invlpg, read_u8, read_u16, read_u32, read_u64, read_u128, row_of_elements,
+    write_u8, write_u16, write_u32, write_u64, write_u128,
 };
 
 use crate::bus::Bus;

@@ -10,6 +10,9 @@ use protocol::CpuId;
 /// Steps of a slice if nothing else is asked for.
 pub const DEFAULT_QUANTUM: u32 = 64;
 
+/// Steps that a CPU without company makes in a row of slices, about.
+const SLICES_ALONE: u32 = 1 << 14;
+
 /// The configuration and the place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schedule {
@@ -54,10 +57,24 @@ impl Schedule {
         Some((chosen, self.left))
     }
 
-    /// So many steps of the slice were made.
+    /// How many steps of a slice and of those after it come without another CPU's, where no other CPU can step: more than
+    /// its own where nothing need be drawn for the next.
+    #[inline]
+    pub fn alone(&self) -> u32 {
+        let more = if self.random.is_none() { (SLICES_ALONE / self.quantum) * self.quantum } else { 0 };
+        self.left.saturating_add(more)
+    }
+
+    /// So many steps of the slice were made, or of a row of slices of the same CPU.
     #[inline]
     pub fn spend(&mut self, steps: u32) {
-        self.left -= steps;
+        self.left = match self.left.checked_sub(steps) {
+            Some(left) => left,
+            None => match (steps - self.left) % self.quantum {
+                0 => 0,
+                begun => self.quantum - begun,
+            },
+        };
     }
 
     /// Configuration and place in a fixed order, for the state hash.
@@ -99,6 +116,25 @@ mod tests {
         let mut random = SplitMix64(1_234_567);
         let drawn: Vec<u64> = (0..3).map(|_| random.next()).collect();
         assert_eq!(drawn, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
+    }
+
+    /// Goal: a row of slices of one CPU leaves the schedule where single steps do; method: rows of any length.
+    #[test]
+    fn alone() {
+        for steps in 1..400 {
+            let mut row = Schedule::new(64, None);
+            let (_, left) = row.slice(4, |cpu| cpu.0 == 2).unwrap();
+            row.spend(3);
+            row.slice(4, |cpu| cpu.0 == 2).unwrap();
+            assert!(row.alone() > 400 && left == 64);
+            let mut single = row;
+            row.spend(steps);
+            for _ in 0..steps {
+                single.slice(4, |cpu| cpu.0 == 2).unwrap();
+                single.spend(1);
+            }
+            assert_eq!(row, single, "{steps}");
+        }
     }
 
     /// Goal: waiting CPUs take no turns, and the rest go round; method: four CPUs, one of which waits.

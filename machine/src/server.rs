@@ -47,7 +47,7 @@ pub struct ServerConfig {
     pub image: Box<dyn GuestImage>,
     /// The machine to run it on.
     pub machine: MachineConfig,
-    /// What history may cost, in bytes; [`DEFAULT_HISTORY_BYTES`].
+    /// What history may cost, in bytes: [`DEFAULT_HISTORY_BYTES`], or 0 where nobody goes back.
     pub history_bytes: usize,
     /// None: the machine moves only when a client says so (the window). Some: it runs by itself while no client drives.
     pub program: Option<Box<dyn Program>>,

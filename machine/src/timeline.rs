@@ -64,7 +64,8 @@ struct KeptFuture {
 }
 
 impl Timeline {
-    /// Around a machine at position 0. `memory_bytes` is what checkpoints may cost, see [`DEFAULT_MEMORY_BYTES`].
+    /// Around a machine at position 0. `memory_bytes` is what checkpoints may cost, see [`DEFAULT_MEMORY_BYTES`]; 0: nobody
+    /// is going to go back, which would take long then.
     pub fn new(machine: Machine, memory_bytes: usize) -> Self {
         Self::around(machine, memory_bytes, Log::default())
     }

@@ -11,7 +11,8 @@ mod guest;
 #[path = "determinism/load.rs"]
 mod load;
 
-use guest::{CALL_WORK, COUNTER, LEAF, Random, TIMER, WORK, advance, back, forward, run_to, timeline, timeline_of};
+use fastrand::Rng;
+use guest::{CALL_WORK, COUNTER, LEAF, TIMER, WORK, advance, back, forward, run_to, timeline, timeline_of};
 use machine::timeline::Timeline;
 use protocol::breakpoint::{Condition, EventFilter};
 use protocol::event::{Delivery, EventKind};
@@ -58,24 +59,24 @@ fn same_run_twice() {
 }
 
 /// Something a user does, chosen at random. Moves forwards or changes the present.
-fn act(timeline: &mut Timeline, random: &mut Random) {
+fn act(timeline: &mut Timeline, random: &mut Rng) {
     let cpus = timeline.machine().cpus().len() as u64;
-    let cpu = CpuId(random.below(cpus) as u16);
-    let steps = random.below(5000);
-    match random.below(8) {
+    let cpu = CpuId(random.u64(..cpus) as u16);
+    let steps = random.u64(..5000);
+    match random.u64(..8) {
         0 => drop(advance(timeline, &Advance { cpu: Some(cpu), ..forward(Until::Steps(steps % 50)) })),
         1 => {
             let hold = Advance { cpu: Some(cpu), hold_others: true, ..forward(Until::Steps(steps % 700)) };
             drop(advance(timeline, &hold));
         }
-        2 => timeline.serial_input(&[random.below(256) as u8, b'x']),
+        2 => timeline.serial_input(&[random.u64(..256) as u8, b'x']),
         3 => {
-            let name = ["bx", "rbx", "rcx", "rsi"][random.below(4) as usize].to_owned();
-            let done = timeline.edit(&Edit::Register { cpu, name: name.clone(), value: random.next() });
+            let name = ["bx", "rbx", "rcx", "rsi"][random.u64(..4) as usize].to_owned();
+            let done = timeline.edit(&Edit::Register { cpu, name: name.clone(), value: random.u64(..) });
             assert_eq!(done.is_err(), name == "bx", "bx is no name of gdb's");
         }
         4 => {
-            let at = Place::Phys(PhysAddr(0x9000 + random.below(0x1000)));
+            let at = Place::Phys(PhysAddr(0x9000 + random.u64(..0x1000)));
             timeline.edit(&Edit::Memory { at, bytes: vec![1, 2, 3] }).unwrap();
         }
         5 => timeline.nmi(CpuId(1 % cpus as u16)).unwrap(),
@@ -88,7 +89,7 @@ fn act(timeline: &mut Timeline, random: &mut Random) {
 #[test]
 fn random_walks() {
     for (cpus, seed) in [(1, None), (2, Some(7)), (4, None), (4, Some(1)), (4, Some(99)), (64, Some(3))] {
-        let mut random = Random(u64::from(cpus) * 1000 + seed.unwrap_or(0));
+        let mut random = Rng::with_seed(u64::from(cpus) * 1000 + seed.unwrap_or(0));
         let mut timeline = timeline(cpus, seed);
         let mut known = std::collections::BTreeMap::new();
         for _ in 0..60 {
@@ -98,7 +99,7 @@ fn random_walks() {
         assert_eq!(timeline.position(), timeline.end());
         let positions: Vec<Position> = known.keys().copied().collect();
         for _ in 0..80 {
-            let position = positions[random.below(positions.len() as u64) as usize];
+            let position = positions[random.u64(..positions.len() as u64) as usize];
             timeline.seek(position).unwrap();
             assert_eq!(timeline.position(), position);
             assert!((timeline.hash(), trace(&timeline)) == known[&position], "{cpus} CPUs, {seed:?}, {position}");
@@ -110,12 +111,12 @@ fn random_walks() {
 #[test]
 fn steps_and_back() {
     for (cpus, seed) in [(1, None), (4, None), (4, Some(5)), (64, None)] {
-        let mut random = Random(11 + u64::from(cpus));
+        let mut random = Rng::with_seed(11 + u64::from(cpus));
         let mut timeline = timeline(cpus, seed);
         run_to(&mut timeline, 20_000);
         for _ in 0..60 {
             let (position, before) = (timeline.position(), timeline.hash());
-            let n = 1 + random.below(300);
+            let n = 1 + random.u64(..300);
             assert_eq!(advance(&mut timeline, &forward(Until::Steps(n))), StopReason::Reached);
             assert_eq!(timeline.position().0, position.0 + n);
             assert_eq!(advance(&mut timeline, &back(Until::Steps(n))), StopReason::Reached);
@@ -128,7 +129,7 @@ fn steps_and_back() {
             assert_eq!(advance(&mut timeline, &one_back), StopReason::Reached);
             assert_eq!((timeline.position(), timeline.hash()), (position, before));
             assert_eq!(timeline.moved_cpu(), Some(cpu), "whose step was taken back");
-            run_to(&mut timeline, position.0 + random.below(3000));
+            run_to(&mut timeline, position.0 + random.u64(..3000));
         }
     }
 }
@@ -443,9 +444,9 @@ fn thinned() {
     let mut small = Timeline::new(machine(), 2 << 20);
     let mut large = Timeline::new(machine(), 1 << 30);
     [&mut small, &mut large].into_iter().for_each(|timeline| run_to(timeline, 3_000_000));
-    let mut random = Random(5);
+    let mut random = Rng::with_seed(5);
     for _ in 0..10 {
-        let position = Position(random.below(3_000_000));
+        let position = Position(random.u64(..3_000_000));
         small.seek(position).unwrap();
         large.seek(position).unwrap();
         assert_eq!(small.hash(), large.hash(), "{position}");

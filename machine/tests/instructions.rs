@@ -22,6 +22,8 @@ mod model;
 mod plain;
 #[path = "instructions/random.rs"]
 mod random;
+#[path = "instructions/row.rs"]
+mod row;
 #[path = "instructions/shift.rs"]
 mod shift;
 #[path = "instructions/sse.rs"]

@@ -35,6 +35,8 @@ pub struct Ram {
     bytes: Vec<u8>,
     flags: Vec<u8>,
     generations: Vec<u32>,
+    /// Times that a page with decoded code was written.
+    code_writes: u64,
     dirty: Vec<u32>,
     image: RamImage,
     /// Pages that processors cannot write: a ROM's.
@@ -49,6 +51,7 @@ impl Ram {
             bytes: vec![0; pages * PAGE_BYTES],
             flags: vec![0; pages],
             generations: vec![0; pages],
+            code_writes: 0,
             dirty: Vec::new(),
             image: RamImage { leaves: vec![None; pages.div_ceil(LEAF_PAGES)] },
             read_only: 0..0,
@@ -130,6 +133,7 @@ impl Ram {
         }
         if flags & CODE != 0 {
             self.generations[page] = self.generations[page].wrapping_add(1);
+            self.code_writes += 1;
         }
         self.flags[page] = DIRTY;
     }
@@ -143,6 +147,42 @@ impl Ram {
     #[inline]
     pub fn generation(&self, page: usize) -> u32 {
         self.generations[page]
+    }
+
+    /// How often a page that holds decoded code was written: where that did not change, no generation did.
+    #[inline]
+    pub fn code_writes(&self) -> u64 {
+        self.code_writes
+    }
+
+    /// Bytes to be written at once, inside one page of plain RAM. None: there is more to a write there (code that was
+    /// decoded, a ROM), or no RAM.
+    #[inline]
+    pub fn plain_mut(&mut self, paddr: u64, len: usize) -> Option<&mut [u8]> {
+        let start = paddr as usize;
+        let page = start / PAGE_BYTES;
+        if start.checked_add(len)? > self.bytes.len()
+            || self.flags[page] & !DIRTY != 0
+            || self.read_only.contains(&page)
+        {
+            return None;
+        }
+        if self.flags[page] == 0 {
+            self.mark_written(page);
+        }
+        Some(&mut self.bytes[start..start + len])
+    }
+
+    /// Copies inside RAM, to one page of [`Ram::plain_mut`]'s kind. False: not possible, and nothing was written.
+    #[inline]
+    pub fn copy_plain(&mut self, from: u64, to: u64, len: usize) -> bool {
+        let source = from as usize;
+        let is_ram = source.checked_add(len).is_some_and(|end| end <= self.bytes.len());
+        if !is_ram || self.plain_mut(to, len).is_none() {
+            return false;
+        }
+        self.bytes.copy_within(source..source + len, to as usize);
+        true
     }
 
     /// From now on a write to the page raises its generation.

@@ -3,7 +3,7 @@
 use super::op::Op;
 use super::{Insn, Kind, MAX_INSN_BYTES, MemRef, NO_REG, Operand, RIP_BASE, prefix};
 use crate::cpu::segment::{DS, ES, FS, GS, SS};
-use crate::execute::plain;
+use crate::execute::row::{Row, row_of};
 use iced_x86::{Code, ConditionCode, Decoder, DecoderError, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 
 /// Decodes the instruction at the start of `bytes`, which hold at most 15. None: it goes on beyond them.
@@ -65,7 +65,7 @@ fn blank(op: Op, len: usize) -> Insn {
         src_size: 0,
         addr_size: 8,
         prefixes: 0,
-        is_plain: false,
+        row: Row::Never,
         cond: 0,
         dst: Operand::default(),
         src: Operand::default(),
@@ -103,7 +103,7 @@ fn convert(instruction: &Instruction) -> Insn {
     insn.size = if sizes[0] != 0 { sizes[0] } else { sizes[1] };
     insn.src_size = if sizes[1] != 0 { sizes[1] } else { insn.size };
     set_implied_sizes(instruction, &mut insn);
-    insn.is_plain = plain::is_plain(&insn);
+    insn.row = row_of(&insn);
     insn
 }
 

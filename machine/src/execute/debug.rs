@@ -46,7 +46,7 @@ fn enabled(cpu: &Cpu) -> impl Iterator<Item = (usize, u64, u64, u64)> {
 
 /// One step, as [`super::step_instructions`] makes it, where [`is_active`].
 #[cold]
-pub fn step(cpu: &mut Cpu, bus: &mut Bus) -> Exec<u32> {
+pub fn step(cpu: &mut Cpu, bus: &mut Bus) -> Exec<()> {
     let held = std::mem::take(&mut cpu.debug_held);
     if cpu.rflags & RF == 0 && held & AFTER_SS == 0 {
         let (at, dr) = (cpu.linear_pc(), cpu.dr);
@@ -95,7 +95,7 @@ pub fn step(cpu: &mut Cpu, bus: &mut Bus) -> Exec<u32> {
         }
         Err(trap) => return Err(trap),
     }
-    Ok(1)
+    Ok(())
 }
 
 fn is_repeated(insn: &Insn) -> bool {

@@ -1,15 +1,13 @@
 //! Plain instructions: those that touch general registers, status flags and RIP only and raise nothing, a branch to nowhere
-//! aside. In 64-bit mode [`super::step_instructions`] runs a row of them without looking up in between what they cannot
-//! change: the TLB, memory, what is due, the mode.
+//! aside. [`super::row`] executes them where they are in the cache.
 //!
 //! They mean the same as in their families, whose functions they call; `tests/instructions/plain.rs` compares the two.
 
 use super::operand::{gpr, mask, set_gpr, sign_extend};
 use super::{arith, bit, ctrl_xfer, data_xfer, shift, status};
-use crate::bus::ram::PAGE_BYTES;
 use crate::cpu::Cpu;
 use crate::cpu::flags::CF;
-use crate::decode::{CodePage, Insn, Kind, Op, Operand};
+use crate::decode::{Insn, Kind, Op, Operand};
 
 /// Whether an instruction is plain: asked once, when it is decoded.
 pub fn is_plain(insn: &Insn) -> bool {
@@ -26,28 +24,9 @@ pub fn is_plain(insn: &Insn) -> bool {
     }
 }
 
-/// Executes plain instructions from RIP on, at most so many, until one comes that is not plain, not decoded yet or in
-/// another page than this one. Returns how many; the CPU is as after so many steps. Only for 64-bit mode.
-pub fn run(cpu: &mut Cpu, code: &CodePage, most: u32) -> u32 {
-    let page = cpu.rip & !(PAGE_BYTES as u64 - 1);
-    let mut made = 0;
-    while made < most {
-        let start = cpu.rip;
-        let offset = start.wrapping_sub(page) as usize;
-        let Some(insn) = code.insn_at(offset).filter(|insn| insn.is_plain) else { break };
-        cpu.rip = start.wrapping_add(u64::from(insn.len));
-        if !execute(cpu, insn) {
-            cpu.rip = start;
-            break;
-        }
-        made += 1;
-    }
-    made
-}
-
 /// Executes one. False: it raises something, and nothing has changed.
 #[inline]
-fn execute(cpu: &mut Cpu, insn: &Insn) -> bool {
+pub fn execute(cpu: &mut Cpu, insn: &Insn) -> bool {
     let size = insn.size;
     match insn.op {
         Op::Add => modify(cpu, insn, |a, b, flags| status::add(flags, a, b, 0, size)),

@@ -13,7 +13,7 @@ use crate::cpu::gpr::{RAX, RCX, RDI, RDX, RSI};
 use crate::cpu::segment::ES;
 use crate::decode::{Insn, Op, prefix};
 use crate::fault::Exec;
-use crate::mmu;
+use crate::mmu::{self, Access};
 
 /// Executes one element; with a repeat prefix, one iteration of it.
 pub fn execute(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
@@ -32,6 +32,45 @@ pub fn execute(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
         cpu.rip = super::start_of(cpu, insn);
     }
     Ok(())
+}
+
+/// After an iteration of REP MOVS or REP STOS that is to be repeated: as many more as can be done at once, at most `most`.
+/// Each of them is a step as always; how many were made.
+pub fn go_on(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn, most: u32) -> u32 {
+    let is_move = insn.op == Op::Movs;
+    if !is_move && insn.op != Op::Stos || cpu.rflags & DF != 0 || bus.watch.active {
+        return 0;
+    }
+    let (size, width) = (u64::from(insn.size), insn.addr_size);
+    let (left, source, target) = (gpr(cpu, RCX, width), gpr(cpu, RSI, width), gpr(cpu, RDI, width));
+    // Not around the end of the address size.
+    let before_wrap = |offset: u64| (mask(width) - offset) / size;
+    let most = left.min(u64::from(most)).min(before_wrap(target));
+    let most = if is_move { most.min(before_wrap(source)) } else { most };
+    let Some((to, mut count)) = mmu::row_of_elements(cpu, ES, target, size, most, Access::Write) else { return 0 };
+    if is_move {
+        let segment = usize::from(insn.mem.segment);
+        let Some((from, there)) = mmu::row_of_elements(cpu, segment, source, size, count, Access::Read) else {
+            return 0;
+        };
+        count = there;
+        // What was just written is read again where the target lies close behind the source.
+        let runs_after_itself = from < to && to < from + count * size;
+        if runs_after_itself || !bus.ram.copy_plain(from, to, (count * size) as usize) {
+            return 0;
+        }
+        set_gpr(cpu, RSI, width, source + count * size);
+    } else {
+        let Some(bytes) = bus.ram.plain_mut(to, (count * size) as usize) else { return 0 };
+        let value = cpu.gpr[RAX].to_le_bytes();
+        bytes.chunks_exact_mut(size as usize).for_each(|element| element.copy_from_slice(&value[..size as usize]));
+    }
+    set_gpr(cpu, RDI, width, target + count * size);
+    set_gpr(cpu, RCX, width, left - count);
+    if left == count {
+        cpu.rip = super::next_ip(cpu, cpu.rip.wrapping_add(u64::from(insn.len)));
+    }
+    count as u32
 }
 
 fn element(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {

@@ -15,8 +15,7 @@ use protocol::request::StopReason;
 use protocol::{Activity, CpuId, Event};
 use std::sync::Arc;
 
-/// What a step costs on the clock, in nanoseconds.
-pub const STEP_NS: u64 = 10;
+pub use crate::bus::STEP_NS;
 
 /// Why a machine cannot go on by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -219,8 +218,10 @@ impl Machine {
             }
             bits
         });
+        let is_alone = able.iter().map(|bits| bits.count_ones()).sum::<u32>() == 1;
         let able = |id: CpuId| able[usize::from(id.0) / 64] & 1 << (id.0 % 64) != 0;
-        self.state.schedule.slice(self.cpus.len() as u16, able)
+        let (id, left) = self.state.schedule.slice(self.cpus.len() as u16, able)?;
+        Some((id, if is_alone { self.state.schedule.alone() } else { left }))
     }
 
     /// The hot loop: steps of one CPU until something rare happens. Returns how many were made.
@@ -237,6 +238,7 @@ impl Machine {
                 break;
             }
             bus.extra_ns = 0;
+            let start_ns = bus.clock_ns;
             let mut done = 1;
             let is_quiet = exception::is_quiet(cpu);
             if is_quiet || !exception::service_pending(cpu, bus) {
@@ -247,19 +249,25 @@ impl Machine {
                     let ns_left = self.next_deadline_ns.saturating_sub(bus.clock_ns);
                     (ns_left / STEP_NS).clamp(1, u64::from(steps - made)) as u32
                 };
-                match execute::step_instructions(cpu, bus, most) {
-                    Ok(count) => done = count,
-                    // The chain of a triple fault is in the event; the activity tells the rest.
-                    Err(Trap::Fault(fault)) => drop(exception::raise(cpu, bus, *fault)),
-                    Err(Trap::Unsupported(what)) => {
-                        end = SliceEnd::Unsupported(what);
-                        break;
+                let (count, result) = execute::step_instructions(cpu, bus, most);
+                done = count;
+                match result {
+                    Ok(()) => {}
+                    Err(Trap::Fault(fault)) => {
+                        // The fault is a step of its own. The chain of a triple fault is in the event; the activity
+                        // tells the rest.
+                        drop(exception::raise(cpu, bus, *fault));
+                        done += 1;
                     }
+                    Err(Trap::Unsupported(what)) => end = SliceEnd::Unsupported(what),
                 }
             }
             cpu.steps += u64::from(done);
             made += done;
-            bus.clock_ns += STEP_NS * u64::from(done) + bus.extra_ns;
+            bus.clock_ns = start_ns + STEP_NS * u64::from(done) + bus.extra_ns;
+            if matches!(end, SliceEnd::Unsupported(_)) {
+                break;
+            }
             if !bus.out.is_empty()
                 || bus.clock_ns >= self.next_deadline_ns
                 || cpu.mode() != mode

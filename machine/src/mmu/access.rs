@@ -251,8 +251,17 @@ fn check_alignment(cpu: &Cpu, user: bool) -> Exec<()> {
 /// Linear to physical.
 #[inline]
 pub fn translate(cpu: &mut Cpu, bus: &mut Bus, linear: u64, access: Access, user: bool) -> Exec<u64> {
+    match remembered(cpu, linear, access, user) {
+        Some(physical) => Ok(physical),
+        None => translate_by_walk(cpu, bus, linear, access, user),
+    }
+}
+
+/// The physical address, as far as no table need be read for it.
+#[inline]
+fn remembered(cpu: &mut Cpu, linear: u64, access: Access, user: bool) -> Option<u64> {
     if cpu.cr0 & cr0::PG == 0 {
-        return Ok(linear & 0xffff_ffff);
+        return Some(linear & 0xffff_ffff);
     }
     let mut need = if user { tlb::right::USER } else { 0 };
     let mut bars = tlb::right::KEY_NO_DATA;
@@ -277,13 +286,28 @@ pub fn translate(cpu: &mut Cpu, bus: &mut Bus, linear: u64, access: Access, user
         }
     }
     let context = pcid(cpu);
-    if let Some(slot) = cpu.tlb.lookup(linear, context)
-        && slot.flags() & need == need
-        && slot.flags() & bars == 0
-    {
-        return Ok(slot.physical(linear));
+    let slot = cpu.tlb.lookup(linear, context)?;
+    (slot.flags() & need == need && slot.flags() & bars == 0).then(|| slot.physical(linear))
+}
+
+/// Where elements of `size` bytes from an offset on lie in one page: the first one's physical address, and how many there
+/// are, at most `most`. Only where accesses to them raise nothing, fill nothing and need no more than this.
+pub fn row_of_elements(
+    cpu: &mut Cpu,
+    seg: usize,
+    offset: u64,
+    size: u64,
+    most: u64,
+    access: Access,
+) -> Option<(u64, u64)> {
+    let first = linear_address(cpu, seg, offset, size, access).ok()?;
+    let count = most.min((PAGE - (first & (PAGE - 1))) / size);
+    if first & (size - 1) != 0 || count == 0 {
+        return None;
     }
-    translate_by_walk(cpu, bus, linear, access, user)
+    linear_address(cpu, seg, offset.checked_add((count - 1) * size)?, size, access).ok()?;
+    let user = cpu.cpl() == 3;
+    Some((remembered(cpu, first, access, user)?, count))
 }
 
 /// No translation in the TLB, or one that does not allow this: memory decides, and the TLB remembers it. So a page that

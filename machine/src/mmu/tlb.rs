@@ -111,11 +111,20 @@ pub struct Tlb {
     keys: Keys,
     /// Derived: which slot may translate a page. Always checked against the slot.
     hints: [u8; HINTS],
+    /// Derived: goes up whenever an entry comes or goes.
+    changes: u64,
 }
 
 impl Default for Tlb {
     fn default() -> Self {
-        Self { slots: [Slot::BLANK; TLB_ENTRIES], len: 0, next: 0, keys: Keys::default(), hints: [0; HINTS] }
+        Self {
+            slots: [Slot::BLANK; TLB_ENTRIES],
+            len: 0,
+            next: 0,
+            keys: Keys::default(),
+            hints: [0; HINTS],
+            changes: 0,
+        }
     }
 }
 
@@ -169,6 +178,12 @@ impl Tlb {
         self.oldest_first().map(Slot::entry)
     }
 
+    /// Where this did not change, a translation that was found would be found again.
+    #[inline]
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
     /// How many entries are in use.
     pub fn len(&self) -> usize {
         usize::from(self.len)
@@ -218,6 +233,7 @@ impl Tlb {
             }
         };
         self.slots[place] = new;
+        self.changes += 1;
         self.hints[Self::hint_index(linear)] = place as u8;
         &self.slots[place]
     }
@@ -242,6 +258,7 @@ impl Tlb {
             len += 1;
         }
         self.slots = kept;
+        self.changes += 1;
         self.len = len as u8;
         self.next = len as u8;
     }
@@ -257,6 +274,7 @@ impl Tlb {
     /// Forgets everything, global entries too.
     pub fn flush_all(&mut self) {
         self.slots = [Slot::BLANK; TLB_ENTRIES];
+        self.changes += 1;
         self.len = 0;
         self.next = 0;
     }

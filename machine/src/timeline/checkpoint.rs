@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 /// Steps between two checkpoints where nothing was thinned: some 1.5 ms of replay.
 pub(super) const SPACING: u64 = 1 << 16;
+/// The same where nobody wants to go back: half a second of replay to the place before an instruction that is lacking.
+const SPARSE_SPACING: u64 = 1 << 24;
 /// At most so many, whatever they cost: choosing the one to drop looks at each.
 const MAX_COUNT: usize = 4096;
 
@@ -46,6 +48,11 @@ impl Checkpoints {
     pub fn new(first: Snapshot, budget_bytes: usize) -> Self {
         let checkpoint = Arc::new(Checkpoint { snapshot: first, applied: 0 });
         Self { list: vec![Kept { checkpoint, cost_bytes: 0 }], cost_bytes: 0, budget_bytes }
+    }
+
+    /// Steps between two of them where nothing was thinned.
+    pub fn spacing(&self) -> u64 {
+        if self.budget_bytes == 0 { SPARSE_SPACING } else { SPACING }
     }
 
     /// The first one: where the timeline begins.

@@ -85,7 +85,8 @@ impl Timeline {
     pub(super) fn piece(&self, way: Way, live: bool) -> Limits {
         let position = self.machine.position().0;
         let last = self.checkpoints.before(position).position();
-        let due = if last + SPACING > position { last + SPACING } else { position + SPACING };
+        let spacing = self.checkpoints.spacing();
+        let due = if last + spacing > position { last + spacing } else { position + spacing };
         let mut end = way.end.min(due);
         let mut only = way.only;
         if !live {
@@ -145,7 +146,7 @@ impl Timeline {
         let position = self.machine.position().0;
         let last = self.checkpoints.before(position).position();
         let near = position >= self.end || end.saturating_sub(position) <= DENSE_SPAN;
-        if position >= last + SPACING && near {
+        if position >= last + self.checkpoints.spacing() && near {
             let checkpoint = self.checkpoint_here();
             self.checkpoints.insert(checkpoint);
         }

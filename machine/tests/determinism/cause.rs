@@ -1,7 +1,8 @@
 //! Causes: which step gave something its value.
 
-use crate::guest::{self, Random, advance, back, forward, run_to, timeline};
+use crate::guest::{self, advance, back, forward, run_to, timeline};
 use crate::trace;
+use fastrand::Rng;
 use machine::timeline::Timeline;
 use protocol::request::{Advance, Cause, CauseOf, Edit, Place, Refusal, StopReason, Until};
 use protocol::{CpuId, LinearAddr, PhysAddr, Position};
@@ -48,17 +49,17 @@ fn value(timeline: &Timeline, of: &CauseOf) -> u64 {
 #[test]
 fn as_found_by_hand() {
     for (cpus, seed) in [(1, None), (4, None), (4, Some(3))] {
-        let mut random = Random(17 + u64::from(cpus) + seed.unwrap_or(0));
+        let mut random = Rng::with_seed(17 + u64::from(cpus) + seed.unwrap_or(0));
         let mut timeline = timeline(cpus, seed);
         for round in 0..6 {
-            let to = timeline.end().0 + 20_000 + random.below(30_000);
+            let to = timeline.end().0 + 20_000 + random.u64(..30_000);
             let end = timeline.end();
             timeline.seek(end).unwrap();
             run_to(&mut timeline, to);
             match round % 3 {
                 0 => timeline.serial_input(b"abc"),
                 1 => {
-                    let edit = Edit::Register { cpu: CpuId(0), name: "rsi".into(), value: random.next() & 0xffff };
+                    let edit = Edit::Register { cpu: CpuId(0), name: "rsi".into(), value: random.u64(..) & 0xffff };
                     timeline.edit(&edit).unwrap();
                 }
                 _ => {

@@ -1,7 +1,8 @@
 //! Forks: a machine of its own that begins where another stands.
 
-use crate::guest::{self, Random, advance, back, forward, run_to, timeline};
+use crate::guest::{self, advance, back, forward, run_to, timeline};
 use crate::trace;
+use fastrand::Rng;
 use protocol::breakpoint::EventFilter;
 use protocol::request::{Advance, Edit, Place, StopReason, Until};
 use protocol::{CpuId, PhysAddr, Position};
@@ -57,7 +58,7 @@ fn same_future() {
 /// random places.
 #[test]
 fn back_to_its_beginning() {
-    let mut random = Random(5);
+    let mut random = Rng::with_seed(5);
     let mut timeline = timeline(4, Some(9));
     run_to(&mut timeline, 50_000);
     let mut fork = timeline.fork(None, HISTORY);
@@ -77,7 +78,7 @@ fn back_to_its_beginning() {
             if cpu.is_none() && matches!(until, Until::Out | Until::Over) {
                 continue;
             }
-            run_to(&mut fork, 50_000 + 1 + random.below(100_000));
+            run_to(&mut fork, 50_000 + 1 + random.u64(..100_000));
             // A step back over is one step at a time.
             let mut reason = StopReason::Reached;
             while reason == StopReason::Reached {

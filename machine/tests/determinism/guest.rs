@@ -202,22 +202,3 @@ pub fn run_to(timeline: &mut Timeline, position: u64) {
     assert_eq!(advance(timeline, &forward(Until::Steps(steps))), StopReason::Reached);
     assert_eq!(timeline.position().0, position);
 }
-
-/// SplitMix64, so that a failing test fails again.
-#[derive(Debug)]
-pub struct Random(pub u64);
-
-impl Random {
-    /// 64 bits.
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    /// 0 to `bound` - 1.
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-}

@@ -1,7 +1,8 @@
 //! Runs as files: what was recorded on one timeline is the same on another.
 
-use crate::guest::{self, Random, run_to, timeline};
+use crate::guest::{self, run_to, timeline};
 use crate::{act, trace};
+use fastrand::Rng;
 use machine::timeline::Timeline;
 use machine::timeline::journal::Journal;
 use protocol::request::{Edit, MachineConfig};
@@ -34,7 +35,7 @@ fn load(timeline: &mut Timeline, run: &Run) -> Result<bool, String> {
 #[test]
 fn plays_again() {
     for (cpus, seed) in [(1, None), (2, Some(7)), (4, None)] {
-        let mut random = Random(300 + u64::from(cpus));
+        let mut random = Rng::with_seed(300 + u64::from(cpus));
         let mut first = timeline(cpus, seed);
         let mut known = Vec::new();
         let mut runs = Vec::new();
@@ -61,7 +62,7 @@ fn plays_again() {
             assert!(trace(&again) == *trace_then && (edited || !again.can_undo()), "run {index}");
             assert_eq!(&saved(&again, cpus), run);
             for _ in 0..6 {
-                let (position, hash) = known[random.below(known.len() as u64) as usize];
+                let (position, hash) = known[random.u64(..known.len() as u64) as usize];
                 if position <= run.end {
                     again.seek(position).unwrap();
                     // Of several things done at one position the last is what stays.

@@ -1,7 +1,7 @@
 //! Rows of plain instructions: the short way through them is the same as single steps.
 
 use crate::lab::{CODE, Lab};
-use crate::random::Random;
+use fastrand::Rng;
 use machine::execute;
 
 /// ModRM opcodes of plain instructions: ADD to CMP in both directions and widths, TEST, MOV, LEA, MOVSXD, INC and its
@@ -19,19 +19,19 @@ const WHOLE: [&[u8]; 8] =
     [&[0xeb, 0x00], &[0x74, 0x02], &[0x7c, 0x01], &[0x77, 0xf0], &[0x98], &[0x99], &[0x48, 0x98], &[0x48, 0x99]];
 
 /// One instruction, most often a plain one.
-fn instruction(random: &mut Random) -> Vec<u8> {
-    let draw = |random: &mut Random, from: &[u8]| from[random.next() as usize % from.len()];
+fn instruction(random: &mut Rng) -> Vec<u8> {
+    let draw = |random: &mut Rng, from: &[u8]| from[random.u64(..) as usize % from.len()];
     let mut bytes = Vec::new();
-    if random.next().is_multiple_of(8) {
-        return WHOLE[random.next() as usize % WHOLE.len()].to_vec();
+    if random.u64(..).is_multiple_of(8) {
+        return WHOLE[random.u64(..) as usize % WHOLE.len()].to_vec();
     }
-    if random.next().is_multiple_of(4) {
+    if random.u64(..).is_multiple_of(4) {
         bytes.push(0x66);
     }
-    if random.next().is_multiple_of(2) {
-        bytes.push(0x40 | random.next() as u8 & 0xf);
+    if random.u64(..).is_multiple_of(2) {
+        bytes.push(0x40 | random.u64(..) as u8 & 0xf);
     }
-    let opcode = if random.next().is_multiple_of(4) {
+    let opcode = if random.u64(..).is_multiple_of(4) {
         bytes.push(0x0f);
         draw(random, &TWO_BYTE)
     } else {
@@ -39,12 +39,12 @@ fn instruction(random: &mut Random) -> Vec<u8> {
     };
     bytes.push(opcode);
     // Registers only, but for LEA, whose operand is [reg + disp8].
-    let (kind, low) = if opcode == 0x8d { (0x40, 3) } else { (0xc0, random.next() as u8 & 7) };
-    bytes.push(kind | random.next() as u8 & 0x38 | low);
+    let (kind, low) = if opcode == 0x8d { (0x40, 3) } else { (0xc0, random.u64(..) as u8 & 7) };
+    bytes.push(kind | random.u64(..) as u8 & 0x38 | low);
     if opcode == 0x8d || matches!(opcode, 0x80 | 0x83 | 0xc0 | 0xc1) {
-        bytes.push(random.next() as u8);
+        bytes.push(random.u64(..) as u8);
     } else if opcode == 0x81 {
-        bytes.extend(&random.next().to_le_bytes()[..4]);
+        bytes.extend(&random.u64(..).to_le_bytes()[..4]);
     }
     bytes
 }
@@ -53,17 +53,17 @@ fn instruction(random: &mut Random) -> Vec<u8> {
 /// that is not plain, at a branch and at its limit; method: random code, registers and flags, both ways, three times each.
 #[test]
 fn rows_are_steps() {
-    let mut random = Random(0x1a4e);
+    let mut random = Rng::with_seed(0x1a4e);
     let mut longest = 0;
     for round in 0..20_000 {
         let mut code: Vec<u8> = (0..8).flat_map(|_| instruction(&mut random)).collect();
         code.resize(128, 0x90);
         let mut rows = Lab::new(64, &code);
         rows.cpu.gpr = std::array::from_fn(|_| {
-            let value = random.next();
+            let value = random.u64(..);
             if value & 1 == 0 { value } else { (value >> 8) % 66 }
         });
-        rows.cpu.rflags |= random.next() & 0x8d5;
+        rows.cpu.rflags |= random.u64(..) & 0x8d5;
         // What was not decoded yet ends a row: once through all of it.
         let before = rows.cpu.clone();
         for _ in 0..30 {
@@ -74,9 +74,9 @@ fn rows_are_steps() {
         rows.cpu = before;
         let mut steps = rows.clone();
         for _ in 0..3 {
-            let most = 1 + random.next() as u32 % 9;
-            let row = execute::step_instructions(&mut rows.cpu, &mut rows.bus, most);
-            let count = *row.as_ref().unwrap_or(&1);
+            let most = 1 + random.u64(..) as u32 % 9;
+            let (made, row) = execute::step_instructions(&mut rows.cpu, &mut rows.bus, most);
+            let count = made + u32::from(row.is_err());
             assert!((1..=most).contains(&count), "round {round}: {count} of {most}");
             longest = longest.max(count);
             for index in 1..=count {

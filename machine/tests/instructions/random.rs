@@ -1,40 +1,27 @@
 //! Arbitrary bytes in any mode: the machine may fault or stop, but never panics and never half-executes.
 
 use crate::lab::{CODE, DATA, Lab, STACK};
+use fastrand::Rng;
 use machine::fault::Trap;
-
-/// A small generator, so that a failure comes back with the same seed.
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        // SplitMix64's step and output function.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut value = self.0;
-        value = (value ^ value >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        value = (value ^ value >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        value ^ value >> 31
-    }
-}
 
 /// Goal: stepping arbitrary bytes never panics, and a fault leaves the registers as they were; method: random code and
 /// registers in each code size, rings 0 and 3, opcode bytes spread evenly over both maps.
 #[test]
 fn arbitrary_bytes() {
-    let mut random = Random(0x5eed);
+    let mut random = Rng::with_seed(0x5eed);
     for round in 0..60_000u64 {
         let bits = [16, 32, 64][round as usize % 3];
-        let mut code: Vec<u8> = (0..16).map(|_| random.next() as u8).collect();
-        let prefix_count = (random.next() % 3) as usize;
+        let mut code: Vec<u8> = (0..16).map(|_| random.u64(..) as u8).collect();
+        let prefix_count = (random.u64(..) % 3) as usize;
         for byte in code.iter_mut().take(prefix_count) {
-            *byte = [0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x2e, 0x64, 0x48][random.next() as usize % 8];
+            *byte = [0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x2e, 0x64, 0x48][random.u64(..) as usize % 8];
         }
-        if random.next() & 1 == 0 {
+        if random.u64(..) & 1 == 0 {
             code[prefix_count] = 0x0f;
         }
-        let mut lab = if random.next() & 1 == 0 { Lab::new(bits, &code) } else { Lab::ring3(bits, &code) };
+        let mut lab = if random.u64(..) & 1 == 0 { Lab::new(bits, &code) } else { Lab::ring3(bits, &code) };
         for reg in 0..16 {
-            let value = random.next();
+            let value = random.u64(..);
             lab.cpu.gpr[reg] = match value & 3 {
                 0 => value,
                 1 => DATA + (value >> 8) % 0x1000,
@@ -42,7 +29,7 @@ fn arbitrary_bytes() {
                 _ => STACK,
             };
         }
-        lab.cpu.rflags |= random.next() & 0xcd5;
+        lab.cpu.rflags |= random.u64(..) & 0xcd5;
         let before = lab.cpu.clone();
         match lab.step() {
             Ok(()) => assert_ne!(lab.cpu.rflags & 2, 0, "round {round}"),

@@ -1,22 +1,19 @@
 //! Operands that are worth trying: the edges of each format, and random ones near them.
 
-/// A pseudo-random sequence (xorshift), the same in each run.
-pub struct Random(u64);
+/// Random operands, the same in each run.
+pub struct Random(fastrand::Rng);
 
 impl Random {
     pub fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+        Self(fastrand::Rng::with_seed(seed))
     }
 
     pub fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+        self.0.u64(..)
     }
 
     pub fn below(&mut self, limit: u64) -> u64 {
-        (self.next() >> 11) % limit
+        self.0.u64(..limit)
     }
 
     pub fn pick<T: Copy>(&mut self, items: &[T]) -> T {

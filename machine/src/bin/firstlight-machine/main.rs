@@ -70,7 +70,8 @@ fn start(flags: &Flags) -> Result<u8, String> {
     let mut server = server::prepare(ServerConfig {
         image,
         machine,
-        history_bytes: server::DEFAULT_HISTORY_BYTES,
+        // Nobody but a debugger goes back.
+        history_bytes: if flags.gdb.is_some() || flags.run.is_some() { server::DEFAULT_HISTORY_BYTES } else { 0 },
         program: Some(Box::new(run)),
     })?;
     if let (Some(recorded), Some(path)) = (&recorded, &flags.run) {
