@@ -9,8 +9,9 @@ mod sides;
 
 use crate::setup;
 use anyhow::{Context, Result, ensure};
+use fastrand::Rng;
 use modes::{CODE, DATA, HANDLERS, INNER_STACK, Mode, STACK};
-use program::{Program, Random, undefined_flags};
+use program::{Program, undefined_flags};
 use sides::{CR2, Lab, NAMES, Qemu, REGISTERS, RFLAGS, RIP, Registers, Side, Stepped};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -84,7 +85,7 @@ fn run(limit: Limit, seed: u64, most: usize) -> Result<Outcome> {
         }
         let number = seed.wrapping_mul(1 << 32).wrapping_add(outcome.programs);
         let mode = modes::ALL[(outcome.programs % modes::ALL.len() as u64) as usize];
-        let program = Program::new(&mut Random(number), mode);
+        let program = Program::new(&mut Rng::with_seed(number), mode);
         let compared = compare(&mut lab, &mut qemu, mode, &program, &mut outcome.steps);
         outcome.programs += 1;
         if let Some(difference) = compared.with_context(|| listing(mode, &program))? {

@@ -24,21 +24,28 @@ use table::{SUITES, Test};
 ///   xv6-public          make kernelmemfs (a newer gcc needs CFLAGS without -Werror)
 ///   qemu-tcg            system programs of QEMU's tests/tcg: i386/ and x86_64/, as its build leaves them
 ///
-/// What is not there is said and left out; the table keeps what it said of it before.
+/// What is not there is said and left out; the table keeps what it said of it before. It is written after each test, so
+/// that a long run may be ended at any time.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Where the suites are.
     #[arg(long, value_name = "DIR")]
     from: PathBuf,
-    /// Only tests whose name contains this; the table is not written then.
+    /// Only tests whose name contains this.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// Only here, not on QEMU; the table is not written then.
-    #[arg(long)]
+    /// Only here, not on QEMU.
+    #[arg(long, conflicts_with = "qemu")]
     here: bool,
-    /// Seconds that a test may take on each machine.
-    #[arg(long, value_name = "N", default_value_t = 240)]
-    seconds: u64,
+    /// Only on QEMU.
+    #[arg(long)]
+    qemu: bool,
+    /// Seconds that a test may take on each machine [default: as long as the test needs at most on a busy computer].
+    #[arg(long, value_name = "N")]
+    seconds: Option<u64>,
+    /// Do not write the table.
+    #[arg(long)]
+    dry: bool,
     /// Use the release build of the machine.
     #[arg(long)]
     release: bool,
@@ -47,11 +54,11 @@ pub struct Args {
 /// The other machine.
 const QEMU: &str = "qemu-system-x86_64";
 
-/// What came out of a test.
+/// What came out of a test. None: it was not asked for.
 struct Row {
     test: &'static Test,
-    here: Outcome,
-    qemu: Outcome,
+    here: Option<Outcome>,
+    qemu: Option<Outcome>,
 }
 
 pub fn main(args: &Args) -> Result<ExitCode> {
@@ -63,34 +70,32 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     build::host(&["machine"], args.release)?;
     let program = project::program("firstlight-machine", args.release);
-    let qemu = (!args.here && is_installed(QEMU)).then_some(Path::new(QEMU));
-    if qemu.is_none() && !args.here {
+    let has_qemu = is_installed(QEMU);
+    if !has_qemu && !args.here {
         println!("QEMU is not installed: its column says so.");
     }
-    let limit = Duration::from_secs(args.seconds);
-    let (mut rows, mut absent) = (Vec::new(), Vec::new());
+    let (mut rows, mut failed) = (0, 0);
     for suite in SUITES {
         let folder = args.from.join(suite.folder);
         if !folder.is_dir() {
             println!("{}: not there ({}); {}", suite.name, folder.display(), suite.how);
-            absent.push(suite.name);
             continue;
         }
         for test in suite.tests.iter().filter(|test| wanted(test, args.only.as_deref())) {
-            let image = folder.join(test.file);
-            let row = run(test, &image, &program, qemu, limit)?;
-            println!("{:<22} here: {:<32} QEMU: {}", test.name, row.here, row.qemu);
-            rows.push(row);
+            let row = run(test, &folder.join(test.file), args, &program, has_qemu)?;
+            let words = |outcome: &Option<Outcome>| outcome.as_ref().map_or("-".to_owned(), Outcome::to_string);
+            println!("{:<22} here: {:<32} QEMU: {}", test.name, words(&row.here), words(&row.qemu));
+            rows += 1;
+            failed += u32::from(test.must_pass && row.here.as_ref().is_some_and(|here| !here.is_pass()));
+            if !args.dry {
+                fidelity::write(&row)?;
+            }
         }
     }
-    if rows.is_empty() {
-        bail!("{}: none of the suites is there, so nothing was run", args.from.display());
+    if rows == 0 {
+        bail!("{}: nothing of what was asked for is there, so nothing was run", args.from.display());
     }
-    let failed = rows.iter().filter(|row| row.test.must_pass && !row.here.is_pass()).count();
-    if args.only.is_none() && !args.here {
-        fidelity::write(&rows, &absent)?;
-    }
-    println!("{} tests, {failed} of those that must pass here did not", rows.len());
+    println!("{rows} tests, {failed} of those that must pass here did not");
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -102,15 +107,19 @@ fn wanted(test: &Test, only: Option<&str>) -> bool {
     only.is_none_or(|text| test.name.contains(text))
 }
 
-fn run(test: &'static Test, image: &Path, program: &Path, qemu: Option<&Path>, limit: Duration) -> Result<Row> {
-    if !image.exists() {
-        let absent = Outcome::NotRun(format!("{} was not built", test.file));
-        return Ok(Row { test, here: absent.clone(), qemu: absent });
-    }
-    let here = on::here(test, image, program, limit)?;
-    let qemu = match qemu {
-        Some(qemu) => on::qemu(test, image, qemu, limit)?,
-        None => Outcome::NotRun("QEMU is not installed".into()),
+fn run(test: &'static Test, image: &Path, args: &Args, program: &Path, has_qemu: bool) -> Result<Row> {
+    let limit = Duration::from_secs(args.seconds.unwrap_or(test.seconds));
+    let absent = (!image.exists()).then(|| Outcome::NotRun(format!("{} was not built", test.file)));
+    let here = match &absent {
+        _ if args.qemu => None,
+        Some(absent) => Some(absent.clone()),
+        None => Some(on::here(test, image, program, limit)?),
+    };
+    let qemu = match absent {
+        _ if args.here => None,
+        Some(absent) => Some(absent),
+        None if !has_qemu => Some(Outcome::NotRun("QEMU is not installed".into())),
+        None => Some(on::qemu(test, image, Path::new(QEMU), limit)?),
     };
     Ok(Row { test, here, qemu })
 }

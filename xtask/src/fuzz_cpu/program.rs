@@ -3,6 +3,7 @@
 
 use super::modes::{CODE, DATA, Mode, STACK_TOP};
 use super::sides::RFLAGS;
+use fastrand::Rng;
 use iced_x86::{
     Code, CpuidFeature, Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register, RflagsBits,
 };
@@ -11,28 +12,6 @@ use iced_x86::{
 const MAX_INSTRUCTIONS: usize = 6;
 /// Bytes of data, and of stack above its top, that are filled.
 pub const DATA_BYTES: usize = 0x400;
-
-/// SplitMix64 (see the machine's `schedule`).
-#[derive(Clone, Copy, Debug)]
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn one_of<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len() as u64) as usize]
-    }
-}
 
 /// A program, and what it begins with.
 #[derive(Clone, Debug)]
@@ -187,22 +166,22 @@ fn is_wanted(instruction: &Instruction, bytes: &[u8], mode: Mode) -> bool {
 }
 
 /// One instruction at this offset of the program.
-fn instruction(random: &mut Random, mode: Mode, offset: u64) -> (Instruction, Vec<u8>) {
+fn instruction(random: &mut Rng, mode: Mode, offset: u64) -> (Instruction, Vec<u8>) {
     loop {
         let mut bytes = Vec::new();
-        for _ in 0..random.below(3) {
-            bytes.push(random.one_of(&[0x66, 0x66, 0x67, 0xf3, 0xf2, 0x26, 0x2e, 0x36, 0x64, 0x65]));
+        for _ in 0..random.u64(..3) {
+            bytes.push([0x66, 0x66, 0x67, 0xf3, 0xf2, 0x26, 0x2e, 0x36, 0x64, 0x65][random.usize(..10)]);
         }
-        if mode.bits() == 64 && random.below(2) == 0 {
-            bytes.push(0x40 | random.below(16) as u8);
+        if mode.bits() == 64 && random.u64(..2) == 0 {
+            bytes.push(0x40 | random.u64(..16) as u8);
         }
-        match random.below(16) {
+        match random.u64(..16) {
             0..=8 => {}
             9..=14 => bytes.push(0x0f),
-            _ => bytes.extend([0xc4, 0xe2, random.next() as u8]),
+            _ => bytes.extend([0xc4, 0xe2, random.u64(..) as u8]),
         }
         while bytes.len() < 15 {
-            bytes.push(random.next() as u8);
+            bytes.push(random.u64(..) as u8);
         }
         let mut decoder = Decoder::with_ip(mode.bits(), &bytes, CODE + offset, DecoderOptions::NONE);
         let mut decoded = decoder.decode();
@@ -211,13 +190,13 @@ fn instruction(random: &mut Random, mode: Mode, offset: u64) -> (Instruction, Ve
         }
         // A displacement that leads to the data.
         let places = decoder.get_constant_offsets(&decoded);
-        if places.has_displacement() && random.below(8) != 0 {
+        if places.has_displacement() && random.u64(..8) != 0 {
             let target = if decoded.is_ip_rel_memory_operand() {
-                DATA + random.below(0x300) - (CODE + offset + decoded.len() as u64)
+                DATA + random.u64(..0x300) - (CODE + offset + decoded.len() as u64)
             } else if decoded.memory_base() == Register::None {
-                DATA + random.below(0x300)
+                DATA + random.u64(..0x300)
             } else {
-                random.below(0x60)
+                random.u64(..0x60)
             };
             let (start, size) = (places.displacement_offset(), places.displacement_size());
             bytes[start..start + size].copy_from_slice(&target.to_le_bytes()[..size]);
@@ -229,9 +208,9 @@ fn instruction(random: &mut Random, mode: Mode, offset: u64) -> (Instruction, Ve
 }
 
 impl Program {
-    pub fn new(random: &mut Random, mode: Mode) -> Self {
+    pub fn new(random: &mut Rng, mode: Mode) -> Self {
         let (mut instructions, mut code) = (Vec::new(), Vec::new());
-        for _ in 0..1 + random.below(MAX_INSTRUCTIONS as u64) {
+        for _ in 0..1 + random.u64(..MAX_INSTRUCTIONS as u64) {
             let (instruction, bytes) = instruction(random, mode, code.len() as u64);
             instructions.push(instruction);
             code.extend(bytes);
@@ -239,15 +218,15 @@ impl Program {
         let mut gpr = std::array::from_fn(|_| register(random));
         gpr[4] = STACK_TOP;
         if instructions.iter().any(|one| one.has_rep_prefix() || one.has_repne_prefix()) {
-            gpr[1] = random.below(5);
+            gpr[1] = random.u64(..5);
         }
         if mode.bits() != 64 {
             gpr.iter_mut().for_each(|value| *value &= 0xffff_ffff);
             gpr[8..].fill(0);
         }
         // The status flags and DF.
-        let flags = 2 | random.next() & 0xcd5 | if mode == Mode::V86 { 0x2_3000 } else { 0 };
-        let data = (0..DATA_BYTES).map(|_| random.next() as u8).collect();
+        let flags = 2 | random.u64(..) & 0xcd5 | if mode == Mode::V86 { 0x2_3000 } else { 0 };
+        let data = (0..DATA_BYTES).map(|_| random.u64(..) as u8).collect();
         Self { instructions, code, gpr, flags, data }
     }
 
@@ -264,13 +243,13 @@ impl Program {
 }
 
 /// A pointer to data, a small number, one at an edge, or any.
-fn register(random: &mut Random) -> u64 {
+fn register(random: &mut Rng) -> u64 {
     const EDGES: [u64; 8] = [0, 1, 0x7f, 0x80, 0x8000, 0x7fff_ffff, 0x8000_0000, 0x8000_0000_0000_0000];
-    match random.below(8) {
-        0..=3 => DATA + 0x80 + random.below(0x280),
-        4 => random.below(0x40),
-        5 => random.one_of(&EDGES),
-        6 => random.one_of(&EDGES).wrapping_neg(),
-        _ => random.next(),
+    match random.u64(..8) {
+        0..=3 => DATA + 0x80 + random.u64(..0x280),
+        4 => random.u64(..0x40),
+        5 => EDGES[random.usize(..EDGES.len())],
+        6 => EDGES[random.usize(..EDGES.len())].wrapping_neg(),
+        _ => random.u64(..),
     }
 }

@@ -12,7 +12,7 @@ pub enum Verdict {
         /// What is printed where all went well.
         output: &'static str,
     },
-    /// QEMU's own: exit value 0 by port F4h.
+    /// QEMU's own: power-off or exit value 0 by port F4h; another value is what failed.
     ExitZero,
 }
 
@@ -44,6 +44,8 @@ pub struct Test {
     pub verdict: Verdict,
     /// It is one of those that must pass here.
     pub must_pass: bool,
+    /// Seconds that it may take on each machine.
+    pub seconds: u64,
 }
 
 /// Tests that are built together.
@@ -55,6 +57,9 @@ pub struct Suite {
     pub how: &'static str,
     pub tests: &'static [Test],
 }
+
+/// Seconds that most tests need by far not; on a computer that has other things to do as well.
+const SECONDS: u64 = 120;
 
 const fn kvm(name: &'static str, file: &'static str, cpus: u16) -> Test {
     Test {
@@ -68,6 +73,7 @@ const fn kvm(name: &'static str, file: &'static str, cpus: u16) -> Test {
         qemu_cpu: "max",
         verdict: Verdict::KvmUnitTests,
         must_pass: true,
+        seconds: SECONDS,
     }
 }
 
@@ -87,12 +93,12 @@ const KVM_64: &[Test] = &[
     kvm("memory", "x86/memory.flat", 1),
     kvm("emulator", "x86/emulator.flat", 1),
     kvm("ioapic", "x86/ioapic.flat", 4),
-    kvm("sieve", "x86/sieve.flat", 1),
+    Test { seconds: 600, ..kvm("sieve", "x86/sieve.flat", 1) },
     kvm("idt_test", "x86/idt_test.flat", 1),
     Test { qemu_cpu: "max,-x2apic", environment: BARE, ..kvm("xapic", "x86/apic.flat", 2) },
     Test { environment: BARE, ..kvm("x2apic", "x86/apic.flat", 2) },
     kvm("debug", "x86/debug.flat", 1),
-    kvm("access", "x86/access_test.flat", 1),
+    Test { seconds: 1800, ..kvm("access", "x86/access_test.flat", 1) },
     kvm("msr", "x86/msr.flat", 1),
     kvm("pcid", "x86/pcid.flat", 1),
     Test { qemu_cpu: "max,la57=on", ..kvm("la57", "x86/la57.flat", 1) },
@@ -115,6 +121,7 @@ const KVM_32: &[Test] = &[
 
 const XV6: &[Test] = &[Test {
     verdict: Verdict::Typed { input: "usertests\n", output: "ALL TESTS PASSED" },
+    seconds: 1800,
     ..kvm("xv6 usertests", "kernelmemfs", 2)
 }];
 
