@@ -6,6 +6,7 @@ mod bench;
 mod build;
 mod cmd;
 mod disk;
+mod fuzz;
 mod fuzz_cpu;
 mod gdb;
 mod guest;
@@ -41,6 +42,7 @@ enum Command {
     Test(test::Args),
     Suites(suites::Args),
     Bench(bench::Args),
+    Fuzz(fuzz::Args),
     FuzzCpu(fuzz_cpu::Args),
     Lessons(lessons::Args),
     Picture(picture::Args),
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::main(&args),
         Command::Suites(args) => suites::main(&args),
         Command::Bench(args) => bench::main(&args),
+        Command::Fuzz(args) => fuzz::main(&args),
         Command::FuzzCpu(args) => fuzz_cpu::main(&args),
         Command::Lessons(args) => lessons::main(&args),
         Command::Picture(args) => picture::main(&args),
