@@ -66,12 +66,11 @@ fn main() {
             made += 1;
             continue;
         }
-        match execute::step_instructions(&mut cpu, &mut bus, ROW) {
-            Ok(count) => made += u64::from(count),
-            Err(trap) => {
-                eprintln!("the loop left its way at rip {:x}: {trap:?}", cpu.rip);
-                std::process::exit(1);
-            }
+        let (count, result) = execute::step_instructions(&mut cpu, &mut bus, ROW);
+        made += u64::from(count);
+        if let Err(trap) = result {
+            eprintln!("the loop left its way at rip {:x}: {trap:?}", cpu.rip);
+            std::process::exit(1);
         }
     }
     let seconds = start.elapsed().as_secs_f64();

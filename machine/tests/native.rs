@@ -7,10 +7,6 @@
 //! another maker's processor may ask for more of that.
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-#[expect(dead_code, reason = "shared with the tests of instructions, which use other parts of it")]
-#[path = "instructions/lab.rs"]
-mod lab;
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #[path = "native/mmx.rs"]
 mod mmx;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]

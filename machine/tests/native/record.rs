@@ -1,6 +1,6 @@
 //! A record: state before and after some code, on the host and on the machine.
 
-use crate::lab::{CODE, DATA, Lab};
+use machine::bare::{Bare as Lab, CODE, DATA};
 use machine::cpu::flags::STATUS;
 use machine::cpu::{X87, cr0, cr4, gpr};
 use machine::fault::{Trap, vector};
