@@ -4,7 +4,7 @@
 use super::guest::Guest;
 use super::{Case, at_prompt, case, in_order, tables};
 use crate::test::Report;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 const RUNTIME_DATA: u64 = 6;
 
@@ -121,30 +121,60 @@ fn errors() -> Result<()> {
     Ok(())
 }
 
-/// Puts code in the place of UpdateCapsule, which the kernel never calls, and has another service go there. The code is in a
-/// page that the firmware executes, by its physical address, found before the firmware had any other.
-fn replace(guest: &mut Guest, services: u64, capsule: u64, service: u64, code: &[u8]) -> Result<()> {
-    guest.write(capsule, code)?;
-    let linear = guest.word(services + tables::UPDATE_CAPSULE)?;
-    guest.write(services + service, &linear.to_le_bytes())
+/// Room for a service of the test's own: behind the firmware's code, in a page that it executes.
+#[derive(Clone, Copy)]
+struct Room {
+    /// Where it is in physical memory, found before the firmware had any other addresses.
+    phys: u64,
+    /// How far it is behind UpdateCapsule, by which its linear address is found.
+    behind: u64,
 }
 
-/// The same, and where UpdateCapsule is in physical memory.
-fn booted_with_room(options: &str) -> Result<(Guest, u64, u64)> {
+const PAGE: usize = 4096;
+
+impl Room {
+    const BYTES: usize = 256;
+
+    /// The first stretch of zeros behind UpdateCapsule: what is left of the last page of code.
+    fn find(guest: &mut Guest, capsule: u64) -> Result<Self> {
+        // The image ends where RAM does.
+        let mut memory = guest.read(capsule, PAGE - (capsule as usize % PAGE))?;
+        while let Ok(page) = guest.read(capsule + memory.len() as u64, PAGE) {
+            memory.extend(page);
+        }
+        let is_free = |at: &usize| memory[*at..at + Self::BYTES].iter().all(|byte| *byte == 0);
+        let first = capsule.next_multiple_of(16) - capsule;
+        let at = (first as usize..memory.len() - Self::BYTES).step_by(16).find(is_free);
+        let behind = at.context("the firmware's last page of code is full")? as u64;
+        Ok(Self { phys: capsule + behind, behind })
+    }
+
+    /// Puts code there and has a service go to it.
+    fn replace(self, guest: &mut Guest, services: u64, service: u64, code: &[u8]) -> Result<()> {
+        ensure!(code.len() <= Self::BYTES, "{} bytes of code are more than there is room for", code.len());
+        guest.write(self.phys, code)?;
+        let linear = guest.word(services + tables::UPDATE_CAPSULE)? + self.behind;
+        guest.write(services + service, &linear.to_le_bytes())
+    }
+}
+
+/// The same as [`booted`], and room in the firmware.
+fn booted_with_room(options: &str) -> Result<(Guest, u64, Room)> {
     let mut guest = Guest::start(2, options, &[])?;
     let services = tables::services(&mut guest)?;
     let capsule = guest.word(services + tables::UPDATE_CAPSULE)?;
+    let room = Room::find(&mut guest, capsule)?;
     let stop = guest.run()?;
     at_prompt(&stop, &guest.console()?)?;
-    Ok((guest, services, capsule))
+    Ok((guest, services, room))
 }
 
 /// GetNextVariableName that always finds one more: the listing ends all the same.
 fn endless() -> Result<()> {
     /// `xor eax, eax; ret`: EFI_SUCCESS, nothing changed.
     const SUCCESS: &[u8] = &[0x31, 0xc0, 0xc3];
-    let (mut guest, services, capsule) = booted_with_room("")?;
-    replace(&mut guest, services, capsule, tables::NEXT_VARIABLE, SUCCESS)?;
+    let (mut guest, services, room) = booted_with_room("")?;
+    room.replace(&mut guest, services, tables::NEXT_VARIABLE, SUCCESS)?;
     let answer = ask(&mut guest, "efi vars")?;
     in_order(
         &answer,
@@ -159,7 +189,7 @@ fn endless() -> Result<()> {
 /// specification, "Detailed Calling Conventions"), the caller's 32 bytes on the stack included; and with DF and IF set, which it
 /// may not leave so.
 fn registers(options: &str) -> Result<()> {
-    let (mut guest, services, capsule) = booted_with_room(options)?;
+    let (mut guest, services, room) = booted_with_room(options)?;
     let time = guest.word(services + tables::GET_TIME)?;
     // sub rsp, 28h; mov rax, imm64; call rax; add rsp, 28h
     let mut code = vec![0x48, 0x83, 0xec, 0x28, 0x48, 0xb8];
@@ -179,11 +209,11 @@ fn registers(options: &str) -> Result<()> {
     let harmless = code.len();
     // std; sti; ret
     code.extend([0xfd, 0xfb, 0xc3]);
-    replace(&mut guest, services, capsule, tables::GET_TIME, &code)?;
+    room.replace(&mut guest, services, tables::GET_TIME, &code)?;
     let answer = ask(&mut guest, "efi time")?;
     in_order(&answer, &["efi: the firmware changed ", "DIRECTION_FLAG", "of RFLAGS; put back", "2026-01-01"])?;
     // Without the flags it is a firmware like any other.
-    guest.write(capsule + harmless as u64, &[0xc3])?;
+    guest.write(room.phys + harmless as u64, &[0xc3])?;
     let answer = ask(&mut guest, "efi time")?;
     ensure!(answer.contains("2026-01-01") && !answer.contains("RFLAGS"), "it was answered with:\n{answer}");
     let answer = ask(&mut guest, "cpus")?;
