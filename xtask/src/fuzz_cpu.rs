@@ -10,6 +10,7 @@ mod sides;
 use crate::setup;
 use anyhow::{Context, Result, ensure};
 use fastrand::Rng;
+use iced_x86::{FlowControl, Instruction, Mnemonic};
 use modes::{CODE, DATA, HANDLERS, INNER_STACK, Mode, STACK};
 use program::{Program, undefined_flags};
 use sides::{CR2, Lab, NAMES, Qemu, REGISTERS, RFLAGS, RIP, Registers, Side, Stepped};
@@ -133,7 +134,7 @@ fn compare(lab: &mut Lab, qemu: &mut Qemu, mode: Mode, program: &Program, steps:
         };
         let undefined = undefined_flags(instruction);
         if let Some(lines) = registers_differ(mode, &ours, &theirs, undefined) {
-            if is_known(mode, &ours, &theirs) {
+            if is_known(mode, instruction, &program.code[(at - CODE) as usize..], &ours, &theirs) {
                 return Ok(None);
             }
             return Ok(Some(format!("at {at:x}:\n{lines}")));
@@ -184,20 +185,43 @@ fn registers_differ(mode: Mode, ours: &Registers, theirs: &Registers, undefined:
 }
 
 /// docs/QUIRKS.md, "Where QEMU does something else": addresses through RSP and RBP that are not canonical; branches to such;
-/// accesses that wrap around a 4 GiB segment.
-fn is_known(mode: Mode, ours: &Registers, theirs: &Registers) -> bool {
+/// accesses that leave a segment; which operand of CMPS is read first; branches in 64-bit mode with an operand-size prefix;
+/// returns that release 32 KiB or more.
+fn is_known(mode: Mode, instruction: &Instruction, code: &[u8], ours: &Registers, theirs: &Registers) -> bool {
     let raised = |registers: &Registers, vector: u64| registers[RIP] == HANDLERS + 16 * vector;
+    let faults = |registers: &Registers| (HANDLERS..HANDLERS + 0x1000).contains(&registers[RIP]);
     let is_canonical = |address: u64| (address << 16) as i64 >> 16 == address as i64;
+    match instruction.mnemonic() {
+        Mnemonic::Cmpsb | Mnemonic::Cmpsw | Mnemonic::Cmpsd | Mnemonic::Cmpsq if faults(ours) && faults(theirs) => {
+            return true;
+        }
+        Mnemonic::Ret | Mnemonic::Retf if instruction.op_count() > 0 && instruction.immediate16() >= 0x8000 => {
+            return true;
+        }
+        _ => {}
+    }
     match mode {
         Mode::Long { .. } => {
-            raised(ours, 12) && (raised(theirs, 13) || raised(theirs, 8))
+            let is_branch =
+                matches!(instruction.flow_control(), FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch)
+                    || instruction.is_call_near();
+            is_branch && has_operand_size_prefix(code)
+                || raised(ours, 12) && (raised(theirs, 13) || raised(theirs, 8))
                 || raised(ours, 13) && !is_canonical(theirs[RIP])
         }
         Mode::Protected { .. } => {
             (raised(ours, 12) || raised(ours, 13)) && raised(theirs, 14) && theirs[CR2] >= 0xffff_fff0
         }
-        Mode::Real | Mode::V86 => false,
+        // QEMU checks no limits of 64 KiB, and pages what lies beyond.
+        Mode::Real | Mode::V86 => (raised(ours, 12) || raised(ours, 13)) && (!faults(theirs) || raised(theirs, 14)),
     }
+}
+
+/// 66h among the prefixes of an instruction.
+fn has_operand_size_prefix(code: &[u8]) -> bool {
+    let is_prefix =
+        |byte: &&u8| matches!(**byte, 0x26 | 0x2e | 0x36 | 0x3e | 0x40..=0x4f | 0x64..=0x67 | 0xf0 | 0xf2 | 0xf3);
+    code.iter().take_while(is_prefix).any(|byte| *byte == 0x66)
 }
 
 /// Error codes by vector (SDM 3A, "Protected-Mode Exceptions and Interrupts").

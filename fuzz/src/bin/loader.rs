@@ -3,7 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use machine::firmware::boot;
-use machine::machine::{Limits, Nobody};
+use machine::machine::Limits;
+use machine::machine::run::Nobody;
 
 fuzz_target!(|data: &[u8]| {
     let (options, image) = fuzz::text_and_rest(data);

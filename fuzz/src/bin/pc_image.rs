@@ -4,7 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use machine::firmware::pc::{self, Module, PcImage, Start};
-use machine::machine::{Limits, Nobody};
+use machine::machine::Limits;
+use machine::machine::run::Nobody;
 
 fuzz_target!(|data: &[u8]| {
     let Some((&kind, data)) = data.split_first() else { return };

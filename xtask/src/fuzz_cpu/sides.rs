@@ -128,6 +128,8 @@ impl Side for Lab {
 /// Numbers of our [`NAMES`] in QEMU's packets: its order of the general registers is gdb's.
 const QEMU_NUMBERS: [usize; REGISTERS] =
     [0, 2, 3, 1, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 21, 18, 19, 20, 22, 23, 28];
+/// Bytes of memory that a program can reach: segments of 64 KiB whose selectors have 12 bits at most.
+const REACHED: usize = 0x2_0000;
 /// CR0, CR2, CR3, CR4 and EFER.
 const QEMU_CONTROL: [usize; 5] = [27, 28, 29, 30, 32];
 /// Where they are in the `g` packet: eight bytes each, but four for EFLAGS and selectors, numbers 17 to 23.
@@ -172,6 +174,8 @@ impl Qemu {
 
 impl Side for Qemu {
     fn enter(&mut self, mode: Mode) -> Result<()> {
+        // Nothing of the program before may stay, as in a machine that is made anew.
+        self.put(0, &vec![0; REACHED])?;
         for (address, bytes) in mode.memory() {
             self.put(address, &bytes)?;
         }
@@ -229,8 +233,8 @@ impl Side for Qemu {
             let value = bytes.get(start..start + count).context("QEMU's registers are too few")?;
             *register = value.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
         }
-        // A triple fault resets the PC: it stands at the reset vector.
-        if registers[RIP] == 0xfff0 && registers[19] == 0xf000 {
+        // A triple fault resets the PC: it stands at the reset vector, or the same step has made the BIOS's jump from there.
+        if matches!(registers[RIP], 0xfff0 | 0xe05b) && registers[19] == 0xf000 {
             return Ok(Stepped::Shutdown);
         }
         Ok(Stepped::Here(registers))
