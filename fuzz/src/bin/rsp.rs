@@ -45,7 +45,7 @@ impl GuestImage for Counter {
 }
 
 fn server() -> ServerHandle {
-    let machine = fuzz::config(2, 1 << 20, String::new());
+    let machine = fuzz::config(2, 2 << 20, String::new());
     let config = ServerConfig { image: Box::new(Counter), machine, history_bytes: 1 << 20, program: None };
     spawn(config).expect("the guest makes a machine")
 }

@@ -7,7 +7,8 @@ use libfuzzer_sys::fuzz_target;
 use machine::bus::Bus;
 use machine::cpu::segment::{Segment, TableRegister};
 use machine::cpu::{Cpu, cr0, efer, flags};
-use machine::machine::{Limits, Machine, Nobody, Ran, Stop};
+use machine::machine::run::Nobody;
+use machine::machine::{Limits, Machine, Ran, Stop};
 use machine::schedule::Schedule;
 use protocol::{Activity, CpuId};
 

@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(count * usize::from(size) + map.cut_off(), data.len());
             for descriptor in map.iter() {
                 let _ = (memmap::end_of(&descriptor), memmap::is_runtime(&descriptor));
-                let _ = memmap::check(&descriptor, &[]);
+                let _ = memmap::check(&descriptor, &[], 1 << 46);
             }
         }
         2 => {
