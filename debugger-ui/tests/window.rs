@@ -8,6 +8,7 @@ use debugger_ui::app::App;
 use debugger_ui::model::Model;
 use debugger_ui::model::inbox::Incoming;
 use debugger_ui::model::outbox::{Order, Purpose};
+use debugger_ui::model::typed::Typed;
 use egui::accesskit::Live;
 use egui::{Event, Key, Modifiers, Role};
 use egui_kittest::Harness;
@@ -72,6 +73,20 @@ impl Window {
     fn take_orders(&self) -> Vec<Order> {
         let all = std::mem::take(&mut *self.orders.borrow_mut());
         all.into_iter().filter(|order| !matches!(order, Order::Read(..))).collect()
+    }
+
+    /// What was typed since then, on its way or waiting for a run.
+    fn typed(&self) -> Typed {
+        let mut typed = Typed::default();
+        for order in self.take_orders() {
+            match order {
+                Order::Type(more) => typed.extend(more),
+                Order::Run(advance) => typed.extend(Typed { serial: advance.serial_input, keys: advance.keys }),
+                _ => {}
+            }
+        }
+        typed.extend(self.harness.state().model().console.typed.clone());
+        typed
     }
 
     fn runs(&self) -> Vec<(Option<CpuId>, Direction, Until)> {
@@ -153,17 +168,7 @@ fn console_takes_typing_and_lets_go() {
     window.harness.key_press(Key::S);
     window.text("s");
     window.key(Key::Enter);
-    let typed: Vec<u8> = window
-        .take_orders()
-        .into_iter()
-        .flat_map(|order| match order {
-            Order::Type(typed) => typed.serial,
-            Order::Run(advance) => advance.serial_input,
-            _ => Vec::new(),
-        })
-        .chain(window.harness.state().model().console.typed.serial.iter().copied())
-        .collect();
-    assert_eq!(typed, b"s\r", "typed, and nothing else");
+    assert_eq!(window.typed(), Typed::serial(*b"s\r"), "typed, and nothing else");
     window.chord(Modifiers::COMMAND, Key::Num2);
     window.harness.run();
     window.take_orders();
@@ -555,17 +560,7 @@ fn screen_takes_keys_and_lets_go() {
     window.harness.key_press(Key::S);
     window.text("s");
     window.key(Key::Enter);
-    let keys: Vec<u8> = window
-        .take_orders()
-        .into_iter()
-        .flat_map(|order| match order {
-            Order::Type(typed) => typed.keys,
-            Order::Run(advance) => advance.keys,
-            _ => Vec::new(),
-        })
-        .chain(window.harness.state().model().console.typed.keys.iter().copied())
-        .collect();
-    assert_eq!(keys, [0x1b, 0xf0, 0x1b, 0x5a, 0xf0, 0x5a], "S and Enter in set 2");
+    assert_eq!(window.typed(), Typed::keys([0x1b, 0xf0, 0x1b, 0x5a, 0xf0, 0x5a]), "S and Enter in set 2");
     window.chord(Modifiers::COMMAND, Key::Num2);
     window.harness.run();
     window.take_orders();

@@ -50,8 +50,8 @@ pub struct Bare {
 }
 
 impl Bare {
-    /// 128 KiB of RAM, and a CPU in real mode (16), flat protected mode (32), or 64-bit mode with the first 2 MiB mapped to themselves (64); ring 0,
-    /// SSE switched on, this code in memory.
+    /// 128 KiB of RAM, and a CPU in real mode (16), flat protected mode (32), or 64-bit mode with the first 2 MiB mapped to
+    /// themselves (64); ring 0, SSE switched on, this code in memory.
     pub fn new(bits: u32, code: &[u8]) -> Self {
         let mut cpu = Cpu::power_on(CpuId(0), 0, true);
         let mut bus = Bus::new(0x2_0000);
@@ -86,18 +86,18 @@ impl Bare {
 
     /// The same in ring 3 (protected and 64-bit mode).
     pub fn ring3(bits: u32, code: &[u8]) -> Self {
-        let mut lab = Self::new(bits, code);
-        for segment in &mut lab.cpu.segments {
+        let mut bare = Self::new(bits, code);
+        for segment in &mut bare.cpu.segments {
             segment.attributes |= 3 << attr::DPL_SHIFT;
             segment.selector |= 3;
         }
         for entry in [0x1000, 0x2000, 0x3000] {
-            if let Some([low]) = lab.bus.ram.read(entry).filter(|_| bits == 64) {
-                lab.bus.ram.write(entry, [low | 4]);
+            if let Some([low]) = bare.bus.ram.read(entry).filter(|_| bits == 64) {
+                bare.bus.ram.write(entry, [low | 4]);
             }
         }
-        lab.cpu.update_mode();
-        lab
+        bare.cpu.update_mode();
+        bare
     }
 
     /// Sets a register first.

@@ -3,7 +3,6 @@
 //!
 //! Written by [`crate::execute`], [`crate::exception`] and the debugger's edits; read by all.
 
-pub mod random;
 pub mod reset;
 pub mod segment;
 pub mod x87;
@@ -212,7 +211,7 @@ pub struct Cpu {
     /// The architectural TLB.
     pub tlb: crate::mmu::tlb::Tlb,
     /// What RDRAND and RDSEED draw from.
-    pub random: random::Random,
+    pub random: crate::random::SplitMix64,
     /// Signals that wait for acceptance.
     pub pending: Pending,
     /// MOV SS, POP SS and STI hold interrupts back for one instruction.

@@ -22,6 +22,7 @@ pub mod hash;
 pub mod inspect;
 pub mod machine;
 pub mod mmu;
+pub mod random;
 pub mod schedule;
 pub mod server;
 pub mod softfloat;

@@ -5,6 +5,7 @@
 //! no turns. A run by hand (others held) is not the schedule's: it stands still meanwhile, see
 //! [`crate::timeline::journal`].
 
+use crate::random::SplitMix64;
 use protocol::CpuId;
 
 /// Steps of a slice if nothing else is asked for.
@@ -27,7 +28,7 @@ pub struct Schedule {
 impl Schedule {
     /// Before the first step. `quantum`: steps of a slice, or their mean where `seed` draws them.
     pub fn new(quantum: u32, seed: Option<u64>) -> Self {
-        Self { quantum: quantum.max(1), random: seed.map(SplitMix64), current: 0, left: 0 }
+        Self { quantum: quantum.max(1), random: seed.map(SplitMix64::new), current: 0, left: 0 }
     }
 
     /// Begins or goes on with a slice: whose it is and how many steps are left of it. None: nobody `can_step`.
@@ -82,41 +83,13 @@ impl Schedule {
         put(u64::from(self.quantum) | u64::from(self.left) << 32);
         put(u64::from(self.current));
         put(self.random.is_some().into());
-        put(self.random.map_or(0, |random| random.0));
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014): 64 bits of state, every
-/// seed is as good as another, and the whole generator is four lines that anybody can write again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct SplitMix64(u64);
-
-impl SplitMix64 {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    /// 0 to `bound` - 1: the high half of the product, whose bias of bound / 2^64 nobody can see.
-    fn below(&mut self, bound: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
+        put(self.random.map_or(0, |random| random.state()));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Goal: the generator is the published one; method: its first outputs for seed 1234567 (Rosetta Code's check values).
-    #[test]
-    fn known_numbers() {
-        let mut random = SplitMix64(1_234_567);
-        let drawn: Vec<u64> = (0..3).map(|_| random.next()).collect();
-        assert_eq!(drawn, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
-    }
 
     /// Goal: a row of slices of one CPU leaves the schedule where single steps do; method: rows of any length.
     #[test]

@@ -56,7 +56,7 @@ pub struct Variables {
     pub at_power_on: Vec<Variable>,
     /// Those that are there now.
     pub now: Vec<Variable>,
-    /// The memory now, up to its last byte that was ever written: for [`FirmwareConfig::variables`] of a machine that is to
+    /// The memory now, up to the end of what is written there: for [`FirmwareConfig::variables`] of a machine that is to
     /// begin with it.
     pub contents: Vec<u8>,
 }

@@ -55,11 +55,8 @@ fn content(ui: &mut Ui, cx: &Cx<'_>, _focus: bool) {
     ScrollArea::both().auto_shrink(false).show(ui, |ui| {
         for row in 0..screen.rows {
             let response = ui.add(Label::new(line(screen, row)).wrap_mode(TextWrapMode::Extend).selectable(true));
-            let has_cursor = screen.cursor.is_some_and(|at| at / screen.columns == row);
-            if has_cursor
-                && ui.input(|input| !input.pointer.is_decidedly_dragging() && input.smooth_scroll_delta().y == 0.0)
-            {
-                // The cursor's row stays in view, until the user scrolls.
+            if screen.cursor.is_some_and(|at| at / screen.columns == row) {
+                // The cursor's row comes into view when it moves; while it stands still the user may scroll away.
                 let moved = ui.data_mut(|data| {
                     let last: &mut Option<u16> = data.get_temp_mut_or_default(ui.scope_id().with("cursor"));
                     std::mem::replace(last, screen.cursor) != screen.cursor

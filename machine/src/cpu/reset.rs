@@ -1,7 +1,6 @@
 //! The state of a CPU after power-on and INIT, and where a start-up IPI lets it begin (SDM 3A, "Processor State After
 //! Reset" and "MP Initialization Protocol"). Called by [`crate::exception`] (INIT, SIPI) and by whoever builds a machine.
 
-use super::random::Random;
 use super::segment::{self, Segment, TableRegister, attr};
 use super::{Cpu, Msrs, Pending, Quirks, X87, flags, gpr};
 use crate::device::lapic::Lapic;
@@ -9,6 +8,7 @@ use crate::execute::cpuid;
 use crate::execute::msr::MISC_NO_BTS_NO_PEBS;
 use crate::execute::sse::xsave::XCR0_X87;
 use crate::mmu::tlb::Tlb;
+use crate::random::SplitMix64;
 use protocol::{Activity, CpuId, Mode};
 
 /// CR0 after reset and INIT: caches off (CD, NW), ET.
@@ -58,7 +58,7 @@ impl Cpu {
             x87: X87::default(),
             lapic: Lapic::new(apic_id, is_bsp),
             tlb: Tlb::default(),
-            random: Random::default(),
+            random: SplitMix64::default(),
             pending: Pending::default(),
             interrupt_shadow: false,
             debug_held: 0,

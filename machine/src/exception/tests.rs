@@ -5,6 +5,7 @@ use crate::bus::Bus;
 use crate::cpu::segment::{self, CS, SS};
 use crate::cpu::{cr4, gpr};
 use crate::execute::{self, far_xfer};
+use crate::random::SplitMix64;
 use crate::testing::*;
 use protocol::CpuId;
 
@@ -378,14 +379,8 @@ fn task_gates_to_an_empty_task() {
 /// CPUs with random registers, as debugger edits can make them, on random tables and random bytes.
 #[test]
 fn nothing_panics() {
-    let mut seed = 1u64;
-    let mut random = move || {
-        // SplitMix64.
-        seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (seed ^ seed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    };
+    let mut generator = SplitMix64::new(1);
+    let mut random = move || generator.draw();
     let mut kinds = std::collections::BTreeSet::new();
     for round in 0..900 {
         let (mut cpu, mut bus) = [real, protected, long][round % 3]();

@@ -2,9 +2,9 @@
 //! [`super::boot`] for each CPU as power comes on; docs/QUIRKS.md has the sources.
 
 use crate::cpu::Cpu;
-use crate::cpu::random::Random;
 use crate::device::lapic::BASE_EXTD;
 use crate::execute::msr::MISC_XD_DISABLE;
+use crate::random::SplitMix64;
 use protocol::request::{CpuQuirk, MachineConfig};
 
 /// An INIT takes at least so long with `slow-init`, in nanoseconds: longer than an INIT that is followed by a SIPI at once.
@@ -14,7 +14,7 @@ const INIT_SPREAD_NS: u64 = 8_000;
 
 /// Gives a CPU its quirks, and the seed of its random numbers.
 pub fn apply(cpu: &mut Cpu, config: &MachineConfig) {
-    cpu.random = Random::new(config.seed.unwrap_or_default(), cpu.id.0);
+    cpu.random = SplitMix64::of_cpu(config.seed.unwrap_or_default(), cpu.id.0);
     for quirk in &config.cpu_quirks {
         match quirk {
             CpuQuirk::EferLmaGp => cpu.quirks.efer_lma_gp = true,
@@ -27,19 +27,13 @@ pub fn apply(cpu: &mut Cpu, config: &MachineConfig) {
             }
             CpuQuirk::X2apicOn => {}
             CpuQuirk::SlowInit => {
-                let drawn = draw(config.seed.unwrap_or_default(), cpu.id.0.into());
+                // The CPU's own number of the sequence, counted from 0.
+                let mut random = SplitMix64::new(config.seed.unwrap_or_default());
+                let drawn = (0..=cpu.id.0).map(|_| random.draw()).last().unwrap_or_default();
                 cpu.quirks.init_ns = (INIT_LEAST_NS + drawn % INIT_SPREAD_NS) as u32;
             }
         }
     }
-}
-
-/// A number that depends on seed and CPU alone (the mixing step of SplitMix64).
-fn draw(seed: u64, cpu: u64) -> u64 {
-    let mut word = seed.wrapping_add(cpu.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    word ^ word >> 31
 }
 
 #[cfg(test)]

@@ -8,10 +8,8 @@ use uefi_raw::Guid;
 /// What there was when power came on (the configuration's bytes), and what there is now.
 pub fn variables(machine: &Machine, at_power_on: &[u8]) -> Variables {
     let now = machine.bus().devices.nvram.bytes();
-    // What was never written is all ones, as flash memory is.
-    let used = now.iter().rposition(|byte| *byte != 0xff).map_or(0, |last| last + 1);
-    let used = used.max(store::used(now)).min(now.len());
-    let contents = if store::is_foreign(now) { Vec::new() } else { now[..used].to_vec() };
+    // What lies behind the records is as good as new.
+    let contents = if store::is_foreign(now) { Vec::new() } else { now[..store::used(now)].to_vec() };
     Variables { at_power_on: list(at_power_on), now: list(now), contents }
 }
 
