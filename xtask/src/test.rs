@@ -13,7 +13,9 @@ mod window;
 
 use crate::{build, guest, setup};
 use anyhow::Result;
+use std::fmt::Write as _;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 /// Runs all tests, or the parts named.
@@ -21,11 +23,12 @@ use std::time::Instant;
 /// Installs what it needs as `cargo xtask setup` does, builds, prints each program that it runs, and ends with a summary
 /// and the line `N passed, N failed`. Exit status 0: nothing failed.
 ///
-/// The parts, in the order in which they run: fmt (rustfmt), tidy (what no compiler checks: headers, file lengths,
-/// unsafe, dependencies), clippy and doc (no warnings), host (unit and integration tests), boot (the kernel on the
-/// machine, with many configurations, and what its shell does), hostile (what it makes of nonsense in its tables and of processors that do not come), mistakes (each of docs/MISTAKES.md shows its symptom), qemu (the same lines on QEMU with a UEFI firmware), gdb (a real gdb, scripted), lessons (each one
-/// played by its script with 20 seeds), window (the program under an X server without a
-/// screen, driven by its keys, with screenshots in target/screenshots/).
+/// The parts, in the order in which they begin: fmt (rustfmt), tidy (what no compiler checks: headers, file lengths,
+/// unsafe, dependencies), clippy and doc (no warnings), host (unit and integration tests), lessons (each one played by its
+/// script with 20 seeds). Then two at once: window (the program under an X server without a screen, driven by its keys, with
+/// screenshots in target/screenshots/), qemu (the same lines on QEMU with a UEFI firmware), boot (the kernel on the machine,
+/// with many configurations, and what its shell does), hostile (what it makes of nonsense in its tables and of processors
+/// that do not come), mistakes (each of docs/MISTAKES.md shows its symptom), gdb (a real gdb, scripted).
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Only these; all if none is named
@@ -68,13 +71,13 @@ const ALL: [Part; 12] = [
     Part::Clippy,
     Part::Doc,
     Part::Host,
+    Part::Lessons,
+    Part::Window,
+    Part::Qemu,
     Part::Boot,
     Part::Hostile,
     Part::Mistakes,
-    Part::Qemu,
     Part::Gdb,
-    Part::Lessons,
-    Part::Window,
 ];
 
 impl Part {
@@ -109,6 +112,21 @@ impl Part {
         )
     }
 
+    /// Does it neither build nor keep all processors busy by itself? Each has folders and sockets of its own.
+    fn runs_beside_others(self) -> bool {
+        !matches!(self, Self::Fmt | Self::Tidy | Self::Clippy | Self::Doc | Self::Host | Self::Lessons)
+    }
+
+    /// Runs it; that it could not go on is a case that failed.
+    fn run_and_tell(self, report: &mut Report) {
+        let start = Instant::now();
+        report.before = Some(start);
+        if let Err(error) = self.run(report) {
+            report.case(&self.to_string(), Err(error));
+        }
+        report.tell(format_args!("   {:.0} s", start.elapsed().as_secs_f64()));
+    }
+
     fn run(self, report: &mut Report) -> Result<()> {
         match self {
             Self::Fmt => host::fmt(report),
@@ -130,26 +148,52 @@ impl Part {
     }
 }
 
+impl std::fmt::Display for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&format!("{self:?}").to_lowercase())
+    }
+}
+
 /// What came out.
 #[derive(Debug, Default)]
 pub struct Report {
     passed: u64,
     /// One line each.
     failed: Vec<String>,
+    /// What was told and not printed yet, where another part runs beside this one.
+    held_back: Option<String>,
+    /// When the case before ended.
+    before: Option<Instant>,
 }
 
 impl Report {
-    /// Takes note of one case and tells.
+    /// One that prints nothing until it is added to another.
+    fn held_back() -> Self {
+        Self { held_back: Some(String::new()), ..Self::default() }
+    }
+
+    /// Takes note of one case and tells, with the time since the case before if that was long.
     pub fn case(&mut self, name: &str, result: Result<()>) {
+        let seconds = self.before.replace(Instant::now()).map_or(0, |before| before.elapsed().as_secs());
         match result {
             Ok(()) => {
                 self.passed += 1;
-                println!("ok      {name}");
+                let time = if seconds < LONG { String::new() } else { format!(" ({seconds} s)") };
+                self.tell(format_args!("ok      {name}{time}"));
             }
             Err(error) => {
-                println!("FAILED  {name}: {error:#}");
+                self.tell(format_args!("FAILED  {name}: {error:#}"));
                 self.failed.push(format!("{name}: {error:#}"));
             }
+        }
+    }
+
+    /// Prints a line about cases.
+    pub fn tell(&mut self, line: impl std::fmt::Display) {
+        match &mut self.held_back {
+            // Writing to a String does not fail.
+            Some(text) => drop(writeln!(text, "{line}")),
+            None => println!("{line}"),
         }
     }
 
@@ -168,7 +212,18 @@ impl Report {
         self.passed += passed;
         self.failed.extend(failed);
     }
+
+    /// Takes note of, and prints, what another one holds back.
+    fn add(&mut self, other: Self) {
+        print!("{}", other.held_back.unwrap_or_default());
+        self.cases(other.passed, other.failed);
+    }
 }
+
+/// Seconds of a case that are worth telling.
+const LONG: u64 = 5;
+/// How many parts run at once where they can.
+const AT_ONCE: usize = 2;
 
 pub fn main(args: &Args) -> Result<ExitCode> {
     let parts = if args.parts.is_empty() { &ALL[..] } else { &args.parts };
@@ -184,14 +239,18 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         println!("0 passed, 1 failed");
         return Ok(ExitCode::FAILURE);
     }
-    for part in parts {
-        println!("== {}", format!("{part:?}").to_lowercase());
-        let start = Instant::now();
-        let result = part.run(&mut report);
-        if let Err(error) = result {
-            report.case(&format!("{part:?}").to_lowercase(), Err(error));
+    let (beside, alone): (Vec<Part>, Vec<Part>) = parts.iter().partition(|part| part.runs_beside_others());
+    for part in alone {
+        println!("== {part}");
+        part.run_and_tell(&mut report);
+    }
+    match &beside[..] {
+        [] => {}
+        [part] => {
+            println!("== {part}");
+            part.run_and_tell(&mut report);
         }
-        println!("   {:.0} s", start.elapsed().as_secs_f64());
+        several => side_by_side(several, &mut report),
     }
     println!("== summary");
     for line in &report.failed {
@@ -199,6 +258,28 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     println!("{} passed, {} failed", report.passed, report.failed.len());
     Ok(if report.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs parts, [`AT_ONCE`] of them at a time, the first ones first. Each is printed as a whole when it has ended.
+fn side_by_side(parts: &[Part], report: &mut Report) {
+    let names: Vec<String> = parts.iter().map(ToString::to_string).collect();
+    println!("== {}: {AT_ONCE} at once, each is told of when it has ended", names.join(", "));
+    let left = Mutex::new(parts.iter());
+    let whole = Mutex::new(report);
+    let worker = || {
+        loop {
+            let Some(part) = left.lock().unwrap_or_else(PoisonError::into_inner).next() else { break };
+            let mut report = Report::held_back();
+            report.tell(format_args!("== {part}"));
+            part.run_and_tell(&mut report);
+            whole.lock().unwrap_or_else(PoisonError::into_inner).add(report);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(worker);
+        }
+    });
 }
 
 /// Installs and builds what these parts need.

@@ -127,7 +127,7 @@ fn statically(lessons: &[Arc<Lesson>], report: &mut Report) -> Result<()> {
     for lesson in lessons {
         let problems = lessons::check::check(lesson, &against);
         let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        told.iter().for_each(|problem| println!("FAILED  {problem}"));
+        told.iter().for_each(|problem| report.tell(format_args!("FAILED  {problem}")));
         let failed = told.iter().map(|problem| format!("lesson {}: {problem}", lesson.id));
         report.cases(u64::from(told.is_empty()), failed);
     }
@@ -191,14 +191,14 @@ fn tell(lesson: &Lesson, played: &[Played], report: &mut Report) {
         let who = if game.idle { "idle learner".to_owned() } else { format!("seed {}", game.seed) };
         for problem in &game.problems {
             if told.insert(problem) {
-                println!("FAILED  {problem} ({who})");
+                report.tell(format_args!("FAILED  {problem} ({who})"));
             }
         }
         failed.push(format!("lesson {}, {who}: {}", lesson.id, game.problems.join("; ")));
     }
     let counts = mine.iter().find(|game| !game.idle).map(|game| game.counts).unwrap_or_default();
     let seconds: f64 = mine.iter().map(|game| game.seconds).sum();
-    println!(
+    report.tell(format_args!(
         "{}  lesson {}: {} seeds, {} steps, {} questions, {} wrong answers, {} goals, {} hints, {} actions ({seconds:.1} s)",
         if failed.is_empty() { "ok    " } else { "FAILED" },
         lesson.id,
@@ -209,7 +209,7 @@ fn tell(lesson: &Lesson, played: &[Played], report: &mut Report) {
         counts.goals,
         counts.hints,
         counts.actions,
-    );
+    ));
     report.cases(passed, failed);
 }
 

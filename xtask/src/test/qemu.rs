@@ -79,7 +79,8 @@ pub fn run(report: &mut Report) -> Result<()> {
     let folder = project::target().join("qemu-tests");
     std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     for (cpus, options, asked) in BOOTS {
-        let name = format!("the same lines on QEMU with OVMF: {cpus} CPUs {options}");
+        let cpu_or_cpus = if cpus == 1 { "CPU" } else { "CPUs" };
+        let name = format!("the same lines on QEMU with OVMF: {cpus} {cpu_or_cpus} {options}");
         report.case(&name, same_lines(cpus, options, asked, &folder));
     }
     for options in VARIANTS {
