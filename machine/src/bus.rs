@@ -134,6 +134,11 @@ pub struct Watch {
     pub guest_hits: u8,
 }
 
+/// Do so many bytes from these two addresses on have one in common? Also where they end with the highest address.
+pub(crate) fn overlap(first: u64, first_bytes: u64, second: u64, second_bytes: u64) -> bool {
+    second.wrapping_sub(first) < first_bytes || first.wrapping_sub(second) < second_bytes
+}
+
 /// A guest's breakpoint on data (see [`crate::execute`]'s `debug`).
 #[derive(Clone, Copy, Debug)]
 pub struct GuestWatch {
@@ -152,9 +157,7 @@ impl Watch {
     #[cold]
     pub fn note(&mut self, cpu: CpuId, linear: u64, len: u64, is_write: bool) {
         use protocol::breakpoint::Condition;
-        let overlaps = |start: LinearAddr, bytes: u64| {
-            linear < start.0.saturating_add(bytes) && start.0 < linear.saturating_add(len)
-        };
+        let overlaps = |start: LinearAddr, bytes: u64| overlap(start.0, bytes, linear, len);
         let hit = self.points.iter().find(|point| {
             point.cpu.is_none_or(|only| only == cpu)
                 && match point.condition {

@@ -5,7 +5,7 @@
 //! 3B, "Debug Registers", "Debug Exceptions"; SDM 3A, "Masking Exceptions and Interrupts When Switching Stacks".
 
 use super::execute;
-use crate::bus::{Bus, GuestWatch};
+use crate::bus::{Bus, GuestWatch, overlap};
 use crate::cpu::flags::RF;
 use crate::cpu::{Cpu, cr4};
 use crate::decode::{self, Insn, Op, prefix};
@@ -114,9 +114,8 @@ pub fn note_port(cpu: &Cpu, bus: &mut Bus, port: u16, size: u8) {
     if cpu.cr4 & cr4::DE == 0 {
         return;
     }
-    let (first, last) = (u64::from(port), u64::from(port) + u64::from(size));
     for (number, kind, start, bytes) in enabled(cpu) {
-        if kind == kind::PORT && first < start + bytes && start < last {
+        if kind == kind::PORT && overlap(start, bytes, port.into(), size.into()) {
             bus.watch.guest_hits |= 1 << number;
         }
     }

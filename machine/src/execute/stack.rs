@@ -56,10 +56,18 @@ pub fn pop(cpu: &mut Cpu, bus: &mut Bus, size: u8) -> Exec<u64> {
     Ok(value)
 }
 
-/// PUSH of a register, immediate, memory or segment register. PUSH rSP pushes the value before the push.
+/// PUSH of a register, immediate, memory or segment register. PUSH rSP pushes the value before the push. A selector with an
+/// operand size of 4 bytes makes room for 4 and writes 2, as "all recent Intel Core and Intel Atom processors" do (SDM 2B, PUSH).
 #[inline]
 pub fn push_insn(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
     let value = read(cpu, bus, insn, insn.dst, insn.size)?;
+    if insn.dst.kind == Kind::Seg && insn.size == 4 {
+        let width = width(cpu);
+        let top = cpu.gpr[RSP].wrapping_sub(4) & mask(width);
+        operand::store(cpu, bus, SS, top, 2, value)?;
+        set_gpr(cpu, RSP, width, top);
+        return Ok(());
+    }
     push(cpu, bus, insn.size, value)
 }
 
@@ -69,8 +77,13 @@ pub fn pop_insn(cpu: &mut Cpu, bus: &mut Bus, insn: &Insn) -> Exec<()> {
     let value = peek(cpu, bus, size)?;
     match insn.dst.kind {
         Kind::Seg => {
-            segment_load::load(cpu, bus, usize::from(insn.dst.reg), value as u16)?;
+            // The pointer moves as wide as the stack was that is read, not the one that POP SS loads.
+            let before = cpu.gpr[RSP];
             drop(cpu, u64::from(size));
+            if let Err(trap) = segment_load::load(cpu, bus, usize::from(insn.dst.reg), value as u16) {
+                cpu.gpr[RSP] = before;
+                return Err(trap);
+            }
             if usize::from(insn.dst.reg) == SS {
                 cpu.interrupt_shadow = true;
             }

@@ -82,6 +82,10 @@ fn ports() {
     lab.cpu.cr4 |= cr4::DE;
     let fault = debug_exception(&mut lab);
     assert_eq!((fault.is_trap, lab.cpu.rip, lab.cpu.dr[4]), (true, CODE + 4, 0xffff_0ff8));
+    // There is no such port, and nothing beyond it (found by `cargo xtask fuzz step`).
+    let mut lab = with_breakpoint(Lab::new(64, &[0xe4, 0xee]), 0, u64::MAX, 2, 3);
+    lab.cpu.cr4 |= cr4::DE;
+    lab.run(1);
 }
 
 /// Goal: GD guards the debug registers; method: MOV from DR0, in ring 0 and 3.

@@ -3,7 +3,7 @@
 use crate::lab::{DATA, HOLE, Lab, STACK};
 use machine::cpu::flags::{AC, CF, IF, IOPL, RESERVED_ONE, RF, TF, VM, ZF};
 use machine::cpu::gpr::{RAX, RBP, RBX, RCX, RDI, RSP};
-use machine::cpu::segment::{SS, attr};
+use machine::cpu::segment::{DS, SS, TableRegister, attr};
 use machine::fault::vector;
 
 /// Goal: PUSH moves and writes as many bytes as the operand size says; method: each size in each code size.
@@ -37,6 +37,34 @@ fn stack_width() {
     lab.cpu.segments[SS].attributes &= !attr::DB;
     let lab = lab.run(1);
     assert_eq!((lab.reg(RSP), lab.memory(0xfffe)), (0xabcd_fffe, 0x42u32.to_le_bytes()));
+}
+
+/// Goal: a selector that is pushed with 4 bytes leaves the upper two alone; method: ones below the stack, in 16 and 32-bit code.
+#[test]
+fn selector_of_4_bytes() {
+    for (bits, code) in [(32, &[0x1e][..]), (16, &[0x66, 0x1e])] {
+        let mut lab = Lab::new(bits, code).with_memory(STACK - 4, &[0xff; 4]);
+        lab.cpu.segments[DS].selector = 0x1234;
+        let lab = lab.run(1);
+        assert_eq!((lab.reg(RSP), lab.memory(STACK - 4)), (STACK - 4, [0x34, 0x12, 0xff, 0xff]));
+    }
+}
+
+/// Goal: POP SS moves the pointer of the stack that it read; method: from a 16-bit stack, at its end, to a 32-bit one.
+#[test]
+fn pop_ss_moves_the_old_stack() {
+    let gdt = DATA;
+    let flat = 0x00cf_9300_0000_ffffu64.to_le_bytes();
+    let mut lab = Lab::new(32, &[0x17]).with(RSP, 0x5_fffc).with_memory(gdt + 0x18, &flat).with_memory(0xfffc, &[0x18]);
+    lab.cpu.gdtr = TableRegister { base: gdt, limit: 0x1f };
+    lab.cpu.segments[SS].attributes &= !attr::DB;
+    let lab = lab.run(1);
+    assert_eq!((lab.cpu.segments[SS].selector, lab.reg(RSP)), (0x18, 0x5_0000));
+    assert!(lab.cpu.segments[SS].is_big());
+    // Nothing moves where it faults.
+    let mut lab = Lab::new(32, &[0x17]).with_memory(STACK, &[0x38]);
+    lab.cpu.gdtr = TableRegister { base: gdt, limit: 0x1f };
+    assert_eq!(lab.fault().vector, vector::GENERAL_PROTECTION);
 }
 
 /// Goal: POP rSP, POP with a memory operand on rSP, and a POP that faults; method: literal state.
