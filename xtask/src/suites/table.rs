@@ -98,7 +98,7 @@ const KVM_64: &[Test] = &[
     Test { qemu_cpu: "max,-x2apic", environment: BARE, ..kvm("xapic", "x86/apic.flat", 2) },
     Test { environment: BARE, ..kvm("x2apic", "x86/apic.flat", 2) },
     kvm("debug", "x86/debug.flat", 1),
-    Test { seconds: 1800, ..kvm("access", "x86/access_test.flat", 1) },
+    Test { seconds: 5400, ..kvm("access", "x86/access_test.flat", 1) },
     kvm("msr", "x86/msr.flat", 1),
     kvm("pcid", "x86/pcid.flat", 1),
     Test { qemu_cpu: "max,la57=on", ..kvm("la57", "x86/la57.flat", 1) },
