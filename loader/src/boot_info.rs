@@ -56,6 +56,8 @@ pub(crate) struct Contents {
     pub ramdisk: Option<(u64, u64)>,
     /// Physical address and length of the ELF file.
     pub kernel: (u64, u64),
+    /// What its linear addresses differ by from those in the file.
+    pub kernel_offset: u64,
     /// Linear address and length.
     pub stack: (u64, u64),
 }
@@ -91,6 +93,7 @@ impl Contents {
         put_u64(&mut out, offset_of!(BootInfo, ramdisk_len), self.ramdisk.map_or(0, |(_, len)| len));
         put_u64(&mut out, offset_of!(BootInfo, kernel_addr), self.kernel.0);
         put_u64(&mut out, offset_of!(BootInfo, kernel_len), self.kernel.1);
+        put_u64(&mut out, offset_of!(BootInfo, kernel_image_offset), self.kernel_offset);
         put_u64(&mut out, offset_of!(BootInfo, kernel_stack_bottom), self.stack.0);
         put_u64(&mut out, offset_of!(BootInfo, kernel_stack_len), self.stack.1);
         for region in regions {

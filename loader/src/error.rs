@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use core::fmt;
+use elf::abi;
 
 /// Why a kernel cannot be loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +13,7 @@ pub enum LoadError {
     NotElf64,
     /// An ELF file for another processor; its `e_machine`.
     OtherMachine(u16),
-    /// An ELF file that is no executable with fixed addresses; its `e_type`.
+    /// An ELF file that is no executable, neither with fixed addresses nor position-independent; its `e_type`.
     NotExecutable(u16),
     /// The headers contradict themselves or the file; what the ELF parser says.
     Malformed(String),
@@ -47,6 +48,24 @@ pub enum LoadError {
     EntryOutside {
         /// `e_entry`.
         entry: u64,
+    },
+    /// The relocations of a position-independent kernel cannot be found, or not be applied.
+    BadRelocations(&'static str),
+    /// A relocation that a loader of kernels cannot apply.
+    OtherRelocation {
+        /// Its index in the table.
+        index: usize,
+        /// Its type (`R_X86_64_...`).
+        kind: u32,
+        /// The index of the symbol that it refers to; 0: none.
+        symbol: u32,
+    },
+    /// A relocation changes memory that is not the kernel's.
+    RelocationOutside {
+        /// Its index in the table.
+        index: usize,
+        /// Where it would write, as linked.
+        linear: u64,
     },
     /// The kernel has no `.bootloader-config` section.
     NoConfig,
@@ -110,11 +129,13 @@ impl fmt::Display for LoadError {
             Self::NotExecutable(elf_type) => {
                 let is = match elf_type {
                     1 => "an object file that is not linked",
-                    3 => "position-independent (or a shared library)",
                     4 => "a core dump",
                     _ => "of an unknown type",
                 };
-                write!(f, "this ELF file is {is}; the kernel must be an executable with fixed addresses (ET_EXEC)")
+                write!(
+                    f,
+                    "this ELF file is {is}; the kernel must be an executable (ET_EXEC, or ET_DYN as a static PIE)"
+                )
             }
             Self::Malformed(why) => write!(f, "the ELF file is damaged: {why}"),
             Self::Truncated { segment, end, len } => write!(
@@ -128,6 +149,21 @@ impl fmt::Display for LoadError {
             }
             Self::EntryOutside { entry } => {
                 write!(f, "the entry point {entry:#x} lies in no executable segment of the ELF file")
+            }
+            Self::BadRelocations(why) => write!(f, "the relocations of the ELF file cannot be applied: {why}"),
+            Self::OtherRelocation { index, kind: abi::R_X86_64_RELATIVE, symbol } => {
+                write!(
+                    f,
+                    "relocation {index} of the ELF file (R_X86_64_RELATIVE) refers to symbol {symbol}, which it must not"
+                )
+            }
+            Self::OtherRelocation { index, kind, .. } => write!(
+                f,
+                "relocation {index} of the ELF file is of type {kind}; only R_X86_64_RELATIVE (8) can be applied to a kernel: \
+                 link it statically, with all symbols defined"
+            ),
+            Self::RelocationOutside { index, linear } => {
+                write!(f, "relocation {index} of the ELF file is for {linear:#x}, which lies in no segment")
             }
             Self::NoConfig => write!(
                 f,

@@ -2,7 +2,10 @@
 //!
 //! [`crate::plan`] gives the rest of the kernel its addresses, [`mod@crate::load`] puts it all into memory.
 
-use crate::error::LoadError;
+use crate::{
+    error::LoadError,
+    relocate::{self, Relocation, Span},
+};
 use alloc::{format, vec::Vec};
 use bootloader_api::{BootloaderConfig, info::TlsTemplate};
 use core::ops::Range;
@@ -11,11 +14,16 @@ use elf::{ElfBytes, abi, endian::LittleEndian, parse::ParseError, segment::Progr
 /// Bytes in a small page.
 pub(crate) const PAGE: u64 = 4096;
 
-/// A kernel that can be loaded.
+/// A kernel that can be loaded. Its addresses are as linked; those of a position-independent one become what they will be by
+/// [`Image::moved`].
 #[derive(Clone, Debug)]
 pub struct Image<'a> {
     /// The whole file.
     pub bytes: &'a [u8],
+    /// Where a position-independent kernel is linked; None: it cannot be elsewhere.
+    pub position_independent: Option<Span>,
+    /// What was added to every address, modulo 2^64.
+    pub offset: u64,
     /// Linear address of the first instruction.
     pub entry: u64,
     /// What to load, by linear address, ascending; no two share a page.
@@ -24,6 +32,10 @@ pub struct Image<'a> {
     pub tls: Option<TlsTemplate>,
     /// What the kernel wants from its loader.
     pub config: BootloaderConfig,
+    /// Pages that are read-only although their segment is writable.
+    pub(crate) read_only: Vec<Range<u64>>,
+    /// The table of relocations: its bytes in the file.
+    relocations: Range<usize>,
 }
 
 /// A PT_LOAD program header.
@@ -87,7 +99,7 @@ impl<'a> Image<'a> {
         if elf.ehdr.e_machine != abi::EM_X86_64 {
             return Err(LoadError::OtherMachine(elf.ehdr.e_machine));
         }
-        if elf.ehdr.e_type != abi::ET_EXEC {
+        if !matches!(elf.ehdr.e_type, abi::ET_EXEC | abi::ET_DYN) {
             return Err(LoadError::NotExecutable(elf.ehdr.e_type));
         }
         let headers: Vec<ProgramHeader> = elf.segments().into_iter().flat_map(|table| table.iter()).collect();
@@ -97,7 +109,43 @@ impl<'a> Image<'a> {
         if !segments.iter().any(holds_entry) {
             return Err(LoadError::EntryOutside { entry });
         }
-        Ok(Self { bytes, entry, segments, tls: tls(&headers)?, config: config(&elf)? })
+        let position_independent = match elf.ehdr.e_type {
+            abi::ET_DYN => Some(Span::of(&segments, &headers)?),
+            _ => None,
+        };
+        Ok(Self {
+            bytes,
+            position_independent,
+            offset: 0,
+            entry,
+            tls: tls(&headers)?,
+            config: config(&elf)?,
+            read_only: relocate::read_only_pages(&headers),
+            relocations: relocate::table(&headers, &segments, bytes)?,
+            segments,
+        })
+    }
+
+    /// The same kernel elsewhere: `by` is added to every address. The caller knows that all of it is canonical there.
+    #[must_use]
+    pub fn moved(mut self, by: u64) -> Self {
+        let to = |linear: &mut u64| *linear = linear.wrapping_add(by);
+        to(&mut self.offset);
+        to(&mut self.entry);
+        self.segments.iter_mut().for_each(|segment| to(&mut segment.linear));
+        self.tls.iter_mut().for_each(|tls| to(&mut tls.start_addr));
+        for pages in &mut self.read_only {
+            to(&mut pages.start);
+            to(&mut pages.end);
+        }
+        self
+    }
+
+    /// The words that have to be written, for where the kernel is now.
+    pub fn relocations(&self) -> impl Iterator<Item = Relocation> + '_ {
+        let to = |linear: u64| linear.wrapping_add(self.offset);
+        let table = self.bytes.get(self.relocations.clone()).unwrap_or_default();
+        relocate::each(table).map(move |word| Relocation { place: to(word.place), addend: to(word.addend) })
     }
 }
 

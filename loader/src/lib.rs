@@ -15,6 +15,9 @@
 //!
 //! A kernel that is started by a UEFI firmware is told where that is by lines in its ramdisk ([`efi`]).
 //!
+//! A position-independent kernel ([`Span`]) goes where its configuration wants it, or to the first free entry of the PML4, and is
+//! relocated there.
+//!
 //! What the kernel may rely on is the documentation of `bootloader_api` 0.11: the mappings of its `.bootloader-config`
 //! section, one PML4 with rights as in the ELF segments, memory below 1 MiB left alone, a stack with a guard page.
 //! Addresses are always the first that are free: `aslr` is accepted and not applied, so that a run can be repeated.
@@ -32,6 +35,7 @@ mod memory;
 mod paging;
 mod plan;
 mod processor;
+mod relocate;
 mod slots;
 #[cfg(test)]
 mod tests;
@@ -44,4 +48,5 @@ pub use image::{Image, Segment};
 pub use load::{Entry, Framebuffer, KernelPages, Placed, Platform, load, place};
 pub use memory::{PhysMemory, RegionAllocator};
 pub use processor::{Processor, ProcessorError};
+pub use relocate::{Relocation, Span};
 pub use uefi_memory::uefi_region;

@@ -167,6 +167,7 @@ pub fn load<M: PhysMemory>(image: &Image<'_>, platform: &Platform<'_>, memory: &
 /// As [`load()`].
 pub fn place<M: PhysMemory>(image: &Image<'_>, platform: &Platform<'_>, memory: &mut M) -> Result<Placed, LoadError> {
     let plan = Plan::new(image, platform)?;
+    let image = &image.clone().moved(plan.kernel_offset);
     let needed_bytes = plan.frames(image, platform).saturating_mul(PAGE);
     let available_bytes = memory.available_frames().saturating_mul(PAGE);
     if needed_bytes > available_bytes {
@@ -179,8 +180,9 @@ pub fn place<M: PhysMemory>(image: &Image<'_>, platform: &Platform<'_>, memory: 
 
     let mut kernel_pages = Vec::new();
     for segment in &image.segments {
-        kernel_pages.push(load_segment(frames, root, image, segment)?);
+        kernel_pages.extend(load_segment(frames, root, image, segment)?);
     }
+    relocate(frames, image, &kernel_pages);
     let elf_paddr = frames.take((image.bytes.len() as u64).div_ceil(PAGE))?;
     frames.memory.write(elf_paddr, image.bytes);
 
@@ -233,6 +235,7 @@ pub fn place<M: PhysMemory>(image: &Image<'_>, platform: &Platform<'_>, memory: 
         tls: image.tls,
         ramdisk: plan.ramdisk.map(|linear| (linear, ramdisk_len)),
         kernel: (elf_paddr, image.bytes.len() as u64),
+        kernel_offset: image.offset,
         stack: (stack_bottom, plan.stack_bytes),
     };
     // As after a call: the System V ABI wants RSP + 8 to be a multiple of 16 at a function's first instruction.
@@ -247,18 +250,34 @@ fn load_segment<M: PhysMemory>(
     root: u64,
     image: &Image<'_>,
     segment: &Segment,
-) -> Result<KernelPages, LoadError> {
+) -> Result<Vec<KernelPages>, LoadError> {
     let linear = segment.first_page();
     let paddr = frames.take(segment.pages())?;
     let bytes = image.bytes.get(segment.file.clone()).unwrap_or_default();
     frames.memory.write(paddr + (segment.linear - linear), bytes);
-    let rights = Rights { writable: segment.writable, executable: segment.executable };
+    let executable = segment.executable;
+    let mut runs: Vec<KernelPages> = Vec::new();
     for page in 0..segment.pages() {
-        let offset = page * PAGE;
-        map(frames, root, "kernel", linear + offset, paddr + offset, PageSize::Small, rights)?;
+        let (linear, paddr) = (linear + page * PAGE, paddr + page * PAGE);
+        let writable = segment.writable && !image.read_only.iter().any(|pages| pages.contains(&linear));
+        map(frames, root, "kernel", linear, paddr, PageSize::Small, Rights { writable, executable })?;
+        match runs.last_mut() {
+            Some(run) if run.writable == writable => run.bytes += PAGE,
+            _ => runs.push(KernelPages { linear, paddr, bytes: PAGE, writable, executable }),
+        }
     }
-    let Rights { writable, executable } = rights;
-    Ok(KernelPages { linear, paddr, bytes: segment.pages() * PAGE, writable, executable })
+    Ok(runs)
+}
+
+/// Writes the words that depend on where the kernel is. The frames of a segment follow one another, so that a word that
+/// reaches into another page of it is whole.
+fn relocate<M: PhysMemory>(frames: &mut Frames<'_, M>, image: &Image<'_>, pages: &[KernelPages]) {
+    for word in image.relocations() {
+        let run = pages.iter().find(|run| word.place >= run.linear && word.place - run.linear < run.bytes);
+        if let Some(run) = run {
+            frames.memory.write(run.paddr + (word.place - run.linear), &word.addend.to_le_bytes());
+        }
+    }
 }
 
 /// New data pages for `bytes` at `linear`; the physical address of the first.

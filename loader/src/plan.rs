@@ -18,6 +18,8 @@ const SPARE_REGIONS: usize = 64;
 /// Linear addresses and sizes.
 #[derive(Debug)]
 pub(crate) struct Plan {
+    /// What the kernel's addresses differ by from those that it was linked at; 0 unless it is position-independent.
+    pub kernel_offset: u64,
     /// The stack's guard page; the stack begins one page above it.
     pub guard_page: u64,
     /// Size of the stack as configured.
@@ -51,10 +53,23 @@ impl Plan {
     /// Finds a place for everything: first what has a fixed address, then the rest where it is free.
     pub(crate) fn new(image: &Image<'_>, platform: &Platform<'_>) -> Result<Self, LoadError> {
         let wanted = &image.config.mappings;
-        if let Mapping::FixedAddress(linear) = wanted.kernel_base {
-            let why = "only a position-independent kernel can have";
-            return Err(LoadError::BadAddress { what: "image", linear, why });
-        }
+        let kernel = match (image.position_independent, wanted.kernel_base) {
+            (None, Mapping::Dynamic) => None,
+            (None, Mapping::FixedAddress(linear)) => {
+                let why = "only a position-independent kernel can have";
+                return Err(LoadError::BadAddress { what: "image", linear, why });
+            }
+            // bootloader_api asks no more of it than that it be a page's; the first page goes there.
+            (Some(span), mapping @ Mapping::FixedAddress(_)) => {
+                Some((Item::new("image", mapping, span.bytes, PAGE), span.first_page))
+            }
+            // What is free begins at a PML4 entry, which is aligned to all that a segment can want.
+            (Some(span), Mapping::Dynamic) => {
+                let before = span.first_page % span.alignment;
+                let bytes = span.bytes.saturating_add(before);
+                Some((Item::new("image", Mapping::Dynamic, bytes, PAGE), span.first_page - before))
+            }
+        };
         let stack_bytes = image.config.kernel_stack_size;
         if stack_bytes == 0 {
             return Err(LoadError::BadConfig("kernel_stack_size is 0"));
@@ -66,8 +81,10 @@ impl Plan {
 
         let mut slots = Slots::new(wanted);
         slots.mark(0, physical_bytes);
-        for segment in &image.segments {
-            slots.mark(segment.linear, segment.mem_bytes);
+        if kernel.is_none() {
+            for segment in &image.segments {
+                slots.mark(segment.linear, segment.mem_bytes);
+            }
         }
         let stack = Item::new("kernel stack", wanted.kernel_stack, PAGE.saturating_add(stack_bytes), PAGE);
         let info = Item::new("boot information", wanted.boot_info, boot_info::bytes(regions_room), PAGE);
@@ -86,12 +103,17 @@ impl Plan {
         let recursive = wanted.page_table_recursive;
         let recursive = recursive.map(|mapping| Item::new("recursive page table", mapping, 1 << 39, 1 << 39));
 
-        let items =
-            [Some(&stack), Some(&info), ramdisk.as_ref(), framebuffer.as_ref(), physical.as_ref(), recursive.as_ref()];
-        for item in items.into_iter().flatten() {
+        let image_item = kernel.as_ref().map(|(item, _)| item);
+        let items = [image_item, Some(&stack), Some(&info), ramdisk.as_ref(), framebuffer.as_ref()];
+        for item in items.into_iter().chain([physical.as_ref(), recursive.as_ref()]).flatten() {
             item.mark_if_fixed(&mut slots)?;
         }
+        let kernel_offset = match &kernel {
+            Some((item, linked_at)) => item.place(&mut slots)?.wrapping_sub(*linked_at),
+            None => 0,
+        };
         Ok(Self {
+            kernel_offset,
             guard_page: stack.place(&mut slots)?,
             stack_bytes,
             boot_info: info.place(&mut slots)?,
@@ -106,7 +128,7 @@ impl Plan {
         })
     }
 
-    /// The frames that loading takes at most: what is mapped, the kept ELF file, and tables as if none were shared.
+    /// The frames that loading takes at most, of an image that was moved: what is mapped, the kept ELF file, and tables as if none were shared.
     pub(crate) fn frames(&self, image: &Image<'_>, platform: &Platform<'_>) -> u64 {
         let stack = (self.guard_page.saturating_add(PAGE), self.stack_bytes);
         let info = (self.boot_info, boot_info::bytes(self.regions_room));

@@ -2,6 +2,7 @@
 
 mod contract;
 mod elf_file;
+mod position_independent;
 
 use crate::{
     Efi, EfiMap, Entry, Framebuffer, Image, LoadError, MemoryRegion, MemoryRegionKind, PhysMemory, Platform,
@@ -92,7 +93,7 @@ fn walk(memory: &TestMemory, cr3: u64, linear: u64) -> Option<(u64, bool, bool)>
 }
 
 fn read(memory: &TestMemory, cr3: u64, linear: u64, len: u64) -> Vec<u8> {
-    (linear..linear + len).map(|at| memory.bytes[walk(memory, cr3, at).expect("mapped").0 as usize]).collect()
+    (0..len).map(|at| memory.bytes[walk(memory, cr3, linear + at).expect("mapped").0 as usize]).collect()
 }
 
 /// Goal: bytes, zeroes and rights of every segment are as in the file; method: read them through the tables.
@@ -252,7 +253,7 @@ fn not_a_kernel() {
         LoadError::NotElf
     );
     assert_eq!(parse(ElfFile { machine: 183, ..good.clone() }), LoadError::OtherMachine(183));
-    assert_eq!(parse(ElfFile { elf_type: 3, ..good.clone() }), LoadError::NotExecutable(3));
+    assert_eq!(parse(ElfFile { elf_type: 4, ..good.clone() }), LoadError::NotExecutable(4));
     assert_eq!(
         parse(ElfFile { entry: KERNEL + 0x1000, ..good.clone() }),
         LoadError::EntryOutside { entry: KERNEL + 0x1000 }

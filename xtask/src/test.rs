@@ -6,6 +6,8 @@ mod gdb_scripts;
 mod host;
 mod hostile;
 mod mistakes;
+mod pie;
+mod pool;
 mod qemu;
 mod shell;
 mod tidy;

@@ -18,6 +18,15 @@ pub struct Load {
     pub flags: u32,
 }
 
+/// A program header about bytes of a segment.
+#[derive(Clone)]
+pub struct Part {
+    /// PT_DYNAMIC = 2, PT_TLS = 7, PT_GNU_RELRO = 6474e552h.
+    pub kind: u32,
+    pub linear: u64,
+    pub bytes: u64,
+}
+
 #[derive(Clone)]
 pub struct ElfFile {
     pub machine: u16,
@@ -25,6 +34,9 @@ pub struct ElfFile {
     pub entry: u64,
     pub loads: Vec<Load>,
     pub tls: bool,
+    pub parts: Vec<Part>,
+    /// Of all segments.
+    pub alignment: u64,
     pub config_name: &'static [u8],
     pub config: Vec<u8>,
 }
@@ -41,6 +53,8 @@ impl Default for ElfFile {
                 Load { linear: KERNEL + 0x2008, bytes: vec![0x44; 0x10], mem_bytes: 0x1ff8, flags: 6 },
             ],
             tls: false,
+            parts: Vec::new(),
+            alignment: 4096,
             config_name: b".bootloader-config",
             config: BootloaderConfig::new_default().serialize().to_vec(),
         }
@@ -50,17 +64,26 @@ impl Default for ElfFile {
 impl ElfFile {
     /// Header, program headers, segments, configuration, names, section headers.
     pub fn build(&self) -> Vec<u8> {
-        let phnum = self.loads.len() + usize::from(self.tls);
+        let phnum = self.loads.len() + usize::from(self.tls) + self.parts.len();
         let mut body: Vec<u8> = Vec::new();
         let body_at = EHDR + phnum * PHDR;
         let mut phdrs = Vec::new();
+        let mut offsets = Vec::new();
         for load in &self.loads {
             let offset = (body_at + body.len()) as u64;
-            phdrs.extend(phdr(1, load.flags, offset, load.linear, load.bytes.len() as u64, load.mem_bytes));
+            offsets.push((load, offset));
+            let bytes = load.bytes.len() as u64;
+            phdrs.extend(phdr(1, load.flags, [offset, load.linear, bytes, load.mem_bytes, self.alignment]));
             body.extend(&load.bytes);
         }
         if self.tls {
-            phdrs.extend(phdr(7, 4, body_at as u64, KERNEL + 0x2008, 8, 16));
+            phdrs.extend(phdr(7, 4, [body_at as u64, KERNEL + 0x2008, 8, 16, 4096]));
+        }
+        for part in &self.parts {
+            let holds = |load: &Load| load.linear <= part.linear && part.linear - load.linear < load.mem_bytes;
+            let found = offsets.iter().find(|(load, _)| holds(load));
+            let offset = found.map_or(0, |(load, offset)| offset + (part.linear - load.linear));
+            phdrs.extend(phdr(part.kind, 4, [offset, part.linear, part.bytes, part.bytes, 8]));
         }
         let config_at = body_at + body.len();
         body.extend(&self.config);
@@ -91,11 +114,11 @@ impl ElfFile {
     }
 }
 
-fn phdr(kind: u32, flags: u32, offset: u64, linear: u64, file_bytes: u64, mem_bytes: u64) -> Vec<u8> {
+fn phdr(kind: u32, flags: u32, [offset, linear, file_bytes, mem_bytes, alignment]: [u64; 5]) -> Vec<u8> {
     let mut out = Vec::new();
     out.extend(kind.to_le_bytes());
     out.extend(flags.to_le_bytes());
-    for word in [offset, linear, linear, file_bytes, mem_bytes, 4096] {
+    for word in [offset, linear, linear, file_bytes, mem_bytes, alignment] {
         out.extend(word.to_le_bytes());
     }
     out

@@ -196,6 +196,10 @@ fn linked(file: &[u8], linear: u64, len: usize) -> (Vec<u8>, Option<String>) {
         // It was loaded once; a machine that runs came from it.
         Err(error) => return (Vec::new(), Some(format!("the image: {error}"))),
     };
+    if image.position_independent.is_some() {
+        let why = "the image is position-independent: its file does not say what lies where in memory";
+        return (Vec::new(), Some(why.to_string()));
+    }
     let mut bytes = Vec::new();
     while bytes.len() < len {
         let at = linear.wrapping_add(bytes.len() as u64);

@@ -1,7 +1,7 @@
 //! Boots the kernel on the machine in many configurations, and reads in the event log how each processor came up.
 
-use super::Report;
 use super::events::{self, hex, of_cpu, of_kind, started_at};
+use super::{Report, pie};
 use crate::guest::symbols::Linked;
 use crate::{cmd, project};
 use anyhow::{Context, Result, bail, ensure};
@@ -74,6 +74,7 @@ pub fn run(report: &mut Report) -> Result<()> {
         report.case(&name(&boot), check(&boot, &blob, &folder));
     }
     report.case("the same boot twice gives the same events", twice(&folder));
+    report.case("a position-independent kernel is moved and relocated", moved(&folder));
     for (arguments, word) in REFUSED {
         report.case(&format!("refused: {}", arguments.join(" ")), refused(&project::kernel(), arguments, word));
     }
@@ -82,6 +83,18 @@ pub fn run(report: &mut Report) -> Result<()> {
         std::fs::write(&path, damage)?;
         report.case(&format!("refused: {what}"), refused(&path, &[], "ELF"));
     }
+    Ok(())
+}
+
+/// A kernel that is linked at 0 prints what it has a pointer to.
+fn moved(folder: &Path) -> Result<()> {
+    let (path, serial) = (folder.join("moved.elf"), folder.join("moved.txt"));
+    std::fs::write(&path, pie::kernel())?;
+    let mut machine = machine(&path);
+    machine.args(["--max-steps", "100000", "--serial", &format!("file:{}", serial.display())]);
+    let output = machine.output().map_err(|error| cmd::explain(&machine, error))?;
+    let text = std::fs::read_to_string(&serial).unwrap_or_default();
+    ensure!(text == pie::TEXT, "it printed {text:?}; the machine: {}", String::from_utf8_lossy(&output.stderr));
     Ok(())
 }
 

@@ -6,7 +6,7 @@
 use super::wait_for;
 use crate::project;
 use crate::qemu::{Boot, Hardware};
-use crate::test::Report;
+use crate::test::{Report, pie, pool};
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
 
@@ -70,13 +70,21 @@ const CASES: &[Case] = &[
 ];
 
 pub fn run(report: &mut Report, folder: &Path) {
-    for case in CASES {
-        report.case(&format!("told on the firmware's console: {}", case.name), told(case, folder));
-    }
+    let name = |case: &Case| format!("told on the firmware's console: {}", case.name);
+    pool::run(report, CASES, name, |index, case| told(case, &folder.join(format!("loader-{index}"))));
     report.case("told on the firmware's console: no kernel on the disk", no_kernel(folder));
+    report.case("a position-independent kernel is moved and relocated", moved(folder));
+}
+
+fn moved(folder: &Path) -> Result<()> {
+    let path = folder.join("moved.elf");
+    std::fs::write(&path, pie::kernel()).with_context(|| format!("{} cannot be written", path.display()))?;
+    let boot = Boot { cpus: 1, kernel: Some(&path), options: "", gdb: None, monitor: None, folder };
+    wait_for(&boot, ON_DISK, pie::TEXT).map(|_| ())
 }
 
 fn told(case: &Case, folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let mut kernel = std::fs::read(project::kernel()).context("there is no kernel")?;
     (case.damage)(&mut kernel)?;
     let path = folder.join("damaged.elf");
