@@ -186,6 +186,11 @@ pub fn refresh_screen() {
     });
 }
 
+/// Whose turn it is, if it is anybody's.
+pub fn printer() -> Option<percpu::CpuNumber> {
+    PRINTER.load(Ordering::Acquire).checked_sub(1)
+}
+
 /// Waits until nobody else prints. A CPU that an INIT took in the midst of it will never end: its turn is taken away.
 fn take_turn(me: u32) {
     let mut looks = 0;

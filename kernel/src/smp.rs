@@ -5,6 +5,7 @@ pub mod ap_start;
 pub mod bringup;
 pub mod cpus;
 pub mod hotplug;
+pub mod hung;
 pub mod ipi;
 pub mod irq;
 pub mod madt;

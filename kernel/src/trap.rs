@@ -64,8 +64,11 @@ const NMI: u64 = 2;
 extern "C" fn trap_handler(frame: &TrapFrame) {
     match frame.vector {
         NMI => {
-            stop::on_nmi(frame.rip, frame.rsp, frame.rflags, Cr3::read_raw().0.start_address().as_u64());
-            ipi::on_nmi();
+            let cr3 = Cr3::read_raw().0.start_address().as_u64();
+            stop::on_nmi(frame.rip, frame.rsp, frame.rflags, cr3);
+            if !tlb::on_nmi(frame.rip, frame.rsp, frame.rflags, cr3) {
+                ipi::on_nmi();
+            }
         }
         vector if vector < FIRST_INTERRUPT => die(frame),
         vector => on_interrupt(vector as u8),
@@ -85,7 +88,7 @@ fn on_interrupt(vector: u8) {
             lapic::end_of_interrupt();
         }
         tlb::VECTOR => {
-            tlb::answer();
+            tlb::on_interrupt();
             lapic::end_of_interrupt();
         }
         vector => {

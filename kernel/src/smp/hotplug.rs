@@ -1,7 +1,7 @@
 //! CPUs that go offline and come back (Linux: kernel/cpu.c, `cpu_down()` and `cpu_up()`). Where a CPU goes is in
 //! `ap_start.rs`; how it is started in `bringup.rs`.
 
-use super::{bringup, cpus, cpus::ONLINE, ipi};
+use super::{bringup, cpus, cpus::ONLINE, hung, ipi};
 use crate::arch::lapic::{self, Destination, Message};
 use crate::arch::percpu::{self, CpuNumber, PerCpu};
 use crate::{console, time};
@@ -78,6 +78,7 @@ pub fn cpu_up(number: CpuNumber) -> Result<(), HotplugError> {
     time::udelay(INIT_SETTLE_US);
     console::forget(number);
     cpus::forget(number);
+    hung::forget(number);
     cpu.prepare_start();
     bringup::start_one(cpu, send, timeout_us);
     Ok(())

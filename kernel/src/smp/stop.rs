@@ -84,11 +84,22 @@ pub(crate) fn on_nmi(rip: u64, rsp: u64, rflags: u64, cr3: u64) {
         return;
     }
     let me = percpu::current().number;
+    write_down(me, rip, rsp, rflags, cr3);
+    STOPPED.set(me);
+    cpu::stop()
+}
+
+/// Keeps where this CPU was when an NMI came.
+pub(super) fn write_down(me: CpuNumber, rip: u64, rsp: u64, rflags: u64, cr3: u64) {
     let place = &PLACES[me as usize];
     place.rip.store(rip, Ordering::Release);
     place.rsp.store(rsp, Ordering::Release);
     place.rflags.store(rflags, Ordering::Release);
     place.cr3.store(cr3, Ordering::Release);
-    STOPPED.set(me);
-    cpu::stop()
+}
+
+/// RIP and RFLAGS where a CPU was last written down.
+pub(super) fn place(cpu: CpuNumber) -> (u64, u64) {
+    let place = &PLACES[cpu as usize];
+    (place.rip.load(Ordering::Acquire), place.rflags.load(Ordering::Acquire))
 }

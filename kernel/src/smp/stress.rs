@@ -6,7 +6,7 @@
 //! sees the frame of the time before.
 
 use super::cpus::{self, CpuMask, ONLINE};
-use super::tlb;
+use super::{hung, tlb};
 use crate::arch::lapic::{self, Message};
 use crate::arch::percpu::{self, CpuNumber};
 use crate::memlayout::{MAX_CPUS, STRESS_BASE, phys_to_virt};
@@ -23,7 +23,7 @@ use x86_64::structures::paging::PageTableFlags as Flags;
 /// What a run found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// CPUs that took part.
+    /// CPUs that took part to the end.
     pub cpus: usize,
     /// Reads that were compared.
     pub checks: u64,
@@ -90,6 +90,8 @@ pub fn run(rounds: u64, alone: bool) -> Found {
     let online = || cpus::list().filter(|cpu| ONLINE.contains(cpu.number));
     for cpu in online() {
         PAGES[cpu.number as usize].call_once(|| make(cpu.number));
+        // A CPU may have been reset while it read.
+        READERS[cpu.number as usize].store(0, Ordering::Release);
         TAKES_PART.set(cpu.number);
     }
     ROUNDS.store(rounds, Ordering::Release);
@@ -99,18 +101,20 @@ pub fn run(rounds: u64, alone: bool) -> Found {
     online().for_each(|cpu| ASKED.set(cpu.number));
     online().filter(|cpu| cpu.number != me).for_each(|cpu| lapic::send(cpu.apic_id, Message::Fixed(tlb::VECTOR)));
     work();
-    while ASKED.count() != 0 {
+    // One that hangs was told of by a shootdown.
+    while online().any(|cpu| ASKED.contains(cpu.number) && !hung::is_deaf(cpu.number)) {
         tlb::answer();
         spin_loop();
     }
+    let hung = cpus::list().filter(|cpu| ASKED.contains(cpu.number)).inspect(|cpu| ASKED.clear(cpu.number)).count();
     let found = Found {
-        cpus: TAKES_PART.count(),
+        cpus: TAKES_PART.count() - hung,
         checks: CHECKS.load(Ordering::Acquire),
         stale: STALE.load(Ordering::Acquire),
         shootdowns: tlb::count() - before,
         micros: time::micros_since(start),
     };
-    online().for_each(|cpu| TAKES_PART.clear(cpu.number));
+    cpus::list().for_each(|cpu| TAKES_PART.clear(cpu.number));
     found
 }
 
@@ -136,10 +140,16 @@ pub(crate) fn has_work(cpu: CpuNumber) -> bool {
 fn remap(me: CpuNumber) {
     let Some(&page) = PAGES[me as usize].get() else { return };
     let sequence = &SEQUENCE[me as usize];
-    sequence.fetch_add(1, Ordering::SeqCst);
-    while READERS[me as usize].load(Ordering::SeqCst) != 0 {
+    // It is odd already where this CPU was reset while its page was not mapped.
+    let before = sequence.fetch_or(1, Ordering::SeqCst);
+    let nobody_reads = || {
         tlb::answer();
-        spin_loop();
+        READERS[me as usize].load(Ordering::SeqCst) == 0
+    };
+    if !time::wait_for(hung::patience_us(), nobody_reads) {
+        // Somebody hangs in the midst of it: the page stays as it is.
+        sequence.store(before, Ordering::SeqCst);
+        return;
     }
     let linear = linear_of(me);
     let index = index_of(linear, 1);
@@ -168,7 +178,8 @@ fn check(cpu: CpuNumber) {
             STALE.fetch_add(1, Ordering::Relaxed);
         }
     }
-    readers.fetch_sub(1, Ordering::SeqCst);
+    // Whoever waited too long for this CPU may have counted anew.
+    let _ = readers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1));
 }
 
 /// A word of memory that is mapped for good, or held by who reads it.

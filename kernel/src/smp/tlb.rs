@@ -2,11 +2,13 @@
 //! arch/x86/mm/tlb.c, `flush_tlb_kernel_range()`).
 //!
 //! One shootdown at a time: the CPU that changed the entry writes the range down, interrupts the others, and waits until each
-//! has answered. Who waits answers as well, so that two CPUs with interrupts off cannot wait for each other.
+//! has answered. Who waits answers as well, so that two CPUs with interrupts off cannot wait for each other. One that does not
+//! answer for seconds is `hung`'s affair.
 
 use super::cpus::{self, CpuMask, ONLINE};
-use crate::arch::lapic::{self, Message};
+use super::hung;
 use crate::arch::{flush, percpu};
+use crate::time;
 use core::hint::spin_loop;
 use core::sync::atomic::{AtomicU64, Ordering};
 use spin::Mutex;
@@ -39,10 +41,10 @@ pub fn shoot_down(linear: u64, pages: u64) {
     let me = percpu::current().number;
     let others = || cpus::list().filter(move |cpu| cpu.number != me && ONLINE.contains(cpu.number));
     others().for_each(|cpu| ASKED.set(cpu.number));
-    others().filter(|cpu| ASKED.contains(cpu.number)).for_each(|cpu| lapic::send(cpu.apic_id, Message::Fixed(VECTOR)));
+    others().filter(|cpu| ASKED.contains(cpu.number)).for_each(|cpu| hung::ask(&cpu, VECTOR));
     // A CPU that goes offline meanwhile uses no memory that could be stale: it begins with an empty TLB when it comes back.
-    while others().any(|cpu| ASKED.contains(cpu.number)) {
-        spin_loop();
+    if !time::wait_for(hung::patience_us(), || !others().any(|cpu| ASKED.contains(cpu.number))) {
+        hung::insist(&ASKED, others, linear, pages);
     }
     COUNT.fetch_add(1, Ordering::Relaxed);
     drop(turn);
@@ -60,6 +62,17 @@ pub(crate) fn answer() {
         drop_range(LINEAR.load(Ordering::Acquire), PAGES.load(Ordering::Acquire));
         ASKED.clear(me);
     }
+}
+
+/// The interrupt came.
+pub(crate) fn on_interrupt() {
+    hung::hears();
+    answer();
+}
+
+/// An NMI came: whether it was for a shootdown.
+pub(crate) fn on_nmi(rip: u64, rsp: u64, rflags: u64, cr3: u64) -> bool {
+    hung::on_nmi(&ASKED, rip, rsp, rflags, cr3)
 }
 
 /// Shootdowns since the start.

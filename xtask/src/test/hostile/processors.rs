@@ -1,4 +1,5 @@
-//! Processors that do not come, come late, get stuck on the way, or come twice; and one that an INIT takes while it prints.
+//! Processors that do not come, come late, get stuck on the way or later, or come twice; and one that an INIT takes while it
+//! prints.
 
 use super::guest::Guest;
 use super::{at_prompt, in_order, tables};
@@ -17,6 +18,8 @@ pub fn run(report: &mut Report) {
     }
     report.case("hostile: a CPU that nobody waits for", unexpected());
     report.case("hostile: INIT takes a CPU that prints", reset_while_printing());
+    report.case("hostile: a CPU that takes no interrupts, and a TLB shootdown", deaf());
+    report.case("hostile: a CPU that takes no NMIs either, and a TLB shootdown", dead());
 }
 
 fn start(bringup: &str) -> Result<Guest> {
@@ -119,6 +122,72 @@ fn unexpected() -> Result<()> {
     finish(&mut guest, &["CPU 2 (online) did not answer"])?;
     ask(&mut guest, "ipi 1", &["CPU 1: got IPI"])?;
     ask(&mut guest, "cpu 2 off", &["did not answer"])
+}
+
+/// CPU 1 halts on its way into the handler of an IPI, with interrupts off. It drops its pages by NMI, which is told once.
+fn deaf() -> Result<()> {
+    let mut guest = start("")?;
+    finish(&mut guest, &["smp: 3 of 3 CPUs online"])?;
+    let (handler, halts) = (guest.symbol("trap_common")?, guest.symbol("ss_unknown_cpu_halt")?);
+    guest.type_up_to("ipi 1", 1, handler)?;
+    guest.set(1, "rip", halts)?;
+    finish(&mut guest, &["CPU 1 (online) did not answer"])?;
+    let hangs = format!("at {halts:016x}");
+    ask(
+        &mut guest,
+        "stress 3",
+        &[
+            "tlb: CPU 1 did not drop 1 page(s) at ",
+            "it takes no interrupts",
+            "tlb: CPU 1 did so by NMI",
+            "stays online",
+            "stress: 2 CPUs, 3 rounds each: ",
+            " 0 stale, 6 shootdowns",
+        ],
+    )?;
+    let console = guest.console()?;
+    // It stood behind the HLT.
+    let at = console.split("did so by NMI, at ").nth(1).and_then(|rest| rest.split(',').next());
+    let at = at.and_then(|at| u64::from_str_radix(at, 16).ok());
+    ensure!(at.is_some_and(|at| at > halts && at < halts + 4), "it does not tell that CPU 1 hangs {hangs}:\n{console}");
+    ask(&mut guest, "stress 3", &["stress: 2 CPUs, 3 rounds each: ", " 0 stale, 6 shootdowns"])?;
+    let again = guest.console()?.split_off(console.len());
+    ensure!(!again.contains("tlb: "), "it tells the same again:\n{again}");
+    ask(&mut guest, "ipi 1 init", &["INIT sent"])?;
+    comes_back(&mut guest)
+}
+
+/// The same in the handler of an NMI, which keeps any other NMI away: it is reset.
+fn dead() -> Result<()> {
+    let mut guest = start("")?;
+    finish(&mut guest, &["smp: 3 of 3 CPUs online"])?;
+    let (handler, halts) = (guest.symbol("trap_common")?, guest.symbol("ss_unknown_cpu_halt")?);
+    guest.type_up_to("ipi 1 nmi", 1, handler)?;
+    guest.set(1, "rip", halts)?;
+    finish(&mut guest, &["CPU 1 (online) did not answer"])?;
+    ask(
+        &mut guest,
+        "stress 3",
+        &[
+            "tlb: CPU 1 did not drop 1 page(s) at ",
+            "took no NMI either",
+            "offline",
+            "stress: 2 CPUs, 3 rounds each: ",
+            " 0 stale",
+        ],
+    )?;
+    ask(&mut guest, "cpus", &["reset by INIT", "2 of 3 online"])?;
+    comes_back(&mut guest)
+}
+
+/// CPU 1 is started again, and does all that the others do.
+fn comes_back(guest: &mut Guest) -> Result<()> {
+    ask(guest, "cpu 1 on", &["CPU 1 (APIC ID 1)", "online after"])?;
+    let before = guest.console()?.len();
+    ask(guest, "stress 3", &["stress: 3 CPUs, 3 rounds each: ", " 0 stale, 9 shootdowns"])?;
+    let said = guest.console()?.split_off(before);
+    ensure!(!said.contains("tlb: "), "it does not take interrupts:\n{said}");
+    Ok(())
 }
 
 /// An NMI has CPU 1 print, just as CPU 0 sends it an INIT. The turn at the console is taken from a CPU that will never end it.
