@@ -118,13 +118,15 @@ pub struct Row {
     pub symptom: &'static str,
     /// What mended it, as this kernel does it.
     pub mended: &'static str,
+    /// Why QEMU with OVMF does not show it; empty: it does.
+    pub not_on_qemu: &'static str,
 }
 
 /// All of them. Commits are those of linux.git.
 pub const TABLE: &[Row] = &[
     Row {
         options: "kaiser=on efi=trampoline mistake=pgd-alignment",
-        machine: "one where the blob's place has bit 12 of trampoline_pgd set",
+        machine: "one where the blob's place has bit 12 of trampoline_pgd set (QEMU: trampoline=0x9b000)",
         typed: "efi nmi",
         source: "7ec5d87df34a (4.4.y), which aligns trampoline_pgd to 8 KiB in the blob, and the blob; first seen with 4.4.110",
         mistake: "trampoline_pgd, on which the firmware is called, is aligned to 4 KiB. The handler of an NMI clears bit 12 of \
@@ -133,6 +135,7 @@ pub const TABLE: &[Row] = &[
                   page table, and the CPU shuts down: page-table isolation has no global pages that could hide it. Where bit 12 is 0 by luck all is \
                   well",
         mended: "each table that may be in CR3 is aligned to 8 KiB; since 4.6 the firmware has one of its own",
+        not_on_qemu: "",
     },
     Row {
         options: "page_offset_gib=16 mistake=identity-slot",
@@ -143,6 +146,7 @@ pub const TABLE: &[Row] = &[
                   map by a multiple of 1 GiB and not of 512",
         symptom: "what lies at linear 0 is not physical 0: the AP's first fetch behind tr_set_pg is a #PF, not present",
         mended: "slot 0 gets a table of its own, into which the direct map's entries are copied one by one",
+        not_on_qemu: "",
     },
     Row {
         options: "efi=trampoline",
@@ -155,6 +159,7 @@ pub const TABLE: &[Row] = &[
                   below -4 GiB",
         mended: "efi_pgd: a top level of its own, a table of its own for the slot of the EFI window, and copies of the \
                  kernel's entries around it",
+        not_on_qemu: "",
     },
     Row {
         options: "efi=trampoline mistake=efi-unmap",
@@ -164,6 +169,7 @@ pub const TABLE: &[Row] = &[
         mistake: "the new memory map was mapped at linear = physical for SetVirtualAddressMap alone, so it is unmapped again",
         symptom: "slot 0 is the direct map's: the kernel reads the map where it always was, #PF, not present",
         mended: "nothing is unmapped in tables that are shared; in efi_pgd the entry would be nobody else's",
+        not_on_qemu: "",
     },
     Row {
         options: "efi=old_map mistake=efi-nx-poison",
@@ -175,6 +181,7 @@ pub const TABLE: &[Row] = &[
         symptom: "the first fetch of the firmware: #PF with error code 11h. That the page itself may be executed does not \
                   matter: NX of any level forbids it",
         mended: "the prologue clears NX after it has written the entries",
+        not_on_qemu: "",
     },
     Row {
         options: "mistake=efi-map-order",
@@ -185,6 +192,8 @@ pub const TABLE: &[Row] = &[
         symptom: "code and data of one image change places; the code reaches for its data where there is none: #PF in the EFI \
                   window",
         mended: "the regions are mapped from the last to the first",
+        not_on_qemu: "OVMF works all the same: its memory map has each image whole in one region, so nothing \
+                      that belongs together changes places",
     },
     Row {
         options: "mistake=efi-no-memmap",
@@ -194,6 +203,7 @@ pub const TABLE: &[Row] = &[
         mistake: "SetVirtualAddressMap gets the physical address of the new memory map, at which efi_pgd has nothing",
         symptom: "#PF in the firmware, which reads the map",
         mended: "the new map is mapped at linear = physical before the call",
+        not_on_qemu: "",
     },
     Row {
         options: "mistake=efi-no-page0",
@@ -203,6 +213,7 @@ pub const TABLE: &[Row] = &[
         mistake: "efi_pgd maps what the memory map calls the firmware's, and no more",
         symptom: "SetVirtualAddressMap of some firmware writes into page 0: #PF, not present",
         mended: "page 0 is mapped as well",
+        not_on_qemu: "OVMF leaves page 0 alone",
     },
     Row {
         options: "pcid=on mistake=cr4-pcide",
@@ -212,6 +223,7 @@ pub const TABLE: &[Row] = &[
         mistake: "the boot CPU's CR4 goes into the trampoline header as it is, with PCIDE",
         symptom: "tr_load_cr4 in startup_32: #GP, since PCIDE may only be set in long mode; with an empty IDT the AP shuts down",
         mended: "the saved CR4 has no PCIDE; start_secondary sets it on each AP",
+        not_on_qemu: "QEMU 7.2's TCG has no PCIDs",
     },
     Row {
         options: "la57=on mistake=cr4-constant",
@@ -224,6 +236,7 @@ pub const TABLE: &[Row] = &[
         symptom: "ss_flush_global: #GP, since LA57 cannot change in long mode; the IDT is still empty, so the AP shuts down. \
                   Without la57=on nobody notices",
         mended: "the AP loads what the boot CPU runs with (mmu_cr4_features)",
+        not_on_qemu: "",
     },
     Row {
         options: "mistake=efer-lma",
@@ -233,6 +246,7 @@ pub const TABLE: &[Row] = &[
         mistake: "the boot CPU's EFER goes into the trampoline header as it is, with LMA",
         symptom: "tr_load_efer in startup_32: #GP, and the AP shuts down; processors that ignore the bit start all the same",
         mended: "the saved EFER has no LMA: the processor sets it itself when paging goes on",
+        not_on_qemu: "QEMU's TCG ignores the bit, as most processors do, and the AP starts",
     },
     Row {
         options: "mistake=no-nxe",
@@ -241,9 +255,10 @@ pub const TABLE: &[Row] = &[
         source: "04633df0c43d (4.4): verify_cpu is called again after long mode is entered, so that NX is there in time",
         mistake: "the AP uses entries with XD set before its EFER has NXE",
         symptom: "tr_enter_64: the far jump reads tr_gdt, whose page has XD: #PF with error code 9 (present, reserved bit). The \
-                  IDT is empty, so the AP shuts down",
+                  IDT is empty, so the AP shuts down. (QEMU's TCG leaves the present bit out of the error code: 8)",
         mended: "NXE is in the EFER that the trampoline loads, after verify_cpu has switched NX on where firmware hid it \
                  (--cpu-quirk xd-disable)",
+        not_on_qemu: "",
     },
     Row {
         options: "sipi_count=1",
@@ -253,6 +268,7 @@ pub const TABLE: &[Row] = &[
         mistake: "one SIPI, right behind the INIT",
         symptom: "the AP has not finished its INIT and takes no SIPI: it does not answer",
         mended: "a second SIPI after a pause",
+        not_on_qemu: "an AP of QEMU takes a SIPI at any time after its INIT, and starts",
     },
     Row {
         options: "bringup=parallel-nolock sipi=broadcast",
@@ -263,6 +279,8 @@ pub const TABLE: &[Row] = &[
         symptom: "verify_cpu keeps flags on the stack: an AP takes another one's for its own, finds that it has no CPUID, and \
                   stays in no_longmode. Whether it comes to that depends on who runs when",
         mended: "the AP takes tr_lock before it uses the stack, and secondary_startup_64 gives it back",
+        not_on_qemu: "its APs start one after the other, as the host lets them; 8 and 16 of them, on threads \
+                      of their own or by turns, never met on the stack",
     },
     Row {
         options: "bringup=parallel mistake=x2apic-mismatch",
@@ -274,6 +292,7 @@ pub const TABLE: &[Row] = &[
         symptom: "ss_read_apic_id in secondary_startup_64: #PF at the local APIC's page; the IDT is still empty, so the AP shuts \
                   down",
         mended: "where the kernel is in x2APIC mode, the AP switches to it first and reads the ID from its MSR",
+        not_on_qemu: "QEMU 7.2's TCG has no x2APIC mode",
     },
     Row {
         options: "mistake=trampoline-high",
@@ -284,8 +303,10 @@ pub const TABLE: &[Row] = &[
         mistake: "the real-mode code is placed where memory is free, above 1 MiB",
         symptom: "a SIPI has 8 bits for the page: the upper ones are lost, and the AP starts at another place, below 1 MiB. Memory \
                   ends on a MiB, as usual, so that is the firmware's, F0000h to FFFFFh: here the AP runs from F6000h on into \
-                  the reset vector at FFFF0h, and the machine restarts over and over",
+                  the reset vector at FFFF0h, and the machine restarts over and over. On QEMU it starts at E9000h, where nothing \
+                  is, goes astray in real mode, and does not answer",
         mended: "the place is sought below 1 MiB; where there is none, the kernel says so and runs on one CPU",
+        not_on_qemu: "",
     },
     Row {
         options: "mistake=trampoline-unaligned",
@@ -297,6 +318,7 @@ pub const TABLE: &[Row] = &[
                   nothing (ADD [BX+SI], AL with AL = 0); but CR3 has no bits for the place of trampoline_pgd within its page \
                   either, so the fetch behind tr_set_pg is a #PF, not present",
         mended: "the place is a page",
+        not_on_qemu: "",
     },
     Row {
         options: "mistake=nx-unsupported",
@@ -307,6 +329,8 @@ pub const TABLE: &[Row] = &[
         symptom: "the first push on the kernel's own tables, behind MOV CR3: #PF with error code Bh \
                   (present, write, reserved bit). Neither is there a stack to handle it on, and the boot CPU shuts down",
         mended: "where CPUID tells no NX, it is masked out of every entry that is made (Linux: __supported_pte_mask)",
+        not_on_qemu: "without NX (-cpu qemu64,-nx) the UEFI loader refuses the processor by name, and the \
+                      kernel never runs",
     },
     Row {
         options: "mistake=restart-no-kernel-map",
@@ -319,6 +343,7 @@ pub const TABLE: &[Row] = &[
                   the CPU shuts down. Linux lived with it as long as the TLB kept the global entries of the tables before; \
                   the flush behind MOV CR3 makes it show every time",
         mended: "every slot from the direct map's on is copied",
+        not_on_qemu: "",
     },
     Row {
         options: "mistake=restart-no-kernel-map,restart-no-flush",
@@ -331,6 +356,8 @@ pub const TABLE: &[Row] = &[
                   left. Where there are none (kaiser=on, which has no global pages), or with the flush, it is the #PF at \
                   mrr_far_jump",
         mended: "CR4.PGE is cleared behind MOV CR3: what is not mapped shows at once",
+        not_on_qemu: "MOV CR3 of QEMU's TCG drops global entries too: it is the #PF at mrr_far_jump, as with \
+                      the flush",
     },
     Row {
         options: "pcid=on mistake=restart-pcide",
@@ -340,6 +367,7 @@ pub const TABLE: &[Row] = &[
         mistake: "CR4.PCIDE stays set on the way back to real mode",
         symptom: "rr_clear_pg: #GP, since paging cannot be switched off with PCIDE; the machine does not restart",
         mended: "CR4.PCIDE is cleared before CR3 is loaded",
+        not_on_qemu: "QEMU 7.2's TCG has no PCIDs",
     },
 ];
 
@@ -364,6 +392,10 @@ pub fn document(out: &mut impl fmt::Write) -> fmt::Result {
             "- Mistake: {}\n- Symptom: {}\n- Mended: {}\n- Source: {}\n",
             row.mistake, row.symptom, row.mended, row.source
         )?;
+        match row.not_on_qemu {
+            "" => writeln!(out, "- On QEMU: as above")?,
+            why => writeln!(out, "- On QEMU: not shown. {why}")?,
+        }
     }
     Ok(())
 }

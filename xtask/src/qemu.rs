@@ -1,7 +1,8 @@
 //! The second machine: QEMU with the OVMF firmware, started from the disk that `cargo xtask image` writes (`disk.rs`).
 //!
-//! Used by `test/qemu.rs`, `test/window/on_qemu.rs` and `run/qemu.rs`.
+//! Used by `test/qemu.rs`, `test/mistakes/on_qemu.rs`, `test/window/on_qemu.rs` and `run/qemu.rs`.
 
+pub mod faults;
 pub mod monitor;
 pub mod picture;
 
@@ -51,18 +52,27 @@ pub struct Hardware {
     pub stick: bool,
     /// There is a graphics adapter, whose screen is seen through the monitor alone.
     pub screen: bool,
+    /// QEMU's words for the computer; None: `pc`.
+    pub machine: Option<&'static str>,
     /// QEMU's words for the processor; None: its own default.
     pub cpu: Option<&'static str>,
     /// There is no disk: the firmware gets the loader over the network (PXE, by TFTP from QEMU's own server).
     pub network: bool,
     /// What is written to QEMU's standard input, a pipe then, is typed at COM1.
     pub typing: bool,
+    /// QEMU writes exceptions to [`Boot::faults`].
+    pub faults: bool,
 }
 
 impl Boot<'_> {
     /// The text of COM1: the firmware's first, then the kernel's.
     pub fn console(&self) -> PathBuf {
         self.folder.join("console.txt")
+    }
+
+    /// What it writes of exceptions, if [`Hardware::faults`] says so.
+    pub fn faults(&self) -> PathBuf {
+        self.folder.join("faults.txt")
     }
 
     /// Writes the disk and starts QEMU.
@@ -80,7 +90,8 @@ impl Boot<'_> {
         // An old text would be taken for the new one.
         fs::write(self.console(), "")?;
         let mut qemu = Command::new("qemu-system-x86_64");
-        qemu.args(["-machine", "pc,accel=tcg", "-nodefaults", "-display", "none", "-no-reboot", "-m", "256"]);
+        let machine = format!("{},accel=tcg", hardware.machine.unwrap_or("pc"));
+        qemu.args(["-machine", &machine, "-nodefaults", "-display", "none", "-no-reboot", "-m", "256"]);
         qemu.args(["-smp", &self.cpus.to_string(), "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
         qemu.args(["-drive", &format!("if=pflash,format=raw,readonly=on,file={FIRMWARE}")]);
         qemu.args(["-drive", &format!("if=pflash,format=raw,file={}", option(&variables))]);
@@ -110,6 +121,9 @@ impl Boot<'_> {
             qemu.stdin(Stdio::piped()).stdout(Stdio::null());
         } else {
             qemu.args(["-serial", &format!("file:{console}")]).stdin(Stdio::null());
+        }
+        if hardware.faults {
+            qemu.args(["-d", "int,cpu_reset", "-D"]).arg(self.faults());
         }
         if let Some(address) = self.gdb {
             qemu.args(["-S", "-gdb", &format!("tcp:{address}")]);

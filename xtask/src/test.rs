@@ -294,10 +294,9 @@ fn prepare(parts: &[Part], groups: &[setup::Group]) -> Result<()> {
     // Both at once where the window is wanted: cargo would build the machine again for another set of features.
     if parts.contains(&Part::Window) {
         build::host(&["machine", "debugger-ui"], false)?;
-    } else if parts
-        .iter()
-        .any(|part| matches!(part, Part::Boot | Part::Hostile | Part::Qemu | Part::Gdb | Part::Lessons))
-    {
+    } else if parts.iter().any(|part| {
+        matches!(part, Part::Boot | Part::Hostile | Part::Mistakes | Part::Qemu | Part::Gdb | Part::Lessons)
+    }) {
         build::host(&["machine"], false)?;
     }
     Ok(())

@@ -86,11 +86,20 @@ const FOUR_GIB: u64 = 1 << 32;
 /// [`RealModeError::NoLowMemory`]
 pub fn reserve_real_mode(blob: &Blob, regions: &[Region], options: &Options) -> Result<PhysAddr, RealModeError> {
     let size = blob.bytes.len() as u64;
+    // With page-table isolation a root is the lower of two pages. Linux aligns the blob and, in it, trampoline_pgd.
+    let pgd = RealModeHeader::from_bytes(blob.bytes).map_or(0, |header| u64::from(header.trampoline_pgd));
+    let isolation = options.kaiser && !options.mistakes.has(Mistake::PgdAlignment);
+    let is_upper = |page: u64| isolation && (page + pgd) & FRAME_SIZE != 0;
     if let Some(page) = options.trampoline {
-        if is_usable(regions, page, size) && page + size <= LOW_MEMORY_END {
+        if !is_usable(regions, page, size) || page + size > LOW_MEMORY_END {
+            println!("realmode: {size:#x} bytes at {page:#x} are not usable memory; looking for another place");
+        } else if is_upper(page) {
+            println!(
+                "realmode: at {page:#x} trampoline_pgd would be the upper of two pages; looking for another place"
+            );
+        } else {
             return Ok(PhysAddr::new(page));
         }
-        println!("realmode: {size:#x} bytes at {page:#x} are not usable memory; looking for another place");
     }
     let none = RealModeError::NoLowMemory(blob.bytes.len());
     if options.mistakes.has(Mistake::TrampolineHigh) {
@@ -100,12 +109,9 @@ pub fn reserve_real_mode(blob: &Blob, regions: &[Region], options: &Options) -> 
     if options.mistakes.has(Mistake::TrampolineUnaligned) {
         return Ok(PhysAddr::new(page - FRAME_SIZE / 2));
     }
-    // With page-table isolation a root is the lower of two pages. Linux aligns the blob and, in it, trampoline_pgd.
-    let pgd = RealModeHeader::from_bytes(blob.bytes).map_or(0, |header| u64::from(header.trampoline_pgd));
-    let upper = (page + pgd) & FRAME_SIZE != 0;
-    if options.kaiser && upper && !options.mistakes.has(Mistake::PgdAlignment) {
+    if is_upper(page) {
         let lower = find_below(regions, size, page + size - FRAME_SIZE).ok_or(none)?;
-        return if (lower + pgd) & FRAME_SIZE == 0 { Ok(PhysAddr::new(lower)) } else { Err(none) };
+        return if is_upper(lower) { Err(none) } else { Ok(PhysAddr::new(lower)) };
     }
     Ok(PhysAddr::new(page))
 }

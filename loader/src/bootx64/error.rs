@@ -16,7 +16,10 @@ pub enum BootError {
         /// What the firmware says.
         status: Status,
     },
-    /// The firmware does not tell which memory there is.
+    /// The firmware does not tell which memory there is. Nobody has seen this one on a firmware's console: GetMemoryMap may fail
+    /// for a buffer that is null or too small alone (UEFI, section "EFI_BOOT_SERVICES.GetMemoryMap()"), and the `uefi` crate
+    /// asks for the size first and passes more. What is left is a firmware that answers nonsense, or a buffer that cannot be had;
+    /// where memory is so short, reading the kernel, which is larger, has failed before.
     NoMemoryMap(Status),
     /// The firmware has no ACPI tables.
     NoRsdp,

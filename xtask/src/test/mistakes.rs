@@ -1,22 +1,21 @@
 //! The mistakes of docs/MISTAKES.md: each shows its symptom on the machine that it takes, and that machine is well without
-//! it. One of them is shown on QEMU too, whose TCG has neither PCIDs nor this machine's quirks.
+//! it. `on_qemu` shows those on QEMU that its TCG and OVMF can have.
+
+mod on_qemu;
 
 use super::events::{self, hex, of_cpu, of_kind};
 use super::{Report, shell};
 use crate::guest::symbols::Linked;
-use crate::{cmd, project, qemu};
+use crate::{cmd, project};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// Exit status of the machine: --max-steps were made; a CPU shut down; nothing can happen any more.
 const STEPS_MADE: i32 = 4;
 const TRIPLE_FAULT: i32 = 6;
 const ALL_WAIT: i32 = 8;
-/// QEMU boots in four seconds; a busy computer may take some times as long.
-const QEMU: Duration = Duration::from_secs(120);
 
 /// What is seen.
 #[derive(Clone, Copy)]
@@ -28,7 +27,7 @@ enum Symptom {
     KernelFault(u16, u64, &'static str, Option<&'static str>),
     /// An AP is left out since its SIPI came before its INIT was finished.
     SipiLost,
-    /// An AP is left out since it halts in real mode, where verify_cpu sent it.
+    /// With one seed or another an AP is left out since it halts in real mode, where verify_cpu sent it.
     NoLongmode,
     /// After `restart real`: CPU 0's first fault, its vector and the label before it, in the kernel or in the blob; and no
     /// restart.
@@ -182,7 +181,7 @@ const CASES: &[Case] = &[
         options: "bringup=parallel-nolock sipi=broadcast",
         well: "bringup=parallel sipi=broadcast",
         cpus: 8,
-        arguments: &["--quantum", "1", "--seed", "1"],
+        arguments: &["--quantum", "1"],
         symptom: Symptom::NoLongmode,
     },
     Case {
@@ -248,11 +247,11 @@ pub fn run(report: &mut Report) -> Result<()> {
         let words = if words.trim().is_empty() { "the usual machine and kernel" } else { words.trim() };
         report.case(&format!("without it: {words}"), is_well(case, &folder));
     }
-    report.case("mistake on QEMU: mistake=no-nxe", on_qemu(&folder));
+    on_qemu::run(report, &folder);
     Ok(())
 }
 
-/// The document's headings are the options of [`CASES`].
+/// The document's headings are the options of [`CASES`]. Those which it does not say to be missing on QEMU are there.
 fn all_are_here() -> Result<()> {
     let path = project::root().join("docs/MISTAKES.md");
     let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
@@ -261,15 +260,27 @@ fn all_are_here() -> Result<()> {
     told.sort_unstable();
     tested.sort_unstable();
     ensure!(told == tested, "it tells of {told:?}, tested are {tested:?}");
+    let sections = text.split("\n## `").skip(1).filter(|section| section.contains("\n- On QEMU: as above"));
+    let mut told: Vec<&str> = sections.filter_map(|section| section.split('`').next()).collect();
+    let shown = on_qemu::CASES.iter().map(|case| case.options);
+    let mut tested: Vec<&str> = shown.chain(on_qemu::SHOWN_ON_THE_WAY.iter().copied()).collect();
+    told.sort_unstable();
+    tested.sort_unstable();
+    ensure!(told == tested, "on QEMU it promises {told:?}, tested are {tested:?}");
     Ok(())
 }
 
 /// A boot: exit status, events, console.
 fn boot(case: &Case, options: &str, folder: &Path) -> Result<(Option<i32>, Vec<Value>, String)> {
+    boot_with(case, &[], options, folder)
+}
+
+/// The same on a machine that has more arguments.
+fn boot_with(case: &Case, more: &[&str], options: &str, folder: &Path) -> Result<(Option<i32>, Vec<Value>, String)> {
     let (events, serial) = (folder.join("events.jsonl"), folder.join("serial.txt"));
     let mut machine = Command::new(project::program("firstlight-machine", false));
     machine.arg("--kernel").arg(project::kernel()).args(["--cpus", &case.cpus.to_string()]).args(case.arguments);
-    machine.args(["--options", &format!("cpu_timeout_ms=20 {options}")]);
+    machine.args(more).args(["--options", &format!("cpu_timeout_ms=20 {options}")]);
     if !case.arguments.contains(&"--max-steps") {
         machine.args(["--max-steps", "500000000"]);
     }
@@ -291,6 +302,7 @@ fn shows(case: &Case, blob: &Linked, folder: &Path) -> Result<()> {
         Symptom::Efi(typed, error, at, address) => return efi_fault(case, typed, error, (at, address), folder),
         Symptom::Leak => return leak(case.options, true, folder),
         Symptom::NmiOnWrongTables => return wrong_tables(case.options, blob, folder),
+        Symptom::NoLongmode => return without_a_lock(case, folder),
         _ => {}
     }
     let (status, events, console) = boot(case, case.options, folder)?;
@@ -319,12 +331,22 @@ fn shows(case: &Case, blob: &Linked, folder: &Path) -> Result<()> {
     ensure!(status == Some(ALL_WAIT), "exit status {status:?}; the console:\n{console}");
     ensure!(fault.is_none(), "a fault: {}", fault.unwrap_or(&Value::Null));
     ensure!(console.contains("it did not answer"), "every CPU came; the console:\n{console}");
-    let why = match case.symptom {
-        Symptom::SipiLost => (1..case.cpus).all(|cpu| lost_its_sipi(&events, cpu)),
-        _ => (1..case.cpus).any(|cpu| halted_in_real_mode(&events, cpu)),
-    };
+    let why = (1..case.cpus).all(|cpu| lost_its_sipi(&events, cpu));
     ensure!(why, "a CPU was left out, but not for the reason that the mistake has");
     Ok(())
+}
+
+/// Who meets whom on the stack depends on the schedule, and on every step before: of so many seeds some show it.
+fn without_a_lock(case: &Case, folder: &Path) -> Result<()> {
+    const SEEDS: u64 = 8;
+    for seed in 1..=SEEDS {
+        let (status, events, console) = boot_with(case, &["--seed", &seed.to_string()], case.options, folder)?;
+        let halted = (1..case.cpus).any(|cpu| halted_in_real_mode(&events, cpu));
+        if halted && status == Some(ALL_WAIT) && console.contains("it did not answer") {
+            return Ok(());
+        }
+    }
+    bail!("with {SEEDS} seeds no AP was left out in no_longmode")
 }
 
 /// All SIPIs to a CPU came too early.
@@ -467,24 +489,5 @@ fn is_well(case: &Case, folder: &Path) -> Result<()> {
     ensure!(status == Some(ALL_WAIT) && console.contains(&online), "exit status {status:?}; the console:\n{console}");
     let fault = of_kind(&events, "fault").next();
     ensure!(fault.is_none(), "a fault: {}", fault.unwrap_or(&Value::Null));
-    Ok(())
-}
-
-/// The AP shuts down, which resets a PC: this QEMU ends then.
-fn on_qemu(folder: &Path) -> Result<()> {
-    let (options, kernel) = ("mistake=no-nxe", project::kernel());
-    let boot = qemu::Boot { cpus: 2, kernel: Some(&kernel), options, gdb: None, monitor: None, folder };
-    let mut qemu = boot.start()?;
-    let start = Instant::now();
-    let text = || String::from_utf8_lossy(&std::fs::read(boot.console()).unwrap_or_default()).into_owned();
-    while qemu.0.try_wait()?.is_none() {
-        if start.elapsed() > QEMU {
-            bail!("it did not reset; the console's last lines:\n{}", qemu::tail(&text()));
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    let text = text();
-    let reached = text.contains("mistakes that are on: no-nxe") && text.contains("trampoline_pgd at ");
-    ensure!(reached && !text.contains("CPUs online"), "the console's last lines:\n{}", qemu::tail(&text));
     Ok(())
 }

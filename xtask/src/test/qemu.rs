@@ -9,7 +9,7 @@ mod la57;
 mod loader;
 mod same_state;
 mod screen;
-mod shell;
+pub mod shell;
 mod tables;
 
 use super::Report;

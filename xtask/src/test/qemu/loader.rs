@@ -1,5 +1,6 @@
 //! What keeps the loader from starting a kernel is told on the firmware's console: each error that can be had on QEMU, from
-//! kernels that were damaged, and from a processor that lacks something.
+//! kernels that were damaged, and from computers that lack something. NoMemoryMap alone cannot be had (`bootx64/error.rs` says
+//! why).
 //!
 //! The errors themselves are tested in `loader/src/tests.rs`; here is tested that a person gets to read them.
 
@@ -16,7 +17,8 @@ const LAST_WORDS: &str = "go back to the firmware.";
 const STACK_SIZE: usize = 23;
 const STACK_PLACE: usize = 31;
 
-const ON_DISK: Hardware = Hardware { stick: false, screen: false, cpu: None, network: false, typing: false };
+const ON_DISK: Hardware =
+    Hardware { stick: false, screen: false, machine: None, cpu: None, network: false, typing: false, faults: false };
 
 /// A boot that cannot succeed.
 struct Case {
@@ -60,6 +62,13 @@ const CASES: &[Case] = &[
         damage: |_| Ok(()),
         hardware: Hardware { screen: true, cpu: Some("qemu64,nx=off"), ..ON_DISK },
         says: "the processor has no execute-disable bit, or the firmware hides it.",
+    },
+    Case {
+        name: "a computer without ACPI",
+        damage: |_| Ok(()),
+        // OVMF never gets this far on `pc`, whose ACPI timer goes with the tables.
+        hardware: Hardware { machine: Some("q35,acpi=off"), ..ON_DISK },
+        says: "the firmware has no ACPI tables, which tell what processors there are. Turn ACPI on",
     },
     Case {
         name: "the loader came over the network",

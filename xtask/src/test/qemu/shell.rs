@@ -60,6 +60,19 @@ impl<'a> Shell<'a> {
         }
     }
 
+    /// Waits until the console has these words.
+    pub fn wait_for(&mut self, words: &str) -> Result<()> {
+        let start = Instant::now();
+        while !self.text()?.contains(words) {
+            if let Some(status) = self.qemu.0.try_wait()? {
+                bail!("QEMU ended with {status} before `{words}`; the console's last lines:\n{}", tail(&self.text()?));
+            }
+            ensure!(start.elapsed() < TIME_OUT, "no `{words}`; the console's last lines:\n{}", tail(&self.text()?));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
     /// Types a line, and looks at the answer.
     pub fn ask(&mut self, line: &str, good: impl Fn(&str) -> bool) -> Result<()> {
         self.type_line(line)?;
