@@ -13,6 +13,8 @@ use std::process::{Command, ExitCode, Stdio};
 ///
 /// Groups: build (a linker and libc for the host programs), window (what the window, and the tests that draw pictures of
 /// it, load at run time), test (gdb, QEMU and a firmware for it, an X server without a screen, its keyboard and camera).
+///
+/// suites (Bochs, and GRUB for it, for `cargo xtask suites`) is installed where it is named only.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Only tell what is missing; exit status 1 if something is
@@ -32,6 +34,8 @@ pub enum Group {
     Window,
     /// `cargo xtask test` and `bench`.
     Test,
+    /// Bochs for `cargo xtask suites`.
+    Suites,
 }
 
 /// A Debian package, who needs it, and a program in it, if it is needed for one.
@@ -66,6 +70,14 @@ const PACKAGES: &[Package] = &[
     package("xvfb", Group::Test, Some("Xvfb")),
     package("xdotool", Group::Test, Some("xdotool")),
     package("imagemagick", Group::Test, Some("import")),
+    package("bochs", Group::Suites, Some("bochs")),
+    package("bochs-term", Group::Suites, None),
+    package("bochsbios", Group::Suites, None),
+    package("vgabios", Group::Suites, None),
+    package("grub-common", Group::Suites, Some("grub-mkrescue")),
+    package("grub-pc-bin", Group::Suites, None),
+    package("xorriso", Group::Suites, Some("xorriso")),
+    package("mtools", Group::Suites, Some("mformat")),
 ];
 
 /// The package that brings a program.

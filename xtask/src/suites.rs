@@ -1,8 +1,9 @@
-//! `cargo xtask suites`: third-party test kernels, unmodified, on the embedded machine and on QEMU.
+//! `cargo xtask suites`: third-party test kernels, unmodified, on the embedded machine, on QEMU and on Bochs.
 //!
-//! They are fetched and built by whoever runs this and are never part of the project. [`table`] lists the tests, [`on`] runs
-//! one, [`fidelity`] writes what came out to docs/FIDELITY.md.
+//! They are fetched and built by whoever runs this and are never part of the project. [`table`] lists the tests, [`on`] and
+//! [`bochs`] run one, [`fidelity`] writes what came out to docs/FIDELITY.md.
 
+mod bochs;
 mod fidelity;
 mod on;
 mod table;
@@ -21,8 +22,11 @@ use table::{SUITES, Test};
 ///
 ///   kvm-unit-tests      ./configure --arch=x86_64 && make
 ///   kvm-unit-tests-32   the same sources, ./configure --arch=i386 && make
-///   xv6-public          make kernelmemfs (a newer gcc needs CFLAGS without -Werror)
+///   xv6-public          make kernelmemfs xv6memfs.img (a newer gcc needs CFLAGS without -Werror)
 ///   qemu-tcg            system programs of QEMU's tests/tcg: i386/ and x86_64/, as its build leaves them
+///
+/// Bochs is wanted for the third column: Debian's packages bochs, bochs-term, bochsbios, vgabios, grub-pc-bin, xorriso and
+/// mtools (`cargo xtask setup suites`).
 ///
 /// What is not there is said and left out; the table keeps what it said of it before. It is written after each test, so
 /// that a long run may be ended at any time.
@@ -34,12 +38,9 @@ pub struct Args {
     /// Only tests whose name contains this.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// Only here, not on QEMU.
-    #[arg(long, conflicts_with = "qemu")]
-    here: bool,
-    /// Only on QEMU.
-    #[arg(long)]
-    qemu: bool,
+    /// Only on this machine [default: on all of them].
+    #[arg(long, value_enum)]
+    on: Option<On>,
     /// Seconds that a test may take on each machine [default: as long as the test needs at most on a busy computer].
     #[arg(long, value_name = "N")]
     seconds: Option<u64>,
@@ -51,7 +52,17 @@ pub struct Args {
     release: bool,
 }
 
-/// The other machine.
+/// Where a test runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum On {
+    /// The embedded machine.
+    Here,
+    /// QEMU's TCG.
+    Qemu,
+    /// Bochs.
+    Bochs,
+}
+
 const QEMU: &str = "qemu-system-x86_64";
 
 /// What came out of a test. None: it was not asked for.
@@ -59,6 +70,7 @@ struct Row {
     test: &'static Test,
     here: Option<Outcome>,
     qemu: Option<Outcome>,
+    bochs: Option<Outcome>,
 }
 
 pub fn main(args: &Args) -> Result<ExitCode> {
@@ -70,9 +82,11 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     build::host(&["machine"], args.release)?;
     let program = project::program("firstlight-machine", args.release);
-    let has_qemu = is_installed(QEMU);
-    if !has_qemu && !args.here {
-        println!("QEMU is not installed: its column says so.");
+    let there = There { program, qemu: is_installed(QEMU, "--version"), bochs: is_installed(bochs::PROGRAM, "--help") };
+    for (on, is_there, name) in [(On::Qemu, there.qemu, "QEMU"), (On::Bochs, there.bochs, "Bochs")] {
+        if !is_there && args.on.is_none_or(|only| only == on) {
+            println!("{name} is not installed: its column says so.");
+        }
     }
     let (mut rows, mut failed) = (0, 0);
     for suite in SUITES {
@@ -82,9 +96,10 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             continue;
         }
         for test in suite.tests.iter().filter(|test| wanted(test, args.only.as_deref())) {
-            let row = run(test, &folder.join(test.file), args, &program, has_qemu)?;
-            let words = |outcome: &Option<Outcome>| outcome.as_ref().map_or("-".to_owned(), Outcome::to_string);
-            println!("{:<22} here: {:<32} QEMU: {}", test.name, words(&row.here), words(&row.qemu));
+            let row = run(test, &folder.join(test.file), args, &there)?;
+            let told = [("here", &row.here), ("QEMU", &row.qemu), ("Bochs", &row.bochs)];
+            let told = told.iter().filter_map(|(name, outcome)| Some(format!("{name}: {:<10}", (*outcome).as_ref()?)));
+            println!("{:<22} {}", test.name, told.collect::<Vec<_>>().join(" "));
             rows += 1;
             failed += u32::from(test.must_pass && row.here.as_ref().is_some_and(|here| !here.is_pass()));
             if !args.dry {
@@ -99,27 +114,40 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn is_installed(program: &str) -> bool {
-    Command::new(program).arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success())
+/// What there is to run tests on.
+struct There {
+    /// The embedded machine's program.
+    program: PathBuf,
+    qemu: bool,
+    bochs: bool,
+}
+
+fn is_installed(program: &str, argument: &str) -> bool {
+    let mut command = Command::new(program);
+    command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }
 
 fn wanted(test: &Test, only: Option<&str>) -> bool {
     only.is_none_or(|text| test.name.contains(text))
 }
 
-fn run(test: &'static Test, image: &Path, args: &Args, program: &Path, has_qemu: bool) -> Result<Row> {
+fn run(test: &'static Test, image: &Path, args: &Args, there: &There) -> Result<Row> {
     let limit = Duration::from_secs(args.seconds.unwrap_or(test.seconds));
-    let absent = (!image.exists()).then(|| Outcome::NotRun(format!("{} was not built", test.file)));
-    let here = match &absent {
-        _ if args.qemu => None,
-        Some(absent) => Some(absent.clone()),
-        None => Some(on::here(test, image, program, limit)?),
+    let on = |on: On, is_there: bool, run: &dyn Fn() -> Result<Outcome>| -> Result<Option<Outcome>> {
+        if args.on.is_some_and(|only| only != on) {
+            return Ok(None);
+        }
+        Ok(Some(match on {
+            _ if !image.exists() => Outcome::NotRun(format!("{} was not built", test.file)),
+            _ if !is_there => Outcome::NotRun(format!("{on:?} is not installed")),
+            _ => run()?,
+        }))
     };
-    let qemu = match absent {
-        _ if args.here => None,
-        Some(absent) => Some(absent),
-        None if !has_qemu => Some(Outcome::NotRun("QEMU is not installed".into())),
-        None => Some(on::qemu(test, image, Path::new(QEMU), limit)?),
-    };
-    Ok(Row { test, here, qemu })
+    Ok(Row {
+        test,
+        here: on(On::Here, true, &|| on::here(test, image, &there.program, limit))?,
+        qemu: on(On::Qemu, there.qemu, &|| on::qemu(test, image, Path::new(QEMU), limit))?,
+        bochs: on(On::Bochs, there.bochs, &|| bochs::run(test, image, limit))?,
+    })
 }

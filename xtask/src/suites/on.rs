@@ -47,7 +47,7 @@ impl fmt::Display for Outcome {
 }
 
 /// What kvm-unit-tests read as their environment, from module 0.
-fn environment(test: &Test) -> String {
+pub fn environment(test: &Test) -> String {
     format!("NR_CPUS={}\nMEMSIZE={}\n{}", test.cpus, test.memory_mib, test.environment)
 }
 
@@ -103,18 +103,13 @@ fn judge(test: &Test, command: &mut Command, limit: Duration) -> Result<Outcome>
     let output = collect(child.0.stdout.take().context("standard output is not piped")?);
     let errors = collect(child.0.stderr.take().context("standard error is not piped")?);
     let mut input = child.0.stdin.take().context("standard input is not piped")?;
-    let mut has_typed = false;
+    let mut typist = Typist::new(test);
     let start = Instant::now();
     loop {
         let text = text_of(&output);
-        if let Verdict::Typed { input: typed, output: wanted } = test.verdict {
-            if text.contains(wanted) {
-                return Ok(Outcome::Pass);
-            }
-            if text.ends_with(PROMPT) && !std::mem::replace(&mut has_typed, true) {
-                // The pipe is kept open: its end would be the end of all input.
-                input.write_all(typed.as_bytes()).context("the test reads no input")?;
-            }
+        // The pipe is kept open: its end would be the end of all input.
+        if let Some(outcome) = typist.look(&text, &mut input)? {
+            return Ok(outcome);
         }
         if let Some(status) = child.0.try_wait()? {
             // What it said last may still be on its way.
@@ -128,8 +123,32 @@ fn judge(test: &Test, command: &mut Command, limit: Duration) -> Result<Outcome>
     }
 }
 
+/// Types what a test waits for, and looks for what it says in the end.
+pub struct Typist {
+    verdict: Verdict,
+    has_typed: bool,
+}
+
+impl Typist {
+    pub fn new(test: &Test) -> Self {
+        Self { verdict: test.verdict, has_typed: false }
+    }
+
+    /// What the output up to now says; types into `input` where it is asked to.
+    pub fn look(&mut self, text: &str, input: &mut impl Write) -> Result<Option<Outcome>> {
+        let Verdict::Typed { input: typed, output } = self.verdict else { return Ok(None) };
+        if text.contains(output) {
+            return Ok(Some(Outcome::Pass));
+        }
+        if text.ends_with(PROMPT) && !std::mem::replace(&mut self.has_typed, true) {
+            input.write_all(typed.as_bytes()).context("the test reads no input")?;
+        }
+        Ok(None)
+    }
+}
+
 /// Reads a pipe to its end, in a thread, so that it never fills.
-fn collect(mut pipe: impl Read + Send + 'static) -> Arc<Mutex<Vec<u8>>> {
+pub fn collect(mut pipe: impl Read + Send + 'static) -> Arc<Mutex<Vec<u8>>> {
     let bytes = Arc::new(Mutex::new(Vec::new()));
     let shared = Arc::clone(&bytes);
     std::thread::spawn(move || {
@@ -143,12 +162,12 @@ fn collect(mut pipe: impl Read + Send + 'static) -> Arc<Mutex<Vec<u8>>> {
     bytes
 }
 
-fn text_of(bytes: &Mutex<Vec<u8>>) -> String {
+pub fn text_of(bytes: &Mutex<Vec<u8>>) -> String {
     bytes.lock().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }
 
 /// `, 3 checks failed` where it says so.
-fn failures(text: &str) -> String {
+pub fn failures(text: &str) -> String {
     match text.lines().filter(|line| line.starts_with("FAIL")).count() {
         0 => String::new(),
         1 => ", 1 check failed".into(),
