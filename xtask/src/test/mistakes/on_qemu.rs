@@ -197,7 +197,8 @@ fn told(console: &str, words: &str) -> Result<u64> {
 
 fn is_well(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    let (kernel, options) = (project::kernel(), format!("page_offset_gib=16 kaiser=on efi=trampoline {ODD_PLACE}"));
+    let (kernel, options) =
+        (project::kernel(), format!("page_offset_gib=16 kaiser=on efi=trampoline cpu_timeout_ms=5000 {ODD_PLACE}"));
     let boot = qemu::Boot { cpus: CPUS, kernel: Some(&kernel), options: &options, gdb: None, monitor: None, folder };
     let mut shell = Shell::start_on(&boot, Hardware { faults: true, ..Hardware::default() })?;
     let text = shell.prompt()?;

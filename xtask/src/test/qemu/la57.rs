@@ -50,7 +50,8 @@ fn boots(options: &str, folder: &Path) -> Result<()> {
     efi::services(&mut shell, !options.contains("efi="))
 }
 
-/// CPU 0 comes to real mode, with CR4.LA57 off. What OVMF does at its reset vector, without a reset, is its own affair.
+/// CPU 0 comes to real mode, with CR4.LA57 off. From there it goes to the reset vector, F000:FFF0, where OVMF begins anew without
+/// a reset, wakes the other CPU by INIT, and boots the kernel a second time.
 fn restarts(folder: &Path) -> Result<()> {
     let (kernel, address) = (project::kernel(), qemu::free_address()?);
     let boot = qemu::Boot { gdb: Some(&address), ..boot("la57=on", &kernel, folder) };
@@ -67,6 +68,11 @@ fn restarts(folder: &Path) -> Result<()> {
     let of = |name: &str| registers.get(name).copied().with_context(|| format!("QEMU told of no {name}"));
     let (cr0, cr4) = (of("cr0")?, of("cr4")?);
     ensure!(cpu == 0 && cr0 & CR0_PE == 0 && cr4 & CR4_LA57 == 0, "CPU {cpu}: CR0 {cr0:x}, CR4 {cr4:x}");
+    server.let_go()?;
+    shell.prompt().context("the first prompt")?;
+    let text = shell.prompt().context("after the restart")?;
+    let again = text.contains("restart: CR3 = trampoline_pgd") && text.contains("2 of 2 CPUs online");
+    ensure!(again, "it did not boot again; the console's last lines:\n{}", tail(&text));
     Ok(())
 }
 
