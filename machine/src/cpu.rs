@@ -3,6 +3,7 @@
 //!
 //! Written by [`crate::execute`], [`crate::exception`] and the debugger's edits; read by all.
 
+pub mod mtrr;
 pub mod reset;
 pub mod segment;
 pub mod x87;
@@ -276,6 +277,8 @@ pub struct Msrs {
     pub pat: u64,
     /// IA32_PKRS: what protection keys forbid for supervisor pages.
     pub pkrs: u32,
+    /// The memory type range registers.
+    pub mtrrs: mtrr::Mtrrs,
 }
 
 /// Signals that a CPU takes between two instructions.

@@ -5,6 +5,7 @@
 //! the debugger's breakpoints. Structs are taken apart by name, so that a new field cannot be forgotten.
 
 use crate::bus::ram::PAGE_BYTES;
+use crate::cpu::mtrr::Mtrrs;
 use crate::cpu::segment::{Segment, TableRegister};
 use crate::cpu::{Cpu, Msrs, Pending, Quirks, X87};
 use crate::device::Devices;
@@ -109,9 +110,12 @@ fn hash_msrs(hasher: &mut Hasher, msrs: &Msrs) {
         misc_enable,
         pat,
         pkrs,
+        mtrrs: Mtrrs { default_type, fixed, variable },
     } = *msrs;
     hasher.put_all(&[kernel_gs_base, star, lstar, cstar, sfmask, tsc_aux, tsc_offset, tsc_adjust, mcg_status]);
-    hasher.put_all(&[sysenter_cs, sysenter_esp, sysenter_eip, misc_enable, pat, pkrs.into()]);
+    hasher.put_all(&[sysenter_cs, sysenter_esp, sysenter_eip, misc_enable, pat, pkrs.into(), default_type]);
+    hasher.put_all(&fixed);
+    hasher.put_all(variable.as_flattened());
 }
 
 fn hash_devices(hasher: &mut Hasher, devices: &Devices) {

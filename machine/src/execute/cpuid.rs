@@ -37,6 +37,7 @@ mod leaf1_edx {
     pub const CX8: u32 = 1 << 8;
     pub const APIC: u32 = 1 << 9;
     pub const SEP: u32 = 1 << 11;
+    pub const MTRR: u32 = 1 << 12;
     pub const PGE: u32 = 1 << 13;
     pub const MCA: u32 = 1 << 14;
     pub const CMOV: u32 = 1 << 15;
@@ -59,6 +60,7 @@ mod leaf1_edx {
         | CX8
         | APIC
         | SEP
+        | MTRR
         | PGE
         | MCA
         | CMOV

@@ -1,7 +1,7 @@
 //! RDMSR and WRMSR, and the list of model-specific registers that exist here. All others are #GP(0).
 //!
 //! Sources: SDM 4, "Architectural MSRs"; SDM 3A, "Extended Feature Enable Register", "Memory Type Range Registers"
-//! (absent), "IA32_PAT MSR", "Local APIC Status and Location". MSRs 800h to 8FFh are the local APIC's, where it is in
+//! ([`crate::cpu::mtrr`]), "IA32_PAT MSR", "Local APIC Status and Location". MSRs 800h to 8FFh are the local APIC's, where it is in
 //! x2APIC mode: [`crate::device::lapic::x2apic`].
 
 use super::control_reg::{log, need_ring_0};
@@ -17,10 +17,14 @@ use protocol::event::ControlRegister;
 pub mod number {
     /// IA32_TIME_STAMP_COUNTER.
     pub const TSC: u32 = 0x10;
+    /// IA32_PLATFORM_ID.
+    pub const PLATFORM_ID: u32 = 0x17;
     /// IA32_APIC_BASE.
     pub const APIC_BASE: u32 = 0x1b;
     /// IA32_TSC_ADJUST.
     pub const TSC_ADJUST: u32 = 0x3b;
+    /// IA32_BIOS_SIGN_ID.
+    pub const BIOS_SIGN_ID: u32 = 0x8b;
     /// IA32_SYSENTER_CS.
     pub const SYSENTER_CS: u32 = 0x174;
     /// IA32_SYSENTER_ESP.
@@ -59,11 +63,13 @@ pub mod number {
     pub const TSC_AUX: u32 = 0xc000_0103;
 }
 
-/// All that exist, ascending.
-pub const ALL: [u32; 21] = [
+/// All that exist, ascending, but for the memory type range registers.
+pub const ALL: [u32; 23] = [
     number::TSC,
+    number::PLATFORM_ID,
     number::APIC_BASE,
     number::TSC_ADJUST,
+    number::BIOS_SIGN_ID,
     number::SYSENTER_CS,
     number::SYSENTER_ESP,
     number::SYSENTER_EIP,
@@ -128,6 +134,9 @@ pub fn peek(cpu: &Cpu, clock_ns: u64, index: u32) -> Option<u64> {
         number::SYSENTER_CS => msr.sysenter_cs,
         number::SYSENTER_ESP => msr.sysenter_esp,
         number::SYSENTER_EIP => msr.sysenter_eip,
+        number::PLATFORM_ID => 0,
+        // The signature of the microcode update that is loaded: there is none.
+        number::BIOS_SIGN_ID => 0,
         // No banks, no IA32_MCG_CTL: there is nothing that reports errors.
         number::MCG_CAP => 0,
         number::MCG_STATUS => msr.mcg_status,
@@ -144,6 +153,7 @@ pub fn peek(cpu: &Cpu, clock_ns: u64, index: u32) -> Option<u64> {
         number::GS_BASE => cpu.segments[segment::GS].base,
         number::KERNEL_GS_BASE => msr.kernel_gs_base,
         number::TSC_AUX => msr.tsc_aux,
+        _ if msr.mtrrs.read(index).is_some() => return msr.mtrrs.read(index),
         x2apic::FIRST_MSR..=x2apic::LAST_MSR => return cpu.lapic.read_msr(index, clock_ns).ok(),
         _ => return None,
     })
@@ -165,6 +175,9 @@ pub fn write(cpu: &mut Cpu, bus: &mut Bus, index: u32, value: u64) -> Exec<()> {
             cpu.msr.pkrs = u32::try_from(value).map_err(|_| reserved("IA32_PKRS"))?;
             cpu.update_keys();
         }
+        number::PLATFORM_ID => return Err(read_only("IA32_PLATFORM_ID")),
+        // Software clears it before CPUID, which loads it (SDM 3A, "Determining the Signature"): it stays 0.
+        number::BIOS_SIGN_ID => {}
         number::MCG_CAP => return Err(read_only("IA32_MCG_CAP")),
         number::MCG_STATUS if value & !MCG_STATUS_KNOWN != 0 => return Err(reserved("IA32_MCG_STATUS")),
         number::MCG_STATUS => cpu.msr.mcg_status = value,
@@ -198,6 +211,9 @@ pub fn write(cpu: &mut Cpu, bus: &mut Bus, index: u32, value: u64) -> Exec<()> {
         x2apic::FIRST_MSR..=x2apic::LAST_MSR => {
             let (id, now_ns) = (cpu.id, bus.clock_ns);
             cpu.lapic.write_msr(id, index, value, now_ns, &mut bus.out).map_err(|why| refused(index, why))?;
+        }
+        _ if cpu.msr.mtrrs.read(index).is_some() => {
+            cpu.msr.mtrrs.write(index, value).map_err(|why| refused(index, why))?;
         }
         _ => return Err(no_such(index)),
     }

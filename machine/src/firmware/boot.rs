@@ -4,6 +4,7 @@
 //! configuration, fills RAM and gives the bootstrap processor its registers.
 
 use crate::bus::{Bus, ram::Ram};
+use crate::cpu::mtrr::Mtrrs;
 use crate::cpu::segment::{self, Segment, TableRegister, attr};
 use crate::cpu::{Cpu, cr0, cr4, efer, flags, gpr};
 use crate::device::nvram::{self, Nvram};
@@ -118,7 +119,10 @@ pub fn machine(kernel: &[u8], config: &MachineConfig) -> Result<Machine, BootErr
     let (bus, entry) = memory(kernel, config, &apic_ids)?;
     let power_on = |(cpu, &apic_id)| Cpu::power_on(CpuId(cpu), u32::from(apic_id), cpu == 0);
     let mut cpus: Vec<Cpu> = (0..).zip(&apic_ids).map(power_on).collect();
-    cpus.iter_mut().for_each(|cpu| quirks::apply(cpu, config));
+    for cpu in &mut cpus {
+        quirks::apply(cpu, config);
+        cpu.msr.mtrrs = Mtrrs::as_firmware_leaves_them();
+    }
     if let Some(bsp) = cpus.first_mut() {
         enter(bsp, &entry, has_no_execute(config));
     }

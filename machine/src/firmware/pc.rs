@@ -18,6 +18,7 @@ use super::boot::{self, BootError};
 use super::quirks;
 use crate::bus::Bus;
 use crate::cpu::Cpu;
+use crate::cpu::mtrr::Mtrrs;
 use crate::cpu::segment::{self, Segment, TableRegister, attr};
 use crate::cpu::{cr0, flags, gpr};
 use crate::device::ide::{Disk, Ide};
@@ -98,6 +99,7 @@ pub fn machine(image: &PcImage, config: &MachineConfig) -> Result<Machine, BootE
     } else {
         tables::write(&apic_ids, config.memory_bytes, &mut bus);
         tables::set_devices(config, image.disks.len(), &mut bus.devices);
+        cpus.iter_mut().for_each(|cpu| cpu.msr.mtrrs = Mtrrs::as_firmware_leaves_them());
         if let Some(bsp) = cpus.first_mut() {
             bsp.lapic.set_virtual_wire();
             bsp.cr0 = cr0::ET;

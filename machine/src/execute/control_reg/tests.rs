@@ -178,8 +178,14 @@ fn msr_rules() {
     bus.clock_ns = 5000;
     msr::write(&mut cpu, &mut bus, msr::number::TSC, 7).unwrap();
     assert_eq!(msr::peek(&cpu, 5010, msr::number::TSC), Some(17));
-    cpu.gpr[gpr::RCX] = 0xfe;
-    assert_eq!(code(msr::rdmsr(&mut cpu, &mut bus)), GP0, "no MTRRs");
+    cpu.gpr[gpr::RCX] = 0x210;
+    assert_eq!(code(msr::rdmsr(&mut cpu, &mut bus)), GP0, "eight variable MTRRs");
+    assert_eq!(code(msr::write(&mut cpu, &mut bus, 0x2ff, 0x803)), GP0, "no such memory type");
+    msr::write(&mut cpu, &mut bus, 0x2ff, 0x806).unwrap();
+    assert_eq!(msr::peek(&cpu, 0, 0x2ff), Some(0x806));
+    msr::write(&mut cpu, &mut bus, msr::number::BIOS_SIGN_ID, 1).unwrap();
+    assert_eq!(msr::peek(&cpu, 0, msr::number::BIOS_SIGN_ID), Some(0), "no microcode update is loaded");
+    assert_eq!(code(msr::write(&mut cpu, &mut bus, msr::number::PLATFORM_ID, 0)), GP0, "read only");
     for index in msr::ALL {
         cpu.gpr[gpr::RCX] = u64::from(index) | 0xffff_ffff_0000_0000;
         msr::rdmsr(&mut cpu, &mut bus).unwrap();
