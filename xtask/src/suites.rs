@@ -24,6 +24,7 @@ use table::{SUITES, Test};
 ///   kvm-unit-tests-32   the same sources, ./configure --arch=i386 && make
 ///   xv6-public          make kernelmemfs xv6memfs.img (a newer gcc needs CFLAGS without -Werror)
 ///   qemu-tcg            system programs of QEMU's tests/tcg: i386/ and x86_64/, as its build leaves them
+///   kernels             vmlinux and xen, out of Debian's packages linux-image-cloud-amd64 and xen-hypervisor-4.17-amd64
 ///
 /// Bochs is wanted for the third column: Debian's packages bochs, bochs-term, bochsbios, vgabios, grub-pc-bin, xorriso and
 /// mtools (`cargo xtask setup suites`).

@@ -71,12 +71,17 @@ fn disc(test: &Test, image: &Path, folder: &Path) -> Result<PathBuf> {
     let grub = tree.join("boot/grub");
     fs::create_dir_all(&grub).with_context(|| format!("{} cannot be made", grub.display()))?;
     fs::copy(image, tree.join("kernel")).with_context(|| format!("{} cannot be copied", image.display()))?;
-    write(&tree, "environment", &on::environment(test))?;
+    let module = match on::module(test, image)? {
+        Some(module) => {
+            let copied = fs::copy(&module, tree.join("module"));
+            copied.with_context(|| format!("{} cannot be copied", module.display()))?;
+            "module /module"
+        }
+        None => "",
+    };
     // Unlike other loaders GRUB puts no file name before the arguments.
-    let menu = format!(
-        "set timeout=0\nmenuentry test {{\n  multiboot /kernel kernel {}\n  module /environment\n  boot\n}}\n",
-        test.args
-    );
+    let menu =
+        format!("set timeout=0\nmenuentry test {{\n  multiboot /kernel kernel {}\n  {module}\n  boot\n}}\n", test.args);
     write(&grub, "grub.cfg", &menu)?;
     let mut rescue = Command::new("grub-mkrescue");
     rescue.arg("--output").arg(&disc).arg(&tree);

@@ -5,7 +5,7 @@ use crate::cmd;
 use anyhow::{Context, Result};
 use std::fmt;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -47,18 +47,18 @@ impl fmt::Display for Outcome {
 }
 
 /// What kvm-unit-tests read as their environment, from module 0.
-pub fn environment(test: &Test) -> String {
+fn environment(test: &Test) -> String {
     format!("NR_CPUS={}\nMEMSIZE={}\n{}", test.cpus, test.memory_mib, test.environment)
 }
 
 /// On the embedded machine.
 pub fn here(test: &Test, image: &Path, program: &Path, limit: Duration) -> Result<Outcome> {
-    let module = write_environment(test)?;
+    let module = module(test, image)?;
     let mut command = Command::new(program);
     command.arg(if test.boot == Boot::Pvh { "--pvh" } else { "--multiboot" }).arg(image);
     command.args(["--cpus", &test.cpus.to_string(), "--memory", &format!("{}M", test.memory_mib)]);
-    if test.verdict == Verdict::KvmUnitTests {
-        command.arg("--module").arg(&module);
+    if let Some(module) = module {
+        command.arg("--module").arg(module);
     }
     if !test.args.is_empty() {
         command.args(["--cmdline", test.args]);
@@ -68,7 +68,7 @@ pub fn here(test: &Test, image: &Path, program: &Path, limit: Duration) -> Resul
 
 /// On QEMU's TCG.
 pub fn qemu(test: &Test, image: &Path, qemu: &Path, limit: Duration) -> Result<Outcome> {
-    let module = write_environment(test)?;
+    let module = module(test, image)?;
     let mut command = Command::new(qemu);
     command.args(["-nodefaults", "-no-reboot", "-display", "none", "-accel", "tcg", "-cpu", test.qemu_cpu]);
     command.args(["-device", "pc-testdev", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"]);
@@ -79,8 +79,8 @@ pub fn qemu(test: &Test, image: &Path, qemu: &Path, limit: Duration) -> Result<O
     }
     command.args(["-smp", &test.cpus.to_string(), "-m", &format!("{}M", test.memory_mib)]);
     command.arg("-kernel").arg(image);
-    if test.verdict == Verdict::KvmUnitTests {
-        command.arg("-initrd").arg(&module);
+    if let Some(module) = module {
+        command.arg("-initrd").arg(module);
     }
     if !test.args.is_empty() {
         command.args(["-append", test.args]);
@@ -88,12 +88,19 @@ pub fn qemu(test: &Test, image: &Path, qemu: &Path, limit: Duration) -> Result<O
     judge(test, &mut command, limit)
 }
 
-fn write_environment(test: &Test) -> Result<std::path::PathBuf> {
+/// The file that is loaded beside a kernel, if there is one.
+pub fn module(test: &Test, image: &Path) -> Result<Option<PathBuf>> {
+    if let Some(name) = test.module {
+        return Ok(Some(image.with_file_name(name)));
+    }
+    if test.verdict != Verdict::KvmUnitTests {
+        return Ok(None);
+    }
     let folder = crate::project::target().join("suites");
     std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let path = folder.join("environment.txt");
     std::fs::write(&path, environment(test)).with_context(|| format!("{} cannot be written", path.display()))?;
-    Ok(path)
+    Ok(Some(path))
 }
 
 /// Runs it until it ends, says what it should, or the time is over.

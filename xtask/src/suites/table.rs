@@ -37,6 +37,8 @@ pub struct Test {
     pub memory_mib: u32,
     /// A disk beside it that starts the same, for Bochs, where GRUB cannot load the file.
     pub disk: Option<&'static str>,
+    /// Its module, a file beside it. None: the environment, where the test reads one.
+    pub module: Option<&'static str>,
     /// Arguments for the test's `main`.
     pub args: &'static str,
     /// Lines of its environment, besides CPUs and memory.
@@ -71,6 +73,7 @@ const fn kvm(name: &'static str, file: &'static str, cpus: u16) -> Test {
         cpus,
         memory_mib: 256,
         disk: None,
+        module: None,
         args: "",
         environment: "",
         qemu_cpu: "max",
@@ -142,6 +145,27 @@ const TCG: &[Test] = &[
     tcg("x86_64 interrupt", "x86_64/interrupt", Boot::Pvh),
 ];
 
+/// Their own start, up to where both processors run; what they do later without a disk is no matter.
+const KERNELS: &[Test] = &[
+    Test {
+        boot: Boot::Pvh,
+        memory_mib: 512,
+        args: "console=ttyS0 nokaslr",
+        verdict: Verdict::Typed { input: "", output: "smp: Brought up 1 node, 2 CPUs" },
+        must_pass: false,
+        ..kvm("Linux 6.1", "vmlinux", 2)
+    },
+    Test {
+        memory_mib: 512,
+        // Not started any more, but it wants to see one.
+        module: Some("vmlinux"),
+        args: "com1=115200,8n1 console=com1 noreboot",
+        verdict: Verdict::Typed { input: "", output: "Brought up 2 CPUs" },
+        must_pass: false,
+        ..kvm("Xen 4.17", "xen", 2)
+    },
+];
+
 /// All of them.
 pub const SUITES: &[Suite] = &[
     Suite {
@@ -167,6 +191,13 @@ pub const SUITES: &[Suite] = &[
         folder: "qemu-tcg",
         how: "get https://gitlab.com/qemu-project/qemu, build tests/tcg for i386-softmmu and x86_64-softmmu, copy the programs",
         tests: TCG,
+    },
+    Suite {
+        name: "Kernels as Debian 12 has them",
+        folder: "kernels",
+        how: "unpack linux-image-cloud-amd64 and xen-hypervisor-4.17-amd64: vmlinux is what vmlinuz holds as lz4, xen what \
+              xen-4.17-amd64.gz holds",
+        tests: KERNELS,
     },
 ];
 
