@@ -8,6 +8,7 @@
 
 pub mod connection;
 pub mod driver;
+mod elf_symbols;
 pub mod flags;
 pub mod guest_image;
 pub mod in_process;

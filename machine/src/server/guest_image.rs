@@ -1,6 +1,7 @@
 //! Where a machine comes from: an image with its profile, as files or inside the program, or anything else that can build a machine from a
 //! configuration (tests).
 
+use super::elf_symbols;
 use super::platform::{FileWatch, exists, read_file, sha256_hex};
 use crate::firmware;
 use crate::machine::Machine;
@@ -44,7 +45,7 @@ pub trait GuestImage: Send {
     /// The image's path, for people.
     fn path(&self) -> String;
 
-    /// Why there are no names, in words; None: nothing need be said.
+    /// Why there are no names or fewer than there could be, and what is instead, in words; None: nothing need be said.
     fn no_profile(&self) -> Option<&str> {
         None
     }
@@ -52,6 +53,9 @@ pub trait GuestImage: Send {
     /// Names in the image; None: there are none, and everything is by address.
     fn profile(&self) -> Option<&Profile>;
 }
+
+/// What is instead of names.
+const BY_ADDRESS: &str = "addresses only, no names";
 
 /// Of the firmware inside this program.
 static FIRMWARE: LazyLock<Option<String>> = LazyLock::new(|| firmware::image::IMAGE.map(sha256_hex));
@@ -85,10 +89,12 @@ impl ImageFile {
                     // One that was not asked for must not keep the machine from starting: say so and go on without.
                     match read_profile(&beside, &sha256) {
                         Ok(profile) => (Some(profile), None),
-                        Err(why) => (None, Some(why)),
+                        Err(why) => (None, Some(format!("{why}: {BY_ADDRESS}"))),
                     }
                 } else {
-                    (None, Some(format!("there is no profile {}", beside.display())))
+                    let names = elf_symbols::names(&bytes, &sha256);
+                    let instead = if names.is_some() { "the image's own names, no source lines" } else { BY_ADDRESS };
+                    (names, Some(format!("there is no profile {}: {instead}", beside.display())))
                 }
             }
         };

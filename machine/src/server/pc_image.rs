@@ -1,5 +1,6 @@
 //! Images for any PC as files: the kernel, its modules, disks ([`crate::firmware::pc`]).
 
+use super::elf_symbols;
 use super::guest_image::GuestImage;
 use super::platform::{FileWatch, read_file, sha256_hex};
 use crate::firmware::pc::{self, Module, PcImage, Start};
@@ -30,6 +31,7 @@ pub struct PcImageFile {
     files: PcFiles,
     image: PcImage,
     sha256: String,
+    names: Option<Profile>,
     watch: FileWatch,
 }
 
@@ -60,7 +62,8 @@ impl PcImageFile {
         let cmdline = if files.cmdline.is_empty() { name } else { format!("{name} {}", files.cmdline) };
         let image = PcImage { start: files.start.clone(), image, cmdline, modules, disks };
         let sha256 = identity(&image);
-        Ok(Self { files, image, sha256, watch })
+        let names = elf_symbols::names(&image.image, &sha256);
+        Ok(Self { files, image, sha256, names, watch })
     }
 }
 
@@ -98,6 +101,6 @@ impl GuestImage for PcImageFile {
     }
 
     fn profile(&self) -> Option<&Profile> {
-        None
+        self.names.as_ref()
     }
 }

@@ -79,7 +79,7 @@ fn start(flags: &Flags) -> Result<u8, String> {
     }
     let end = if raw { "\r\n" } else { "\n" };
     if let Some(why) = no_profile {
-        eprint!("firstlight-machine: {why}: addresses only, no names.{end}");
+        eprint!("firstlight-machine: {why}.{end}");
     }
     // The socket is there before the machine moves, so that a script can rely on it.
     if let Some(address) = &flags.gdb {
