@@ -240,6 +240,8 @@ pub struct Quirks {
     pub efer_lma_gp: bool,
     /// It has no NX: CPUID does not tell it, and EFER.NXE is reserved.
     pub no_nx: bool,
+    /// It has no x2APIC mode: CPUID does not tell it, and IA32_APIC_BASE's EXTD is refused.
+    pub no_x2apic: bool,
     /// How long an INIT takes, in nanoseconds. 0: no time.
     pub init_ns: u32,
 }

@@ -41,6 +41,8 @@ pub fn is_quiet(cpu: &Cpu) -> bool {
 fn service(cpu: &mut Cpu, bus: &mut Bus) -> bool {
     if cpu.pending.init {
         cpu.init_reset();
+        // Its LVT entries are masked now: the 8259 pair asks it no longer.
+        bus.out.lines_changed = true;
         if cpu.quirks.init_ns != 0 {
             cpu.init_until_ns = bus.clock_ns + u64::from(cpu.quirks.init_ns);
         }

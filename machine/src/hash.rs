@@ -83,8 +83,9 @@ fn hash_cpu(hasher: &mut Hasher, cpu: &Cpu) {
     flags.into_iter().for_each(|flag| hasher.put(flag.into()));
     hasher.put_all(&[sipi, extint].map(|vector| vector.map_or(u64::MAX, u64::from)));
     hasher.put(cpu.debug_held.into());
-    let Quirks { efer_lma_gp, no_nx, init_ns } = cpu.quirks;
-    hasher.put_all(&[u64::from(efer_lma_gp) | u64::from(no_nx) << 1, init_ns.into(), cpu.init_until_ns]);
+    let Quirks { efer_lma_gp, no_nx, no_x2apic, init_ns } = cpu.quirks;
+    let quirks = u64::from(efer_lma_gp) | u64::from(no_nx) << 1 | u64::from(no_x2apic) << 2;
+    hasher.put_all(&[quirks, init_ns.into(), cpu.init_until_ns]);
     hasher.put(cpu.steps);
 }
 

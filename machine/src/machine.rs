@@ -162,12 +162,16 @@ impl Machine {
         }
     }
 
-    /// A non-maskable interrupt arrives at a CPU. One in wait-for-SIPI takes none. False: there is no such CPU.
+    /// A non-maskable interrupt arrives at a CPU, by its LINT1 and with the delivery mode that the entry has; where the entry
+    /// lets nothing through, at the processor itself. One in wait-for-SIPI takes none. False: there is no such CPU.
     pub fn nmi(&mut self, id: CpuId) -> bool {
         self.able = None;
         let Some(cpu) = self.cpus.get_mut(usize::from(id.0)) else { return false };
         if cpu.activity != Activity::WaitForSipi {
-            Arc::make_mut(cpu).pending.nmi = true;
+            let cpu = Arc::make_mut(cpu);
+            if !routing::pulse_lint1(cpu, self.bus.clock_ns) {
+                cpu.pending.nmi = true;
+            }
         }
         true
     }

@@ -54,7 +54,8 @@ pub enum EventKind {
         /// Limit after.
         limit: u32,
     },
-    /// An interprocessor interrupt was sent. One event for each receiver, logged at the sender's step.
+    /// An interprocessor interrupt was sent. One event for each receiver, logged at the sender's step. An SMI at a CPU's LINT0,
+    /// which is ignored, is told as one that it sent itself.
     Ipi {
         /// Delivery mode.
         delivery: Delivery,

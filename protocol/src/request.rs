@@ -372,11 +372,14 @@ pub enum CpuQuirk {
     X2apicOn,
     /// The processors have no NX: CPUID does not tell it, EFER.NXE and bit 63 of an entry are reserved.
     NoNx,
+    /// The processors have no x2APIC mode: CPUID does not tell it, IA32_APIC_BASE.EXTD is reserved.
+    NoX2apic,
 }
 
 impl CpuQuirk {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::EferLmaGp, Self::XdDisable, Self::SlowInit, Self::X2apicOn, Self::NoNx];
+    pub const ALL: [Self; 6] =
+        [Self::EferLmaGp, Self::XdDisable, Self::SlowInit, Self::X2apicOn, Self::NoNx, Self::NoX2apic];
 
     /// Its word on command lines.
     pub const fn word(self) -> &'static str {
@@ -386,6 +389,7 @@ impl CpuQuirk {
             Self::SlowInit => "slow-init",
             Self::X2apicOn => "x2apic-on",
             Self::NoNx => "no-nx",
+            Self::NoX2apic => "no-x2apic",
         }
     }
 }

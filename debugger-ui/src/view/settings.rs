@@ -21,7 +21,7 @@ const FIELDS: [(&str, &str, &str, f32); 8] = [
     ),
     (
         "CPU quirks",
-        "Processors that are not as usual: efer-lma-gp, xd-disable, slow-init, x2apic-on, no-nx. Empty: as usual.",
+        "Processors that are not as usual: efer-lma-gp, xd-disable, slow-init, x2apic-on, no-nx, no-x2apic. Empty: as usual.",
         "slow-init",
         200.0,
     ),

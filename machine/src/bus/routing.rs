@@ -1,11 +1,13 @@
-//! Brings interrupts to local APICs after a step: interprocessor interrupts, with INIT and SIPI, and the I/O APIC's
-//! messages (SDM 3A, "Issuing Interprocessor Interrupts" and "MP Initialization Protocol").
+//! Brings interrupts to local APICs after a step: interprocessor interrupts, with INIT and SIPI, the I/O APIC's messages,
+//! and the 8259 pair's output, which is LINT0 (SDM 3A, "Issuing Interprocessor Interrupts" and "MP Initialization Protocol").
 //!
 //! One event is logged for each receiver of an IPI, also for one that ignores it, with the reason.
 
 use super::{Bus, InterruptMessage, Ipi, Outbox};
 use crate::cpu::Cpu;
 use crate::device::Devices;
+use crate::device::lapic::lint::{Local, Wire};
+use crate::device::pic8259::Output;
 use protocol::event::{Delivery, EventKind, Ignored};
 use protocol::{Activity, CpuId};
 use std::sync::Arc;
@@ -35,15 +37,34 @@ pub fn deliver_interrupts(cpus: &mut [Arc<Cpu>], devices: &mut Devices, out: &mu
         deliver_message(cpus, message, clock_ns);
     }
     if std::mem::take(&mut out.lines_changed) {
-        let request = devices.irq.pic.request();
-        // One processor is wired to the 8259 pair's output on a PC; here it is the first, as firmware sets it up.
-        if let Some(cpu) = cpus.first_mut() {
-            let extint = request.filter(|_| cpu.lapic.takes_extint());
+        let Output { wire, vector } = devices.irq.pic.look_at_output();
+        // The wire leads to LINT0 of each processor, as the MP table says.
+        for cpu in cpus {
+            let extint = cpu.lapic.asks_extint(wire).then_some(vector);
             if cpu.pending.extint != extint {
                 Arc::make_mut(cpu).pending.extint = extint;
             }
+            if let Some(local) = cpu.lapic.lint0(wire) {
+                let cpu = Arc::make_mut(cpu);
+                let (from, to) = (cpu.id, Some(cpu.id));
+                let ignored = signal(cpu, local.delivery, local.vector, local.level, clock_ns);
+                if local.level && ignored.is_none() {
+                    cpu.lapic.lint0_accepted();
+                }
+                if ignored == Some(Ignored::SmiNotModelled) {
+                    let Local { delivery, vector, .. } = local;
+                    out.events.push((from, EventKind::Ipi { delivery, from, to, vector, ignored }));
+                }
+            }
         }
     }
+}
+
+/// A pulse at a CPU's LINT1, where an NMI from outside comes in. False: its entry lets nothing through.
+pub fn pulse_lint1(cpu: &mut Cpu, clock_ns: u64) -> bool {
+    let Some(local) = cpu.lapic.lint1(Wire::PULSE) else { return false };
+    signal(cpu, local.delivery, local.vector, local.level, clock_ns);
+    true
 }
 
 fn deliver_message(cpus: &mut [Arc<Cpu>], message: InterruptMessage, clock_ns: u64) {

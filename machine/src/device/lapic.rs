@@ -5,7 +5,7 @@
 //! Register writes that concern others (ICR, EOI of a level interrupt) go to the outbox; [`crate::bus::routing`] brings
 //! what others send. [`crate::exception`] asks [`Lapic::request`] before each instruction.
 
-mod lint;
+pub mod lint;
 mod timer;
 pub mod x2apic;
 
@@ -41,6 +41,8 @@ const ESR_ILLEGAL_REGISTER: u32 = 1 << 7;
 /// Order of [`Lapic::lvt`].
 mod lvt {
     pub const TIMER: usize = 0;
+    pub const LINT0: usize = 3;
+    pub const LINT1: usize = 4;
     pub const ERROR: usize = 5;
     /// Bits that can be written. Delivery status and remote IRR are the APIC's.
     pub const WRITABLE: [u32; 6] = [
@@ -248,8 +250,10 @@ impl Lapic {
         let forced = if self.svr & SVR_ENABLE == 0 { LVT_MASKED } else { 0 };
         out.lines_changed = true;
         let old = std::mem::replace(&mut self.lvt[index], value & lvt::WRITABLE[index] | forced);
-        if index == lvt::TIMER {
-            self.timer_entry_changed(old, out);
+        match index {
+            lvt::TIMER => self.timer_entry_changed(old, out),
+            lvt::LINT0 => self.lvt[index] |= Self::kept_remote_irr(old, self.lvt[index]),
+            _ => {}
         }
     }
 
@@ -258,6 +262,7 @@ impl Lapic {
             self.isr.clear(vector);
             if self.tmr.contains(vector) {
                 out.level_eois.push(vector);
+                self.lint0_ended(vector, out);
             }
         }
     }

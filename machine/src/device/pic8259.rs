@@ -3,6 +3,8 @@
 //!
 //! Its output goes to LINT0 of the local APICs; [`crate::bus::routing`] brings it there.
 
+use super::lapic::lint::Wire;
+
 /// ICW1: an initialization begins.
 const ICW1: u8 = 1 << 4;
 /// ICW1: a fourth word follows.
@@ -192,6 +194,19 @@ impl Chip {
 pub struct Pic {
     first: Chip,
     second: Chip,
+    /// The output when it was last looked at.
+    output: bool,
+    /// It went down since then, to ask for the next request, if there is one.
+    acknowledged: bool,
+}
+
+/// The pair's output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// The wire at it.
+    pub wire: Wire,
+    /// What an acknowledge cycle would bring now: the spurious vector where nothing is requested.
+    pub vector: u8,
 }
 
 impl Pic {
@@ -227,8 +242,18 @@ impl Pic {
         Some(self.first.base | input)
     }
 
+    /// The output, and what it did since the last look. Each acknowledge cycle takes it down.
+    pub fn look_at_output(&mut self) -> Output {
+        let request = self.request();
+        let (high, pulsed) = (request.is_some(), std::mem::take(&mut self.acknowledged));
+        let was_high = std::mem::replace(&mut self.output, high);
+        let wire = Wire { high, rose: high && (!was_high || pulsed), fell: was_high && (!high || pulsed) };
+        Output { wire, vector: request.unwrap_or(self.first.base | 7) }
+    }
+
     /// An acknowledge cycle: the vector. A request that has gone away gives that of input 7, with nothing in service.
     pub fn acknowledge(&mut self) -> u8 {
+        self.acknowledged = true;
         let vector = match self.first.request(true) {
             Some(CASCADE) => {
                 self.first.acknowledge(CASCADE);
@@ -272,6 +297,7 @@ impl Pic {
             let value = match chip.request(is_first) {
                 Some(input) => {
                     chip.acknowledge(input);
+                    self.acknowledged = true;
                     1 << 7 | input
                 }
                 None => 0,
@@ -303,6 +329,7 @@ impl Pic {
     pub fn state(&self, mut put: impl FnMut(u64)) {
         self.first.state(&mut put);
         self.second.state(&mut put);
+        put(u64::from(self.output) | u64::from(self.acknowledged) << 1);
     }
 }
 

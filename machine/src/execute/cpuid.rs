@@ -179,7 +179,8 @@ fn leaf(cpu: &Cpu, leaf: u32, subleaf: u32) -> [u32; 4] {
             // An APIC that is switched off in IA32_APIC_BASE is as good as none (SDM 3A, "Detecting the Local APIC").
             let apic = if cpu.lapic.base & lapic::BASE_ENABLE == 0 { leaf1_edx::APIC } else { 0 };
             let os = if cpu.cr4 & cr4::OSXSAVE != 0 { leaf1_ecx::OSXSAVE } else { 0 };
-            [SIGNATURE, ebx, leaf1_ecx::ALL | os, leaf1_edx::ALL & !apic]
+            let x2apic = if cpu.quirks.no_x2apic { leaf1_ecx::X2APIC } else { 0 };
+            [SIGNATURE, ebx, leaf1_ecx::ALL & !x2apic | os, leaf1_edx::ALL & !apic]
         }
         // The line that MONITOR watches; MWAIT has no extensions.
         5 => [MONITOR_LINE_BYTES, MONITOR_LINE_BYTES, 0, 0],

@@ -292,9 +292,14 @@ fn write_apic_base(cpu: &mut Cpu, bus: &mut Bus, value: u64) -> Exec<()> {
     {
         return Err(reserved("IA32_APIC_BASE"));
     }
+    if cpu.quirks.no_x2apic && value & lapic::BASE_EXTD != 0 {
+        return Err(Fault::gp(0, "WRMSR sets EXTD of IA32_APIC_BASE, and this processor has no x2APIC mode").into());
+    }
     let old = cpu.lapic.base;
     let new = value & !lapic::BASE_BSP | old & lapic::BASE_BSP;
     cpu.lapic.set_base(new).map_err(|why| Trap::from(Fault::gp(0, why)))?;
+    // Its pins may be the processor's own now, or no longer.
+    bus.out.lines_changed = true;
     log(cpu, bus, ControlRegister::ApicBase, old, new);
     Ok(())
 }

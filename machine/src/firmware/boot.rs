@@ -40,6 +40,8 @@ pub enum BootError {
     },
     /// Two processors with one APIC ID.
     DuplicateApicId(u8),
+    /// Two quirks of processors that contradict each other.
+    Quirks(CpuQuirk, CpuQuirk),
     /// FFh: the broadcast.
     BroadcastApicId,
     /// RAM that is no PC's; what is wrong with it.
@@ -66,6 +68,9 @@ impl fmt::Display for BootError {
             Self::ApicIdCount { ids, cpus } => write!(f, "{ids} APIC IDs for {cpus} CPUs: give one for each"),
             Self::DuplicateApicId(id) => write!(f, "APIC ID {id} is given twice: each CPU needs its own"),
             Self::BroadcastApicId => write!(f, "APIC ID 255 means all CPUs and can be no CPU's own"),
+            Self::Quirks(one, other) => {
+                write!(f, "the quirks {} and {} contradict each other: leave one out", one.word(), other.word())
+            }
             Self::Memory { bytes, why } => write!(f, "{} KiB of memory: {why}", bytes / 1024),
             Self::Image(why) => write!(f, "{why}"),
             Self::Variables(bytes) => {
@@ -116,6 +121,7 @@ pub(super) fn apic_ids(config: &MachineConfig) -> Result<Vec<u8>, BootError> {
 /// The configuration makes no machine, the image is no kernel, or it needs more memory.
 pub fn machine(kernel: &[u8], config: &MachineConfig) -> Result<Machine, BootError> {
     let apic_ids = apic_ids(config)?;
+    quirks::check(config)?;
     let (bus, entry) = memory(kernel, config, &apic_ids)?;
     let power_on = |(cpu, &apic_id)| Cpu::power_on(CpuId(cpu), u32::from(apic_id), cpu == 0);
     let mut cpus: Vec<Cpu> = (0..).zip(&apic_ids).map(power_on).collect();

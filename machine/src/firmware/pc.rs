@@ -84,6 +84,7 @@ pub struct PcImage {
 /// The configuration makes no machine, the image is not what it should be, or it does not fit into memory.
 pub fn machine(image: &PcImage, config: &MachineConfig) -> Result<Machine, BootError> {
     let apic_ids = boot::apic_ids(config)?;
+    quirks::check(config)?;
     boot::check_memory(config.memory_bytes)?;
     let mut cpus: Vec<Cpu> =
         (0..).zip(&apic_ids).map(|(cpu, &id)| Cpu::power_on(CpuId(cpu), u32::from(id), cpu == 0)).collect();

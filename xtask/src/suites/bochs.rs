@@ -140,7 +140,7 @@ fn judge(test: &Test, serial: &TcpStream, child: &mut cmd::Background, limit: Du
         }
         let has_ended = child.0.try_wait()?.is_some();
         if has_ended || start.elapsed() > limit {
-            let when = if has_ended { "Bochs ended".into() } else { format!("needs more than {} s", limit.as_secs()) };
+            let when = if has_ended { "Bochs ended".into() } else { format!("did not end in {} s", limit.as_secs()) };
             let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("nothing");
             return Ok(Outcome::Fail(format!("{when}{}; it said last: {}", on::failures(&text), last.trim())));
         }

@@ -11,8 +11,8 @@ use std::fmt::Write;
 const HEAD: &str = "# Fidelity: third-party test kernels, here and elsewhere
 
 Written by `cargo xtask suites --from DIR`, not by hand; its `--help` says where the suites come from. They run unmodified.
-Tests in bold must pass here. QEMU is its TCG, with the CPU model of `xtask/src/suites/table.rs`; what \"needs more\" than
-a time did not end in it, on a computer that had other things to do as well. On Bochs GRUB loads the kernels, and only what
+Tests in bold must pass here. QEMU is its TCG, with the CPU model of `xtask/src/suites/table.rs`; what
+did not end in a time ran on a computer that had other things to do as well. On Bochs GRUB loads the kernels, and only what
 they print tells how they went. kvm-unit-tests switch each local APIC off and on again by IA32_APIC_BASE when they start;
 Bochs takes no write to that register once the APIC is off (`relocate_apic` in its `cpu/msr.cc`), as processors of the P6
 family did (SDM 3A, \"Enabling or Disabling the Local APIC\"), so they wait there for ever.
