@@ -140,9 +140,13 @@ fn judge(test: &Test, serial: &TcpStream, child: &mut cmd::Background, limit: Du
         }
         let has_ended = child.0.try_wait()?.is_some();
         if has_ended || start.elapsed() > limit {
-            let when = if has_ended { "Bochs ended".into() } else { format!("did not end in {} s", limit.as_secs()) };
             let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("nothing");
-            return Ok(Outcome::Fail(format!("{when}{}; it said last: {}", on::failures(&text), last.trim())));
+            let told = format!("{}; it said last: {}", on::failures(&text), last.trim());
+            return Ok(if has_ended {
+                Outcome::Fail(format!("Bochs ended{told}"))
+            } else {
+                Outcome::Unended(limit.as_secs(), told)
+            });
         }
         std::thread::sleep(LOOK);
     }
@@ -152,6 +156,11 @@ fn judge(test: &Test, serial: &TcpStream, child: &mut cmd::Background, limit: Du
 fn verdict(test: &Test, text: &str) -> Option<Outcome> {
     if test.verdict != Verdict::KvmUnitTests {
         return None;
+    }
+    // realmode has no summary: it prints its exit value.
+    if let Some((_, rest)) = text.split_once("--- DONE: ") {
+        let (value, _) = rest.split_once(" ---")?;
+        return Some(if value == "0" { Outcome::Pass } else { Outcome::Fail(format!("exit value {value}")) });
     }
     let (_, rest) = text.split_once("SUMMARY: ")?;
     let (summary, _) = rest.split_once('\n')?;
@@ -175,6 +184,8 @@ mod tests {
         assert_eq!(verdict(test, "PASS: a\nSUMMARY: 1 te"), None);
         assert_eq!(verdict(test, "PASS: a\nSUMMARY: 1 tests\n"), Some(Outcome::Pass));
         assert_eq!(verdict(test, "SKIP: a\nSUMMARY: 1 tests, 1 skipped\n"), Some(Outcome::Skipped));
+        assert_eq!(verdict(test, "--- DONE: 0 ---\n"), Some(Outcome::Pass));
+        assert_eq!(verdict(test, "--- DONE: 1 ---\n"), Some(Outcome::Fail("exit value 1".into())));
         let failed = verdict(test, "FAIL: a\nSUMMARY: 1 tests, 1 unexpected failures\n");
         assert_eq!(failed, Some(Outcome::Fail("1 check failed".into())));
     }
