@@ -153,9 +153,8 @@ pub fn peek(cpu: &Cpu, clock_ns: u64, index: u32) -> Option<u64> {
         number::GS_BASE => cpu.segments[segment::GS].base,
         number::KERNEL_GS_BASE => msr.kernel_gs_base,
         number::TSC_AUX => msr.tsc_aux,
-        _ if msr.mtrrs.read(index).is_some() => return msr.mtrrs.read(index),
         x2apic::FIRST_MSR..=x2apic::LAST_MSR => return cpu.lapic.read_msr(index, clock_ns).ok(),
-        _ => return None,
+        _ => return msr.mtrrs.read(index),
     })
 }
 
