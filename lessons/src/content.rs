@@ -76,12 +76,40 @@ impl<'a> Source<'a> {
     {
         let raw = self.text.get(value.span()).unwrap_or("");
         // The line end after three opening quotes is not part of the value.
-        let first_line = self.line(value.span().start) + usize::from(raw[..raw.len().min(5)].contains('\n'));
+        let inner = ["\"\"\"", "'''"].iter().find_map(|quotes| raw.strip_prefix(quotes)).unwrap_or_default();
+        let begins_below = inner.starts_with('\n') || inner.starts_with("\r\n");
+        let first_line = self.line(value.span().start) + usize::from(begins_below);
         Source { file: self.file, text: value.get_ref(), first_line, one_line: !raw.contains('\n') }
     }
 
     /// Reads the stretch as TOML.
     pub fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, ContentError> {
         toml::from_str(self.text).map_err(|e| self.error(e.span().unwrap_or(0..0), e.message()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: the text of a string knows its first line, whatever its first letters are; method: strings of one line and of several,
+    /// with letters of several bytes right behind the quotes (found by `cargo xtask fuzz lesson`).
+    #[test]
+    fn first_line_of_a_string() {
+        #[derive(serde::Deserialize)]
+        struct Table {
+            says: toml::Spanned<String>,
+        }
+        for (text, first_line, one_line) in [
+            ("says = \"Wri\u{f8ff}ting\"", 1, true),
+            ("\nsays = \"\"\"\na\nb\"\"\"", 3, false),
+            ("\nsays = \"\"\"a\nb\"\"\"", 2, false),
+            ("says = '''\r\n\u{f8ff}\nb'''", 2, false),
+        ] {
+            let table: Table = toml::from_str(text).expect("it is TOML");
+            let source = Source { file: "a.toml", text, first_line: 1, one_line: false };
+            let string = source.string(&table.says);
+            assert_eq!((string.line(0), string.one_line), (first_line, one_line), "{text:?}");
+        }
     }
 }
