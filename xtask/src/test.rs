@@ -6,7 +6,7 @@ mod gdb_scripts;
 mod host;
 mod hostile;
 mod mistakes;
-mod pie;
+pub mod pie;
 mod pool;
 mod qemu;
 mod shell;
