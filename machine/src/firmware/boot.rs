@@ -174,7 +174,8 @@ fn memory(kernel: &[u8], config: &MachineConfig, apic_ids: &[u8]) -> Result<(Bus
         huge_pages: false,
         no_execute: has_no_execute(config),
     };
-    let mut memory = GuestMemory { ram: &mut bus.ram, allocator: RegionAllocator::new(&regions) };
+    let free = efi.as_ref().map_or(&regions, |efi| &efi.free);
+    let mut memory = GuestMemory { ram: &mut bus.ram, allocator: RegionAllocator::new(free) };
     let entry = loader::load(&image, &platform, &mut memory)?;
     Ok((bus, entry))
 }

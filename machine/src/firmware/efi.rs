@@ -64,6 +64,9 @@ pub struct Placed {
     map: Vec<u8>,
     /// The memory map as the loader wants it.
     pub regions: Vec<MemoryRegion>,
+    /// Where the loader may take frames: nothing of the firmware's is there. What its boot services leave behind is the
+    /// kernel's as well, but not before it runs.
+    pub free: Vec<MemoryRegion>,
     handed_over: bool,
 }
 
@@ -105,13 +108,14 @@ pub fn place(ram: &mut Ram, config: &MachineConfig) -> Result<Option<Placed>, &'
         (kind::RUNTIME_SERVICES_DATA, base + image.code_bytes, end, attribute::RAM | attribute::RUNTIME),
         (kind::MEMORY_MAPPED_IO, nvram::BASE, nvram::BASE + nvram::BYTES as u64, attribute::UC | attribute::RUNTIME),
     ];
-    let regions = map.iter().filter_map(|(kind, start, end, _)| uefi_region(*kind, *start, (end - start) / PAGE));
-    let regions = regions.collect();
+    let region = |(kind, start, end, _): &(u32, u64, u64, u64)| uefi_region(*kind, *start, (end - start) / PAGE);
+    let regions = map.iter().filter_map(region).collect();
+    let free = map.iter().filter(|(kind, ..)| *kind == kind::CONVENTIONAL).filter_map(region).collect();
     ram.write_slice(attributes_table, &attributes(base, base + image.code_bytes, end));
     ram.write_slice(system_table, &tables(system_table, services, attributes_table));
     ram.write_slice(pointer, &system_table_pointer(system_table));
     let map = map.iter().filter(|(_, start, end, _)| start < end).flat_map(|entry| descriptor(*entry)).collect();
-    Ok(Some(Placed { system_table, map, regions, handed_over: !quirks.contains(&FirmwareQuirk::NoHandOver) }))
+    Ok(Some(Placed { system_table, map, regions, free, handed_over: !quirks.contains(&FirmwareQuirk::NoHandOver) }))
 }
 
 /// EFI_MEMORY_DESCRIPTOR: type, start, virtual start, pages, attributes.
