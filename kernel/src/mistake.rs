@@ -394,7 +394,7 @@ pub fn document(out: &mut impl fmt::Write) -> fmt::Result {
         )?;
         match row.not_on_qemu {
             "" => writeln!(out, "- On QEMU: as above")?,
-            why => writeln!(out, "- On QEMU: not shown. {why}")?,
+            why => writeln!(out, "- On QEMU: not shown: {why}")?,
         }
     }
     Ok(())

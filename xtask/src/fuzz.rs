@@ -107,7 +107,7 @@ fn plant(target: &str, folder: &Path) -> Result<()> {
         }
         // The real kernel is longer than what is tried.
         "loader" => {
-            let kernel = crate::test::pie::kernel();
+            let kernel = crate::pie::kernel();
             // ET_EXEC instead of ET_DYN, linked at 0, and the same as it is.
             let mut fixed = kernel.clone();
             fixed[0x10] = 2;

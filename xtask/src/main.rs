@@ -13,6 +13,7 @@ mod guest;
 mod image;
 mod lessons;
 mod picture;
+mod pie;
 mod project;
 mod qemu;
 mod rsp;

@@ -6,7 +6,6 @@ mod gdb_scripts;
 mod host;
 mod hostile;
 mod mistakes;
-pub mod pie;
 mod pool;
 mod qemu;
 mod shell;
@@ -18,7 +17,7 @@ use anyhow::Result;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Runs all tests, or the parts named.
 ///
@@ -176,7 +175,14 @@ impl Report {
 
     /// Takes note of one case and tells, with the time since the case before if that was long.
     pub fn case(&mut self, name: &str, result: Result<()>) {
-        let seconds = self.before.replace(Instant::now()).map_or(0, |before| before.elapsed().as_secs());
+        let time = self.before.map_or(Duration::ZERO, |before| before.elapsed());
+        self.case_that_took(name, time, result);
+    }
+
+    /// The same, of a case that ran beside others.
+    pub fn case_that_took(&mut self, name: &str, time: Duration, result: Result<()>) {
+        self.before = Some(Instant::now());
+        let seconds = time.as_secs();
         match result {
             Ok(()) => {
                 self.passed += 1;
@@ -224,8 +230,6 @@ impl Report {
 
 /// Seconds of a case that are worth telling.
 const LONG: u64 = 5;
-/// How many parts run at once where they can.
-const AT_ONCE: usize = 2;
 
 pub fn main(args: &Args) -> Result<ExitCode> {
     let parts = if args.parts.is_empty() { &ALL[..] } else { &args.parts };
@@ -262,25 +266,16 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     Ok(if report.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs parts, [`AT_ONCE`] of them at a time, the first ones first. Each is printed as a whole when it has ended.
+/// Runs parts, [`pool::AT_ONCE`] of them at a time. Each is printed as a whole when it has ended.
 fn side_by_side(parts: &[Part], report: &mut Report) {
     let names: Vec<String> = parts.iter().map(ToString::to_string).collect();
-    println!("== {}: {AT_ONCE} at once, each is told of when it has ended", names.join(", "));
-    let left = Mutex::new(parts.iter());
+    println!("== {}: {} at once, each is told of when it has ended", names.join(", "), pool::AT_ONCE);
     let whole = Mutex::new(report);
-    let worker = || {
-        loop {
-            let Some(part) = left.lock().unwrap_or_else(PoisonError::into_inner).next() else { break };
-            let mut report = Report::held_back();
-            report.tell(format_args!("== {part}"));
-            part.run_and_tell(&mut report);
-            whole.lock().unwrap_or_else(PoisonError::into_inner).add(report);
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(worker);
-        }
+    pool::each(parts, |_, part| {
+        let mut report = Report::held_back();
+        report.tell(format_args!("== {part}"));
+        part.run_and_tell(&mut report);
+        whole.lock().unwrap_or_else(PoisonError::into_inner).add(report);
     });
 }
 

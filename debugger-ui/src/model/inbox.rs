@@ -231,8 +231,8 @@ impl Model {
             (_, Answer::Refused(refusal)) => self.refused(&refusal),
             (Purpose::Profile, Answer::Profile(profile)) => {
                 if profile.is_none() && self.connection.offers.foreign.is_none() {
-                    let why = "No names: this image has neither symbols nor a profile of its build, so that all is shown by address. For our own \
-                               kernel `cargo xtask build` writes image and profile.";
+                    let why = "No names: this image has neither symbols nor a profile of its build, so that all is \
+                               shown by address. For our own kernel `cargo xtask build` writes image and profile.";
                     self.notice = Some(why.to_owned());
                 }
                 self.symbols.set_profile(profile);

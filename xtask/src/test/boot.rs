@@ -1,9 +1,9 @@
 //! Boots the kernel on the machine in many configurations, and reads in the event log how each processor came up.
 
+use super::Report;
 use super::events::{self, hex, of_cpu, of_kind, started_at};
-use super::{Report, pie};
 use crate::guest::symbols::Linked;
-use crate::{cmd, project};
+use crate::{cmd, pie, project};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::path::Path;

@@ -5,9 +5,10 @@
 //! The errors themselves are tested in `loader/src/tests.rs`; here is tested that a person gets to read them.
 
 use super::wait_for;
+use crate::pie;
 use crate::project;
 use crate::qemu::{Boot, Hardware};
-use crate::test::{Report, pie, pool};
+use crate::test::{Report, pool};
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
 

@@ -1,9 +1,9 @@
 //! A position-independent kernel, made here, since the guest's own compiler flags make another kind: it prints a text that it
-//! finds by a pointer which the loader has to relocate. The embedded machine and QEMU both start it.
+//! finds by a pointer which the loader has to relocate. The embedded machine and QEMU both start it,
+//! and the fuzzer begins with it.
 
 /// The file's layout, as the loader's own tests write it.
-#[allow(dead_code, reason = "the loader's tests make files of more kinds")]
-#[path = "../../../loader/src/tests/elf_file.rs"]
+#[path = "../../loader/src/tests/elf_file.rs"]
 mod elf_file;
 
 use elf_file::{ElfFile, Load, Part};
